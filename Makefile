@@ -1,0 +1,53 @@
+# `make demo` and `make test` each install first; either can come first.
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+CONSTRAINTS ?= constraints/reference.txt
+PIP := -m pip install --quiet --disable-pip-version-check
+# The GPU build of TensorFlow is three times the download: only where there is a GPU.
+TRAIN := $(shell nvidia-smi -L 2>/dev/null | grep -q GPU && echo train || echo train-cpu)
+
+.PHONY: install demo test faults lint inference-only newest bench clean
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+		{ echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV), some minutes"
+	$(BIN)/python $(PIP) -c $(CONSTRAINTS) -e '.[$(TRAIN),tfio,tune,export,tflite-runtime,demo,dev]'
+	@touch $@
+
+demo: install
+	$(BIN)/ser-keras demo
+
+test: install
+	$(BIN)/python -m pytest
+
+faults: install
+	$(BIN)/python -m pytest -m faults
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# What a user who only runs a model installs, from a wheel: no TensorFlow in it.
+inference-only: install
+	rm -rf .venv-inference build/wheel
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/wheel .
+	$(PYTHON) -m venv .venv-inference
+	.venv-inference/bin/python $(PIP) -c $(CONSTRAINTS) build/wheel/*.whl
+	$(BIN)/python -m pytest tests/inference_only.py --python .venv-inference/bin/python
+
+# The second set of pins: TensorFlow 2.21 and numpy 2, without tensorflow-io and tflite-runtime.
+newest:
+	$(PYTHON) -m venv .venv-newest
+	.venv-newest/bin/python $(PIP) -c constraints/newest.txt -e '.[train-cpu,tune,export,demo,dev]'
+	.venv-newest/bin/python -m pytest -m "smoke and not faults"
+
+bench: install
+	$(BIN)/python benchmarks/frontends.py
+
+clean:
+	rm -rf .venv .venv-inference .venv-newest build *.egg-info

@@ -1,0 +1,17 @@
+"""ser-keras: speech emotion recognition trained in Keras, judged honestly, and run on a phone."""
+
+__version__ = "0.1.0"
+
+__all__ = ["SerKerasError", "load", "__version__"]
+
+
+def __getattr__(name):
+    if name == "load":
+        from ser_keras.inference import load
+
+        return load
+    if name == "SerKerasError":
+        from ser_keras.errors import SerKerasError
+
+        return SerKerasError
+    raise AttributeError(f"module 'ser_keras' has no attribute '{name}'")

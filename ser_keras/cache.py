@@ -1,0 +1,140 @@
+"""The two caches, decoded audio and features, as append-only stores of rows that survive a kill at any moment."""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+
+from ser_keras.errors import SerKerasError
+
+
+def cache_folder():
+    """Where caches live: `$SER_KERAS_CACHE`, else `$XDG_CACHE_HOME/ser-keras`, else `~/.cache/ser-keras`."""
+    if chosen := os.environ.get("SER_KERAS_CACHE"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ser-keras"
+
+
+def fingerprint(*parts):
+    """A hash of strings, bytes, arrays and plain data; equal parts give equal fingerprints everywhere."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            part = str((part.dtype.str, part.shape)).encode() + np.ascontiguousarray(part).tobytes()
+        elif not isinstance(part, bytes):
+            part = json.dumps(part, sort_keys=True).encode()
+        digest.update(len(part).to_bytes(8, "little") + part)
+    return digest.hexdigest()
+
+
+class RowStore:
+    """Rows of one dtype and shape in one file, found by key.
+
+    `rows.bin` holds the rows, `index.jsonl` a line a key: first row and number of rows. Rows reach the disk before
+    their lines do; what a killed writer left behind the last line is overwritten by the next. Several processes may
+    use a store: writers take turns by a file lock, and readers map the file.
+
+    Args:
+        folder: the store's folder, made when missing.
+        dtype: of the rows.
+        shape: of one row; `()` for plain samples.
+
+    Raises:
+        SerKerasError: the folder can't be used, or the disk is full; what was stored before stays.
+    """
+
+    def __init__(self, folder, dtype, shape=()):
+        self.folder, self.dtype, self.shape = Path(folder), np.dtype(dtype), tuple(shape)
+        self._row_bytes = self.dtype.itemsize * math.prod(self.shape)
+        self._spans, self._end, self._index_read, self._map = {}, 0, 0, None
+        with self._readable_errors():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for name in ("rows.bin", "index.jsonl"):
+                (self.folder / name).touch()
+            self._refresh()
+
+    @contextlib.contextmanager
+    def _readable_errors(self):
+        try:
+            yield
+        except OSError as error:
+            raise SerKerasError(
+                f"the cache {self.folder} can't be used: {error.strerror} (SER_KERAS_CACHE names another place)"
+            ) from error
+
+    def _refresh(self):
+        """Read the index lines that were added since the last look."""
+        with open(self.folder / "index.jsonl", "rb") as file:
+            file.seek(self._index_read)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break  # torn by a kill: the next writer cuts it off
+                key, first, n = json.loads(line)
+                self._spans[key] = (first, n)
+                self._end = max(self._end, first + n)
+                self._index_read += len(line)
+
+    def __contains__(self, key):
+        return key in self._spans
+
+    def span(self, key):
+        """(first row, number of rows) of a key."""
+        return self._spans[key]
+
+    def extend(self, pairs, flush_bytes=32 * 2**20):
+        """Store (key, rows [n, *shape]) pairs as they come; a key that is there already is left as it is."""
+        pending, size = [], 0
+        for key, rows in pairs:
+            rows = np.ascontiguousarray(rows, self.dtype)
+            if rows.shape[1:] != self.shape:
+                raise ValueError(f"rows of shape {rows.shape[1:]} don't fit a store of {self.shape}")
+            pending.append((key, rows))
+            size += rows.nbytes
+            if size >= flush_bytes:
+                self._write(pending)
+                pending, size = [], 0
+        self._write(pending)
+
+    def _write(self, pairs):
+        with self._readable_errors(), open(self.folder / "index.jsonl", "rb+") as index:
+            fcntl.flock(index, fcntl.LOCK_EX)
+            self._refresh()
+            index.truncate(self._index_read)
+            index.seek(self._index_read)
+            lines, end = [], self._end
+            with open(self.folder / "rows.bin", "rb+") as file:
+                file.seek(end * self._row_bytes)
+                for key, rows in {k: r for k, r in pairs if k not in self._spans}.items():
+                    file.write(rows.data)
+                    lines.append(json.dumps([key, end, len(rows)]).encode() + b"\n")
+                    end += len(rows)
+                file.flush()
+                os.fsync(file.fileno())
+            index.writelines(lines)
+        with self._readable_errors():
+            self._refresh()
+
+    def rows(self, key):
+        """The rows of a key, mapped: [n, *shape], read-only."""
+        return self.slice(*self._spans[key])
+
+    def slice(self, first, n):
+        """n rows from `first` on, mapped: [n, *shape], read-only."""
+        return self._mapped(first + n)[first : first + n]
+
+    def gather(self, indices):
+        """Rows by their number in the store, copied: [len(indices), *shape]."""
+        return self._mapped(int(np.max(indices, initial=-1)) + 1)[indices]
+
+    def _mapped(self, n_rows):
+        if self._map is None or len(self._map) < n_rows:
+            size = (self.folder / "rows.bin").stat().st_size // self._row_bytes
+            if size < n_rows:
+                raise SerKerasError(f"the cache {self.folder} is damaged: delete it, and it is made again")
+            self._map = np.memmap(self.folder / "rows.bin", self.dtype, "r", shape=(size, *self.shape))
+        return self._map

@@ -1,0 +1,252 @@
+"""The command line `ser-keras`: one thin function a command; heavy packages are imported inside them."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from ser_keras import __version__
+from ser_keras.errors import SerKerasError
+
+
+class Parser(argparse.ArgumentParser):
+    """Bad usage is one line and exit code 2."""
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: {message} (`{self.prog} --help` says more)\n")
+
+
+def main(arguments=None):
+    """Run the command line.
+
+    Returns:
+        0 done; 2 bad usage or input, said in one line on standard error; 1 a fault of ours; 130 interrupted.
+    """
+    chosen = parser().parse_args(arguments)
+    try:
+        return chosen.run(chosen) or 0
+    except SerKerasError as error:
+        if chosen.debug:
+            raise
+        print(f"ser-keras: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nser-keras: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `ser-keras ... | head`
+        sys.stderr.close()
+        return 0
+    except Exception as error:
+        if chosen.debug:
+            raise
+        first = (str(error).splitlines() or [""])[0]
+        print(
+            f"ser-keras: a fault of ours, please report it: {type(error).__name__}: {first} (--debug shows where)",
+            file=sys.stderr,
+        )
+        return 1
+
+
+def parser():
+    """The argument parser of all commands."""
+    top = Parser(prog="ser-keras", description="Speech emotion recognition: train, judge honestly, run on a phone.")
+    top.add_argument("--version", action="version", version=f"ser-keras {__version__}")
+    top.add_argument("--debug", action="store_true", help="show a traceback when something goes wrong")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def command(name, run, summary):
+        added = commands.add_parser(name, help=summary, description=summary)
+        added.set_defaults(run=run)
+        added.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        return added
+
+    def takes_corpora(added, required):
+        added.add_argument(
+            "--corpus",
+            metavar="NAME=PATH",
+            action="append",
+            type=_corpus,
+            default=[],
+            required=required,
+            help="a corpus and its folder (`ser-keras corpora list` names them); may be given more than once",
+        )
+
+    demo = command("demo", _demo, "the whole way once: prepare, train, evaluate, export, check, classify, report")
+    takes_corpora(demo, required=False)
+    demo.add_argument("--out", metavar="DIR", type=Path, default=Path("runs/demo"), help="default: %(default)s")
+    demo.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
+
+    corpora = commands.add_parser("corpora", help="what can be read, and what a folder holds")
+    kinds = corpora.add_subparsers(metavar="COMMAND", required=True)
+    kinds.add_parser("list", help="the corpora that can be read").set_defaults(run=_corpora_list)
+    check = kinds.add_parser("check", help="what a folder holds, against the published counts")
+    check.add_argument("corpus", metavar="NAME=PATH", type=_corpus)
+    check.add_argument("--json", action="store_true", help="one JSON object")
+    check.set_defaults(run=_corpora_check)
+
+    train = command("train", _train, "train and evaluate an experiment")
+    takes_corpora(train, required=True)
+    train.add_argument("--recipe", metavar="ID", required=True, help="a recipe's id or the path of a YAML file")
+    train.add_argument("--protocol", metavar="P", help="instead of the recipe's")
+    train.add_argument("--set", metavar="a.b=c", action="append", default=[], help="change a setting; may be repeated")
+    train.add_argument("--out", metavar="RUN", type=Path, required=True, help="the run directory")
+    train.add_argument("--resume", action="store_true", help="go on with RUN, or start it")
+    train.add_argument("--fold", metavar="K", type=int, help="train this fold alone")
+    train.add_argument("--dry-run", action="store_true", help="print folds, counts and a time estimate")
+
+    evaluate = command("evaluate", _evaluate, "run a run's models on its own test folds, or on other data")
+    evaluate.add_argument("run_directory", metavar="RUN", type=Path)
+    takes_corpora(evaluate, required=False)
+
+    export = command("export", _export, "make the bundle that phones run")
+    export.add_argument("run_directory", metavar="RUN", type=Path)
+    export.add_argument("--out", metavar="BUNDLE", type=Path, required=True)
+    export.add_argument("--fold", metavar="K", type=int, help="a fold's model instead of the final one")
+
+    predict = command("predict", _predict, "which emotion is heard in audio files")
+    predict.add_argument("audio", metavar="AUDIO", nargs="+")
+    predict.add_argument("--model", help="a .tflite, a bundle or a run; the shipped model by default")
+    predict.add_argument("--json", action="store_true", help="a list of objects, one a file")
+    predict.add_argument("--hop", metavar="S", type=float, help="seconds from window to window; the model's by default")
+
+    report = command("report", _report, "write the HTML report of a run, or compare several")
+    report.add_argument("run_directories", metavar="RUN", nargs="+", type=Path)
+    report.add_argument("--out", metavar="HTML", type=Path, help="where a comparison goes (default: comparison.html)")
+    return top
+
+
+def _corpus(text):
+    name, equals, path = text.partition("=")
+    if not name or (equals and not path):
+        raise argparse.ArgumentTypeError(f"'{text}': write NAME=PATH, as in emodb=data/emodb")
+    if not equals and name != "synthetic":
+        raise argparse.ArgumentTypeError(f"'{text}' names no folder: write {name}=PATH")
+    return name, path or None
+
+
+def _located(corpora):
+    """The synthetic corpus has a place of its own; the others' paths are as given."""
+    from ser_keras.corpora import synthetic
+
+    return [(name, Path(path) if path else synthetic.default_root()) for name, path in corpora]
+
+
+def _demo(chosen):
+    from ser_keras.demo import demo
+
+    for line in demo(_located(chosen.corpus or [("synthetic", None)]), chosen.out, chosen.seed):
+        print(line)
+
+
+def _corpora_list(chosen):
+    from ser_keras.corpora import CORPORA
+
+    width = max(map(len, CORPORA))
+    for name, module in CORPORA.items():
+        print(f"{name:<{width}}  {module.TITLE}; {module.LICENCE}\n{'':<{width}}  expects {module.LAYOUT}")
+
+
+def _corpora_check(chosen):
+    from ser_keras.corpora.check import check, format_check
+
+    [(name, root)] = _located([chosen.corpus])
+    result = check(name, root)
+    print(json.dumps(result, indent=1, ensure_ascii=False) if chosen.json else format_check(result))
+
+
+def _train(chosen):
+    from ser_keras.experiment import load_experiment
+
+    changes = list(chosen.set)
+    if chosen.protocol:
+        changes.insert(0, f"protocol.name={chosen.protocol}")
+    experiment = load_experiment(chosen.recipe, changes)
+    corpora = _located(chosen.corpus)
+    _quiet_tensorflow()
+    from ser_keras import crossvalidation
+
+    if chosen.dry_run:
+        for line in crossvalidation.dry_run(experiment, corpora):
+            print(line)
+        return
+    run = crossvalidation.train(experiment, corpora, chosen.out, chosen.resume, chosen.fold)
+    if run.finished:
+        print(_headline(run.metrics))
+        print(f"report: {run.path / 'report.html'}")
+
+
+def _headline(figures):
+    low, high = figures["uar_ci95"]
+    leaky = "LEAKY " if figures["leaky"] else ""
+    return (
+        f"{leaky}{figures['protocol']}: UAR {figures['uar']:.3f} [{low:.3f}, {high:.3f}], WA {figures['wa']:.3f} "
+        f"({figures['n_utterances']} utterances, {figures['n_speakers']} speakers, {len(figures['classes'])} classes; "
+        f"single windows: UAR {figures['segment']['uar']:.3f})"
+    )
+
+
+def _evaluate(chosen):
+    from ser_keras.runs import Run
+
+    run = Run.existing(chosen.run_directory)
+    _quiet_tensorflow()
+    from ser_keras import crossvalidation
+
+    for name, folder, figures in crossvalidation.evaluate(run, _located(chosen.corpus)):
+        print(f"{name}: {_headline(figures)}\ntables: {folder}")
+
+
+def _export(chosen):
+    from ser_keras.runs import Run
+
+    run = Run.existing(chosen.run_directory)
+    _quiet_tensorflow()
+    from ser_keras.crossvalidation import export
+
+    for line in export(run, chosen.out, chosen.fold):
+        print(line)
+
+
+def _predict(chosen):
+    from ser_keras import inference
+
+    model = inference.load(chosen.model)
+    results, failed = [], 0
+    for path in chosen.audio:
+        try:
+            results.append(model.predict(path, chosen.hop).to_dict())
+        except SerKerasError as error:
+            failed += 1
+            results.append({"file": path, "error": " ".join(str(error).split())})
+    if chosen.json:
+        print(json.dumps(results, indent=1, ensure_ascii=False))
+    else:
+        for result in results:
+            print(_readable(result))
+    return 2 if failed else 0
+
+
+def _readable(result):
+    if "error" in result:
+        return f"{result['file']}: {result['error']}"
+    ordered = sorted(result["probabilities"].items(), key=lambda item: -item[1])
+    bars = "\n".join(f"  {name:<10} {p:6.1%} {'█' * round(30 * p)}" for name, p in ordered)
+    return f"{result['file']}: {result['emotion'] or 'no speech'}\n{bars}"
+
+
+def _report(chosen):
+    from ser_keras.reports.html import write_comparison, write_report
+
+    if len(chosen.run_directories) > 1:
+        print(write_comparison(chosen.run_directories, chosen.out or Path("comparison.html")))
+    else:
+        from ser_keras.runs import Run
+
+        print(write_report(Run.existing(chosen.run_directories[0]).path))
+
+
+def _quiet_tensorflow():
+    """TensorFlow's start-up lines say nothing to a user; its errors still come through."""
+    import os
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

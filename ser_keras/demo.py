@@ -1,0 +1,58 @@
+"""The main job, whole: prepare, train, evaluate on unseen speakers, export, check parity, classify a file, report."""
+
+from pathlib import Path
+
+from ser_keras import corpora as readers
+from ser_keras import inference
+from ser_keras.experiment import load_experiment
+from ser_keras.progress import say
+from ser_keras.runs import Run
+
+RECIPE = "anand2015.r2"
+
+
+def demo(corpora, out, seed=0):
+    """Run the demo into `out/run` and `out/bundle`, afresh each time.
+
+    Args:
+        corpora: list of (registry name, path).
+        out: folder; a former demo in it is replaced.
+        seed: of the experiment.
+
+    Returns:
+        Lines for the person at the terminal: what came out, where it is, what to try next.
+
+    Raises:
+        SerKerasError: a corpus can't be read, or `out` is in use.
+    """
+    out = Path(out)
+    utterances = [u for name, root in corpora for u in readers.read(name, root)]
+    experiment = load_experiment(RECIPE, [f"seed={seed}", "protocol.folds=4", "training.epochs=12"])
+    names = " + ".join(readers.CORPORA[name].TITLE for name, _ in corpora)
+    say(f"{names}: {len(utterances)} utterances. Training {RECIPE} on 4 groups of unseen speakers.")
+
+    from ser_keras import crossvalidation  # TensorFlow takes seconds to import: after the first line
+
+    run = Run(out / "run")
+    if run.path.exists():
+        with run.locked():
+            run.clear()
+    crossvalidation.train(experiment, corpora, run.path)
+    exported = crossvalidation.export(run, out / "bundle")
+    figures = run.metrics
+    first = utterances[0]
+    heard = inference.load(out / "bundle").predict(first.path)
+    low, high = figures["uar_ci95"]
+    chance = 1 / len(figures["classes"])
+    return [
+        "",
+        f"Speaker-independent UAR {figures['uar']:.3f} [{low:.3f}, {high:.3f}], chance {chance:.3f}, "
+        f"{figures['n_utterances']} utterances of {figures['n_speakers']} speakers ({names})",
+        *exported,
+        f"Classified {first.name}: {heard.emotion} (it is {first.emotion})",
+        f"Report:  {run.path / 'report.html'}",
+        f"Bundle:  {out / 'bundle'}",
+        "Next:    ser-keras predict YOUR.wav",
+        "         ser-keras demo --corpus emodb=PATH        the same on real speech",
+        "         ser-keras train --help                    your own experiment",
+    ]

@@ -1,0 +1,262 @@
+"""The experiment's settings: one validated tree, YAML in and out, changed by `--set a.b=c`."""
+
+import contextlib
+import inspect
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ser_keras.audio import SAMPLE_RATE, TAIL_RULES
+from ser_keras.emotions import class_of_emotion
+from ser_keras.errors import SerKerasError, nearest
+
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class Settings(BaseModel):
+    """Base of every branch: unknown names are refused."""
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+
+class Component(BaseModel):
+    """A front end or model: its registry name and its builder's own arguments."""
+
+    model_config = ConfigDict(extra="allow")
+    name: str
+
+    def arguments(self):
+        return dict(self.__pydantic_extra__ or {})
+
+
+class EarlyStopping(Settings):
+    """Stop when the validation loss has not fallen for `patience` epochs, and go back to the best epoch."""
+
+    patience: Count = 10
+    min_epochs: Annotated[int, Field(ge=0)] = 0
+
+
+class Training(Settings):
+    """How a fold is trained.
+
+    `early_stopping` null trains the fixed number of epochs and selects nothing (the default); otherwise two
+    validation speakers of the training part decide. `schedule` "cosine" lets the learning rate fall to zero.
+    """
+
+    epochs: Count = 30
+    batch_size: Count = 64
+    learning_rate: Positive = 1e-3
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    schedule: Literal["constant", "cosine"] = "constant"
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    class_weights: Literal["none", "balanced"] = "none"
+    early_stopping: EarlyStopping | None = None
+    mixed_precision: bool = False
+    xla: bool = False
+
+
+class Protocol(Settings):
+    """How utterances become folds; see `ser_keras.protocols`. `folds` null is leave one speaker out."""
+
+    name: str = "speaker_independent"
+    folds: Annotated[int, Field(ge=2)] | None = None
+    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.3
+
+
+class AudioSettings(Settings):
+    """How files are decoded, and whether one that can't be used is skipped or stops the run."""
+
+    decoder: Literal["soundfile", "tfio"] = "soundfile"
+    bad_files: Literal["skip", "fail"] = "skip"
+
+
+class ExportSettings(Settings):
+    """What the bundle tells its runtimes: the belief's smoothing and the RMS level under which nobody speaks."""
+
+    smoothing_s: Annotated[float, Field(ge=0)] = 2.0
+    speech_gate_dbfs: Annotated[float, Field(le=0)] = -60.0
+
+
+def _known_emotions(classes):
+    class_of_emotion(classes)
+    return classes
+
+
+class Experiment(Settings):
+    """Everything that decides an experiment's numbers."""
+
+    recipe: str
+    title: str = ""
+    source: str = ""
+    seed: Seed = 0
+    classes: Annotated[dict[str, list[str]], AfterValidator(_known_emotions)]
+    window_s: Positive
+    hop_s: Positive
+    tail_rule: Literal[TAIL_RULES] = "drop"
+    audio: AudioSettings = AudioSettings()
+    frontend: Component
+    augmentation: dict = {}
+    model: Component
+    training: Training = Training()
+    protocol: Protocol = Protocol()
+    export: ExportSettings = ExportSettings()
+
+    @model_validator(mode="after")
+    def _hop_reaches(self):
+        if self.hop_s > self.window_s:
+            raise ValueError(
+                f"hop_s {self.hop_s} is longer than window_s {self.window_s}: samples between would be lost"
+            )
+        return self
+
+    @property
+    def window_samples(self):
+        return round(self.window_s * SAMPLE_RATE)
+
+    @property
+    def hop_samples(self):
+        return round(self.hop_s * SAMPLE_RATE)
+
+    def to_yaml(self):
+        return dump_yaml(self.model_dump())
+
+
+def dump_yaml(data):
+    """YAML text of plain data: order kept, UTF-8, no aliases."""
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)
+
+
+def recipes():
+    """Name -> resource of every recipe in the package, in order of name."""
+    folder = resources.files("ser_keras.recipes")
+    found = {p.name.removesuffix(".yaml"): p for p in folder.iterdir() if p.name.endswith(".yaml")}
+    return dict(sorted(found.items()))
+
+
+def load_experiment(recipe, changes=()):
+    """The settings of a recipe with changes applied.
+
+    Args:
+        recipe: a recipe's id, or the path of a YAML file.
+        changes: strings `a.b=value`; the value is read as YAML.
+
+    Raises:
+        SerKerasError: no such recipe, an unknown name (with the nearest valid ones), or a value that doesn't fit.
+    """
+    known = recipes()
+    if recipe in known:
+        text, where = known[recipe].read_text(encoding="utf-8"), recipe
+    elif Path(recipe).is_file():
+        text, where = Path(recipe).read_text(encoding="utf-8"), str(recipe)
+    else:
+        raise SerKerasError(
+            f"no recipe '{recipe}'; nearest: {nearest(recipe, known)} (or give the path of a YAML file)"
+        )
+    tree = _parse(text, where)
+    tree.setdefault("recipe", Path(recipe).stem if recipe not in known else recipe)
+    for change in changes:
+        _apply(tree, change)
+    return from_tree(tree, where)
+
+
+def from_tree(tree, where="settings"):
+    """Validate plain data (a parsed `experiment.yaml` without its `corpora`)."""
+    try:
+        return Experiment(**tree)
+    except ValidationError as error:
+        raise SerKerasError(f"{where}: {_first(error)}") from None
+
+
+def _parse(text, where):
+    try:
+        tree = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SerKerasError(f"{where} is no YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(tree, dict):
+        raise SerKerasError(f"{where} holds no settings (a YAML mapping is expected)")
+    return tree
+
+
+def _apply(tree, change):
+    name, equals, value = change.partition("=")
+    if not equals:
+        raise SerKerasError(f"--set {change}: write name=value, as in training.epochs=20")
+    *branches, leaf = name.strip().split(".")
+    node = tree
+    for branch in branches:
+        if node.get(branch) is None:
+            node[branch] = {}
+        node = node[branch]
+        if not isinstance(node, dict):
+            raise SerKerasError(f"--set {change}: '{branch}' is a value, not a branch of settings")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise SerKerasError(f"--set {change}: the value is no YAML") from None
+    if isinstance(parsed, str):
+        with contextlib.suppress(ValueError):  # YAML 1.1 reads 1e-3 as text
+            parsed = float(parsed)
+    node[leaf] = parsed
+
+
+def _first(error):
+    """The first thing that pydantic complains of, as one line."""
+    problem = error.errors()[0]
+    path = ".".join(str(p) for p in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"unknown setting '{path}'; nearest: {nearest(path, setting_names())}"
+    got = "" if problem["type"] == "missing" else f" (got {problem['input']!r})"
+    return f"{path + ': ' if path else ''}{problem['msg'].removeprefix('Value error, ')}{got if path else ''}"
+
+
+def setting_names(model=Experiment, prefix=""):
+    """Every setting's full name, for messages and documentation."""
+    names = []
+    for name, field in model.model_fields.items():
+        kinds = [t for t in (field.annotation, *getattr(field.annotation, "__args__", ())) if inspect.isclass(t)]
+        branch = next((t for t in kinds if issubclass(t, Settings)), None)
+        names.append(prefix + name)
+        if branch is not None:
+            names += setting_names(branch, f"{prefix}{name}.")
+    return names
+
+
+def complete(component, registry, kind, given=()):
+    """Check a component's name and arguments against its builder and fill in the defaults.
+
+    Args:
+        component: the Component from the settings.
+        registry: name -> builder (a function, or a class whose `__init__` counts).
+        kind: the word for messages: `frontend` or `model`.
+        given: names of arguments that the caller supplies itself.
+
+    Returns:
+        The component's arguments, complete.
+
+    Raises:
+        SerKerasError: an unknown component or argument, with the nearest valid names.
+    """
+    if component.name not in registry:
+        raise SerKerasError(f"no {kind} '{component.name}'; nearest: {nearest(component.name, registry)}")
+    parameters = inspect.signature(registry[component.name]).parameters
+    free = {
+        name: p.default
+        for name, p in parameters.items()
+        if name not in given and p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)
+    }
+    arguments = component.arguments()
+    for name in arguments:
+        if name not in free:
+            valid = [f"{kind}.{n}" for n in free]
+            raise SerKerasError(f"unknown setting '{kind}.{name}'; nearest: {nearest(f'{kind}.{name}', valid)}")
+    missing = [n for n, default in free.items() if default is inspect.Parameter.empty and n not in arguments]
+    if missing:
+        raise SerKerasError(f"{kind} '{component.name}' needs the setting '{kind}.{missing[0]}'")
+    return {name: arguments.get(name, default) for name, default in free.items()}

@@ -1,0 +1,219 @@
+"""Utterances + front end -> tf.data: decoding, windows, cached features, and the order of training."""
+
+import dataclasses
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from ser_keras import audio
+from ser_keras.cache import RowStore, cache_folder, fingerprint
+from ser_keras.progress import stage
+
+AUDIO_CACHE_VERSION = 1
+FEATURE_BATCH = 64
+
+
+@dataclasses.dataclass
+class Decoded:
+    """Utterances whose audio is in the cache.
+
+    Attributes:
+        utterances: those that could be used.
+        spans: [n, 2] first sample and number of samples of each in `store`.
+        hashes: a hash of each one's samples.
+        bad_files: name -> reason of those that couldn't.
+        warnings: lines on silence, clipping and the like.
+        store: RowStore of int16 samples at 16 kHz.
+    """
+
+    utterances: list
+    spans: np.ndarray
+    hashes: list
+    bad_files: dict
+    warnings: list
+    store: RowStore
+
+
+@dataclasses.dataclass
+class Material:
+    """Items (utterances, or chunks of them) with their windows' features in the cache.
+
+    Attributes:
+        items: list of Utterance.
+        labels: [n_items] class of each.
+        first_row, n_windows: [n_items] where an item's windows stand in `store`.
+        starts: list of arrays, the windows' first samples within the item.
+        store: RowStore of float32 features.
+        window: samples of a window.
+        spans: [n_items, 2] first sample and number of samples of each item in `audio_store`.
+        audio_store: RowStore of int16 samples.
+    """
+
+    items: list
+    labels: np.ndarray
+    first_row: np.ndarray
+    n_windows: np.ndarray
+    starts: list
+    store: RowStore
+    window: int
+    spans: np.ndarray
+    audio_store: RowStore
+
+    @property
+    def feature_shape(self):
+        return self.store.shape
+
+    def samples(self, item):
+        """float32 samples of one item, [n] at 16 kHz."""
+        return audio.from_int16(self.audio_store.slice(*self.spans[item].tolist()))
+
+    def rows(self, items):
+        """(rows of all windows of some items, in order; the item that each belongs to)."""
+        items = np.asarray(items, int)
+        counts = self.n_windows[items]
+        owner = np.repeat(items, counts)
+        within = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return self.first_row[owner] + within, owner
+
+    def batches(self, items, batch_size=FEATURE_BATCH):
+        """The features of some items' windows in order, a batch at a time."""
+        rows, _ = self.rows(items)
+        for i in range(0, len(rows), batch_size):
+            yield self.store.gather(rows[i : i + batch_size])
+
+
+def extract(decoded, items, labels, spans, frontend, window, hop, tail):
+    """Features of every window of every item, from the cache or through the front end into it.
+
+    The cache's key is a hash of the item's samples, the front end's settings and version, and the windowing: no fold,
+    seed or path.
+
+    Args:
+        decoded: Decoded.
+        items, labels: utterances or chunks and their classes.
+        spans: [n, 2] where each item's samples stand in the audio store.
+        frontend: a FrontEnd.
+        window, hop: in samples.
+        tail: tail rule of `audio.windows`.
+
+    Returns:
+        Material.
+    """
+    shape = tuple(frontend.compute_output_shape((None, window))[1:])
+    settings = [frontend.get_config(), type(frontend).__name__, frontend.VERSION, window, hop, tail]
+    settings[0] = {k: v for k, v in settings[0].items() if k not in ("name", "trainable")}
+    store = RowStore(cache_folder() / "features" / fingerprint(settings), np.float32, shape)
+
+    compute = tf.function(
+        lambda wave: frontend(wave), input_signature=[tf.TensorSpec((None, window), tf.float32)], autograph=False
+    )
+    wholes = {tuple(span): digest for span, digest in zip(decoded.spans.tolist(), decoded.hashes, strict=True)}
+    keys = [wholes.get((first, n)) or fingerprint(decoded.store.slice(first, n)) for first, n in spans.tolist()]
+
+    def missing():
+        queue, queued, seen = [], 0, set()
+        for key, (first, n) in zip(keys, spans.tolist(), strict=True):
+            advance()
+            if key in store or key in seen:
+                continue
+            seen.add(key)
+            cut = audio.windows(decoded.store.slice(first, n), window, hop, tail)
+            queue.append((key, cut))
+            queued += len(cut)
+            if queued >= FEATURE_BATCH:
+                yield from computed(queue)
+                queue, queued = [], 0
+        yield from computed(queue)
+
+    def computed(queue):
+        if not queue:
+            return
+        waves = np.concatenate([cut for _, cut in queue])
+        batches = (waves[i : i + FEATURE_BATCH] for i in range(0, len(waves), FEATURE_BATCH))
+        features = np.concatenate([compute(audio.from_int16(batch)).numpy() for batch in batches])
+        edges = np.cumsum([len(cut) for _, cut in queue])[:-1]
+        yield from zip((key for key, _ in queue), np.split(features, edges), strict=True)
+
+    with stage("features", len(items), "utterances") as advance:
+        store.extend(missing())
+    found = np.array([store.span(key) for key in keys])
+    starts = [audio.window_starts(n, window, hop, tail) for n in spans[:, 1].tolist()]
+    return Material(items, np.asarray(labels), found[:, 0], found[:, 1], starts, store, window, spans, decoded.store)
+
+
+def class_weights(labels, n_classes):
+    """Weights that give each class the same share of the loss, with mean 1 over the windows."""
+    counts = np.bincount(labels, minlength=n_classes)
+    return np.where(counts > 0, len(labels) / (np.maximum(counts, 1) * (counts > 0).sum()), 0.0)
+
+
+def training_dataset(material, items, *, batch_size, seed, fold, epochs, first_epoch=0, weights=None):
+    """The windows of the training items, shuffled anew each epoch.
+
+    The order of an epoch follows from (seed, fold, epoch) alone, so that a run resumed at an epoch sees what it would
+    have seen.
+
+    Args:
+        material: Material.
+        items: indices of the training items.
+        batch_size: windows a step; an epoch's last batch may be smaller.
+        seed, fold, first_epoch, epochs: decide the orders.
+        weights: [n_classes] weight of each class, or None.
+
+    Returns:
+        (tf.data.Dataset of (features, labels[, weights]) over all epochs from `first_epoch`, steps an epoch).
+    """
+    rows, owner = material.rows(items)
+    labels = material.labels[owner].astype(np.int32)
+
+    def order(epoch):
+        return np.random.default_rng([seed, fold, int(epoch)]).permutation(len(rows))
+
+    def fetch(index):
+        return material.store.gather(rows[index]), labels[index]
+
+    def epoch_batches(epoch):
+        index = tf.numpy_function(order, [epoch], tf.int64)
+        return tf.data.Dataset.from_tensor_slices(tf.ensure_shape(index, [len(rows)])).batch(batch_size)
+
+    def batch(index):
+        x, y = tf.numpy_function(fetch, [index], [tf.float32, tf.int32])
+        x, y = tf.ensure_shape(x, [None, *material.feature_shape]), tf.ensure_shape(y, [None])
+        return (x, y) if weights is None else (x, y, tf.gather(tf.constant(weights, tf.float32), y))
+
+    dataset = tf.data.Dataset.range(first_epoch, epochs).flat_map(epoch_batches)
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    dataset = dataset.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).with_options(options)
+    return dataset.prefetch(tf.data.AUTOTUNE), math.ceil(len(rows) / batch_size)
+
+
+def validation_dataset(material, items, batch_size):
+    """The windows of some items in order, once: tf.data.Dataset of (features, labels)."""
+    rows, owner = material.rows(items)
+    labels = material.labels[owner].astype(np.int32)
+
+    def batches():
+        for i in range(0, len(rows), batch_size):
+            yield material.store.gather(rows[i : i + batch_size]), labels[i : i + batch_size]
+
+    signature = (
+        tf.TensorSpec((None, *material.feature_shape), tf.float32),
+        tf.TensorSpec((None,), tf.int32),
+    )
+    return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(2)
+
+
+def predict(model, material, items, batch_size=FEATURE_BATCH):
+    """Probabilities of every window of some items, in order.
+
+    Args:
+        model: classifier, features -> probabilities.
+
+    Returns:
+        [n_windows, n_classes] float32.
+    """
+    infer = tf.function(lambda x: model(x, training=False), reduce_retracing=True, autograph=False)
+    parts = [infer(batch).numpy() for batch in material.batches(items, batch_size)]
+    return np.concatenate(parts).astype(np.float32)

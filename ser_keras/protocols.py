@@ -1,0 +1,315 @@
+"""Evaluation protocols: utterances -> folds, before anything is cut or augmented.
+
+A fold names its utterances by their index. `chunk_random` splits single windows: `expand_chunks` first makes an
+utterance of each, so that everything behind a fold is the same for all protocols.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from ser_keras.audio import SAMPLE_RATE, window_starts
+from ser_keras.errors import SerKerasError, nearest
+
+
+@dataclasses.dataclass(frozen=True)
+class Fold:
+    """Index arrays into the list of utterances; `validation` is empty where nothing is validated."""
+
+    number: int
+    name: str
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class ProtocolKind:
+    """A protocol's builder and its promise.
+
+    Attributes:
+        build: (utterances, labels, settings, rng) -> list of (name, test indices, training indices).
+        claim: what a report says of it.
+        unseen: what of a test utterance training never sees: `speaker`, `corpus`, `utterance` or None.
+        leaky: whether windows of one utterance can stand on both sides.
+        needs_speakers: whether it can't be run without speaker names.
+    """
+
+    build: Callable
+    claim: str
+    unseen: str | None
+    leaky: bool = False
+    needs_speakers: bool = False
+
+
+def _rest(n, test):
+    keep = np.ones(n, bool)
+    keep[test] = False
+    return np.flatnonzero(keep)
+
+
+def _deal(items, k, rng):
+    """Deal shuffled items to k groups in turn."""
+    items = np.array(items)
+    rng.shuffle(items)
+    return [items[i::k] for i in range(k)]
+
+
+def _stratified(labels, k, rng):
+    """k disjoint parts of range(len(labels)), each with its share of every class."""
+    parts = [[] for _ in range(k)]
+    turn = 0
+    for label in np.unique(labels):
+        for index in rng.permutation(np.flatnonzero(labels == label)):
+            parts[turn % k].append(index)
+            turn += 1
+    return [np.sort(np.array(p, int)) for p in parts]
+
+
+def speaker_groups(utterances, k, rng):
+    """Speakers in k groups that differ by one at most, each with its share of both genders."""
+    gender = {u.speaker: u.gender or "" for u in utterances}
+    if k > len(gender):
+        raise SerKerasError(f"protocol.folds={k}, but there are {len(gender)} speakers; give at most that many")
+    ordered = []
+    for kind in sorted(set(gender.values())):
+        speakers = np.array(sorted(s for s in gender if gender[s] == kind))
+        rng.shuffle(speakers)
+        ordered += list(speakers)
+    return [ordered[i::k] for i in range(k)]
+
+
+def _speaker_independent(utterances, labels, settings, rng):
+    speakers = np.array([u.speaker for u in utterances])
+    if settings.folds is None:
+        groups = [[s] for s in sorted(set(speakers))]
+    else:
+        groups = speaker_groups(utterances, settings.folds, rng)
+    if len(groups) < 2:
+        raise SerKerasError("speaker_independent needs two speakers; a single one can be run as single_speaker")
+    n = len(utterances)
+    tests = [np.flatnonzero(np.isin(speakers, g)) for g in groups]
+    return [(" ".join(g), test, _rest(n, test)) for g, test in zip(groups, tests, strict=True)]
+
+
+def _speaker_dependent(utterances, labels, settings, rng):
+    n, k = len(utterances), settings.folds or 5
+    return [(f"part {i}", t, _rest(n, t)) for i, t in enumerate(_stratified(labels, k, rng))]
+
+
+def _single_speaker(utterances, labels, settings, rng):
+    speakers = np.array([u.speaker for u in utterances])
+    folds = []
+    for speaker in sorted(set(speakers)):
+        own = np.flatnonzero(speakers == speaker)
+        for i, part in enumerate(_stratified(labels[own], settings.folds or 5, rng)):
+            folds.append((f"{speaker} part {i}", own[part], own[_rest(len(own), part)]))
+    return folds
+
+
+def _holdout(labels, settings, rng):
+    """Stratified test share, drawn once."""
+    test = []
+    for label in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        test += list(members[: max(1, round(settings.test_share * len(members)))])
+    test = np.sort(np.array(test))
+    return [("holdout", test, _rest(len(labels), test))]
+
+
+def _random(utterances, labels, settings, rng):
+    return (
+        _holdout(labels, settings, rng)
+        if settings.folds is None
+        else _speaker_dependent(utterances, labels, settings, rng)
+    )
+
+
+def _predefined(utterances, labels, settings, rng):
+    split = np.array([u.split or "" for u in utterances])
+    counts = {name: int((split == name).sum()) for name in ("train", "validation", "test")}
+    if not counts["train"] or not counts["test"]:
+        raise SerKerasError(
+            "protocol predefined needs utterances whose split is 'train' and 'test'; "
+            f"the corpus gives {counts['train']} and {counts['test']}"
+        )
+    return [("predefined", np.flatnonzero(split == "test"), np.flatnonzero(split == "train"))]
+
+
+def _cross_corpus(utterances, labels, settings, rng):
+    corpora = np.array([u.corpus for u in utterances])
+    names = sorted(set(corpora))
+    if len(names) < 2:
+        raise SerKerasError(f"protocol cross_corpus needs two corpora; only '{names[0]}' was given")
+    n = len(utterances)
+    tests = [np.flatnonzero(corpora == name) for name in names]
+    return [(name, test, _rest(n, test)) for name, test in zip(names, tests, strict=True)]
+
+
+PROTOCOLS = {
+    "speaker_independent": ProtocolKind(
+        _speaker_independent,
+        "Speakers of the test fold were never seen in training, selection or normalisation.",
+        "speaker",
+        needs_speakers=True,
+    ),
+    "speaker_dependent": ProtocolKind(
+        _speaker_dependent,
+        "Speaker-dependent: the test speakers' other utterances are in training. It says nothing about new speakers.",
+        "utterance",
+    ),
+    "single_speaker": ProtocolKind(
+        _single_speaker,
+        "One speaker at a time, in training and in test. It says nothing about new speakers.",
+        "utterance",
+        needs_speakers=True,
+    ),
+    "utterance_random": ProtocolKind(
+        _random,
+        "Random utterances are held out: the test speakers' other utterances are in training. "
+        "It says nothing about new speakers.",
+        "utterance",
+    ),
+    "predefined": ProtocolKind(
+        _predefined,
+        "The corpus's own split. Whether it keeps speakers apart is the corpus's matter.",
+        "utterance",
+    ),
+    "cross_corpus": ProtocolKind(
+        _cross_corpus, "Trained on the other corpora, tested on one that training never saw.", "corpus"
+    ),
+    "chunk_random": ProtocolKind(
+        _random,
+        "LEAKY: chunks of one utterance are on both sides of the split. "
+        "The figure can't be compared with speaker-independent ones.",
+        None,
+        leaky=True,
+    ),
+}
+
+
+def protocol_kind(name, utterances=()):
+    """The ProtocolKind of a name, checked against what the utterances can bear.
+
+    Raises:
+        SerKerasError: unknown, or it needs speakers and some utterance has none.
+    """
+    if name not in PROTOCOLS:
+        raise SerKerasError(f"no protocol '{name}'; nearest: {nearest(name, PROTOCOLS)}")
+    kind = PROTOCOLS[name]
+    unnamed = sum(u.speaker is None for u in utterances)
+    if kind.needs_speakers and unnamed:
+        remaining = ", ".join(n for n, k in PROTOCOLS.items() if not k.needs_speakers)
+        raise SerKerasError(
+            f"protocol {name} needs speakers, and {unnamed} of {len(utterances)} utterances name none; "
+            f"without them these remain: {remaining}"
+        )
+    return kind
+
+
+def make_folds(utterances, labels, settings, seed, validate=False):
+    """The folds of a protocol.
+
+    Args:
+        utterances: list of Utterance (for `chunk_random`: what `expand_chunks` returned).
+        labels: their classes, ints.
+        settings: experiment.Protocol.
+        seed: decides groups and draws; the same seed gives the same folds.
+        validate: set validation material aside within each training part: two speakers, one of each gender where
+            they are known, another pair each fold; a tenth of the utterances where speakers aren't kept apart.
+
+    Returns:
+        list of Fold. Without `validate` the validation parts are empty, but for a predefined split's own.
+
+    Raises:
+        SerKerasError: the utterances can't bear the protocol.
+    """
+    kind = protocol_kind(settings.name, utterances)
+    labels = np.asarray(labels)
+    folds = []
+    for number, (name, test, train) in enumerate(
+        kind.build(utterances, labels, settings, np.random.default_rng([seed, 0]))
+    ):
+        validation = np.array([], int)
+        if settings.name == "predefined":
+            validation = np.array([i for i, u in enumerate(utterances) if u.split == "validation"], int)
+        if validate and not len(validation):
+            validation = _validation(utterances, labels, train, number, kind, np.random.default_rng([seed, 1, number]))
+            train = np.setdiff1d(train, validation)
+        folds.append(Fold(number, name, train, validation, test))
+    for fold in folds:
+        if not len(fold.train) or not len(fold.test):
+            side = "training" if not len(fold.train) else "test"
+            raise SerKerasError(f"fold {fold.number} ({fold.name}) has no {side} utterances; use fewer folds")
+    verify(folds, utterances, settings.name)
+    return folds
+
+
+def _validation(utterances, labels, train, number, kind, rng):
+    speakers = {utterances[i].speaker: utterances[i].gender for i in train}
+    if kind.unseen in ("speaker", "corpus") and None not in speakers:
+        women = sorted(s for s in speakers if speakers[s] == "female")
+        men = sorted(s for s in speakers if speakers[s] == "male")
+        if women and men:
+            chosen = {women[number % len(women)], men[number % len(men)]}
+        else:
+            every = sorted(speakers)
+            chosen = {every[number % len(every)], every[(number + 1) % len(every)]}
+        if len(speakers) <= len(chosen):
+            raise SerKerasError(
+                f"early stopping sets two training speakers aside, and fold {number} has {len(speakers)}; "
+                "use training.early_stopping=null"
+            )
+        return np.array([i for i in train if utterances[i].speaker in chosen])
+    return train[_stratified(labels[train], 10, rng)[0]]
+
+
+def verify(folds, utterances, protocol):
+    """Stop if a fold breaks its protocol's promise: an internal check, run before every training.
+
+    Raises:
+        RuntimeError: test material of a fold is in its training or validation part.
+    """
+    unseen = PROTOCOLS[protocol].unseen
+    for fold in folds:
+        keys = {part: _keys(utterances, getattr(fold, part), unseen) for part in ("train", "validation", "test")}
+        for part, other in (("train", "test"), ("validation", "test"), ("train", "validation")):
+            # A corpus's own validation speakers may be in its training part; the test part never is.
+            shared = keys[part] & keys[other] if other == "test" or unseen != "corpus" else set()
+            if shared:
+                raise RuntimeError(
+                    f"leak in fold {fold.number} of {protocol}: {part} and {other} share {len(shared)} "
+                    f"{unseen or 'chunk'}s, {sorted(map(str, shared))[0]} among them"
+                )
+
+
+def _keys(utterances, indices, unseen):
+    chosen = (utterances[i] for i in indices)
+    if unseen == "speaker":
+        return {u.speaker for u in chosen}
+    if unseen == "corpus":
+        return {u.corpus for u in chosen}
+    return {(u.corpus, u.name, u.start, u.end) for u in chosen}
+
+
+def expand_chunks(utterances, labels, n_samples, window, hop, tail):
+    """One utterance for each window of each utterance, for `chunk_random`.
+
+    Args:
+        utterances, labels: as elsewhere.
+        n_samples: the utterances' lengths at 16 kHz.
+        window, hop: in samples.
+        tail: tail rule of `audio.windows`.
+
+    Returns:
+        (utterances with `start` and `end` in seconds, their labels).
+    """
+    chunks, chunk_labels = [], []
+    for utterance, label, n in zip(utterances, labels, n_samples, strict=True):
+        offset = utterance.start or 0.0
+        for first in window_starts(n, window, hop, tail):
+            start, end = offset + first / SAMPLE_RATE, offset + min(first + window, n) / SAMPLE_RATE
+            chunks.append(dataclasses.replace(utterance, start=start, end=end))
+            chunk_labels.append(label)
+    return chunks, chunk_labels

@@ -1,0 +1,230 @@
+"""The run directory: atomic writes, provenance, one process at a time."""
+
+import contextlib
+import fcntl
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from importlib import metadata
+from pathlib import Path
+
+import yaml
+
+from ser_keras import __version__
+from ser_keras.errors import SerKerasError
+
+
+def write_atomic(path, data):
+    """Write text or bytes so that a reader, or a crash at any moment, sees the old file or the new one whole.
+
+    Raises:
+        SerKerasError: the disk is full or the folder can't be written; the old file is untouched.
+    """
+    path = Path(path)
+    payload = data.encode("utf-8") if isinstance(data, str) else data
+    with replacing(path) as temporary:
+        temporary.write_bytes(payload)
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Give a temporary path beside `path` to write to; when the block ends well, it takes `path`'s place.
+
+    For libraries that insist on a file name. The temporary keeps `path`'s suffix.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".partial-", suffix=path.suffix)
+        os.close(handle)
+        yield Path(temporary)
+        with open(temporary, "rb+") as written:
+            os.fsync(written.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+        temporary = None
+    except OSError as error:
+        raise SerKerasError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_json(path, data):
+    write_atomic(path, json.dumps(data, indent=1, ensure_ascii=False) + "\n")
+
+
+def read_json(path):
+    """Parsed JSON.
+
+    Raises:
+        SerKerasError: missing or no JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SerKerasError(f"{path} is missing") from None
+    except (ValueError, OSError) as error:
+        raise SerKerasError(f"{path} can't be read: {error}") from None
+
+
+class Run:
+    """A run directory.
+
+    Args:
+        path: the directory.
+
+    `experiment`, `metrics` and `provenance` read their files when asked.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+
+    @classmethod
+    def existing(cls, path):
+        """The run at `path`.
+
+        Raises:
+            SerKerasError: it is no run directory.
+        """
+        run = cls(path)
+        if not run.settings_file.is_file():
+            raise SerKerasError(f"{path} is no run directory (no experiment.yaml in it); `ser-keras train` makes one")
+        return run
+
+    @property
+    def settings_file(self):
+        return self.path / "experiment.yaml"
+
+    @property
+    def experiment(self):
+        """The resolved settings, with `corpora`, as plain data."""
+        try:
+            return yaml.safe_load(self.settings_file.read_text(encoding="utf-8"))
+        except (OSError, yaml.YAMLError) as error:
+            raise SerKerasError(f"{self.settings_file} can't be read: {error}") from None
+
+    @property
+    def metrics(self):
+        return read_json(self.path / "metrics.json")
+
+    @property
+    def provenance(self):
+        return read_json(self.path / "provenance.json")
+
+    @property
+    def final(self):
+        return self.path / "final"
+
+    def fold(self, number):
+        return self.path / "folds" / str(number)
+
+    def folds(self):
+        """The directories of the folds that are done, in order."""
+        done = [p.parent for p in self.path.glob("folds/*/fold.json")]
+        return sorted(done, key=lambda p: int(p.name))
+
+    @property
+    def finished(self):
+        return (self.path / "metrics.json").is_file()
+
+    @contextlib.contextmanager
+    def locked(self):
+        """Hold the directory for this process; the lock falls with the process, however it ends.
+
+        Raises:
+            SerKerasError: another process holds it, or the folder can't be made.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            handle = open(self.path / ".lock", "a+", encoding="utf-8")  # noqa: SIM115 - closed below
+        except OSError as error:
+            raise SerKerasError(f"cannot use {self.path}: {error.strerror}") from None
+        with handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                handle.seek(0)
+                holder = handle.read().strip() or "unknown"
+                raise SerKerasError(
+                    f"{self.path} is in use by another process (pid {holder}); wait for it or choose another --out"
+                ) from None
+            handle.truncate(0)
+            handle.write(str(os.getpid()))
+            handle.flush()
+            yield self
+
+    def clear(self):
+        """Remove what a run writes, and nothing else, so that it can start afresh; the lock stays."""
+        for name in ("folds", "final", "evaluations", "tensorboard", "bundle"):
+            shutil.rmtree(self.path / name, ignore_errors=True)
+        for name in (
+            *("experiment.yaml", "provenance.json", "metrics.json", "predictions.csv", "segments.csv"),
+            *("confusion.csv", "confusion.png", "learning_curves.png", "report.html"),
+        ):
+            with contextlib.suppress(FileNotFoundError):
+                (self.path / name).unlink()
+
+
+PACKAGES = (
+    *("tensorflow", "tensorflow-cpu", "keras", "numpy", "tensorflow-io", "keras-tuner", "librosa", "soundfile"),
+    *("soxr", "ai-edge-litert", "ai-edge-quantizer", "tflite-runtime", "scikit-learn"),
+)
+
+
+def provenance():
+    """Where a result comes from: command, commit, machine, versions, time."""
+    versions = {"ser-keras": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
+    commit, dirty = _commit()
+    return {
+        "command": " ".join(["ser-keras", *sys.argv[1:]]),
+        "commit": commit,
+        "dirty": dirty,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "machine": machine(),
+        "versions": versions,
+    }
+
+
+def machine():
+    """A few words on the hardware; no host name, no path."""
+    model = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                model = line.partition(":")[2].strip()
+                break
+    return {"system": f"{platform.system()} {platform.machine()}", "cpu": model, "cores": os.cpu_count()}
+
+
+def _commit():
+    """The source's git commit and whether it was changed; (None, None) for an installed package."""
+    source = Path(__file__).resolve().parent
+
+    def git(*arguments):
+        return subprocess.run(
+            ["git", *arguments], cwd=source, capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
+
+    try:
+        if Path(git("rev-parse", "--show-toplevel")) != source.parent:
+            return None, None
+        return git("rev-parse", "--short=12", "HEAD"), bool(git("status", "--porcelain", "--untracked-files=no"))
+    except (OSError, subprocess.SubprocessError):
+        return None, None

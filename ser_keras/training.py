@@ -1,0 +1,341 @@
+"""One fold, resumable at every epoch; the same for the final refit on all speakers."""
+
+import csv
+import dataclasses
+import io
+import json
+import math
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ser_keras import experiment as settings
+from ser_keras import pipeline
+from ser_keras.errors import SerKerasError
+from ser_keras.frontends import FRONT_ENDS
+from ser_keras.models import MODELS
+from ser_keras.models.adapted import adapt_model
+from ser_keras.models.assemble import end_to_end, split
+from ser_keras.progress import stage
+from ser_keras.runs import replacing, write_atomic, write_json
+
+FINAL = 2**16  # the number that stands for "fold" in the seeds of the final refit
+
+
+def complete(experiment):
+    """Check front end and model against their builders and write their defaults into the settings.
+
+    Raises:
+        SerKerasError: an unknown name or argument, with the nearest valid ones.
+    """
+    frontend = settings.complete(
+        experiment.frontend, FRONT_ENDS, "frontend", given=("self", "name", "trainable", "dtype", "kwargs")
+    )
+    model = settings.complete(experiment.model, MODELS, "model", given=("input_shape", "n_classes"))
+    return experiment.model_copy(
+        update={
+            "frontend": settings.Component(name=experiment.frontend.name, **frontend),
+            "model": settings.Component(name=experiment.model.name, **model),
+        }
+    )
+
+
+def build_frontend(experiment):
+    """The experiment's front end, a Keras layer: waveform -> features."""
+    try:
+        return FRONT_ENDS[experiment.frontend.name](**experiment.frontend.arguments())
+    except (TypeError, ValueError) as error:
+        raise SerKerasError(f"frontend: {error}") from error
+
+
+def build_classifier(experiment, feature_shape, n_classes):
+    """The experiment's classifier, a Keras model: features -> probabilities."""
+    try:
+        return MODELS[experiment.model.name](feature_shape, n_classes, **experiment.model.arguments())
+    except (TypeError, ValueError) as error:
+        raise SerKerasError(f"model: {error}") from error
+
+
+def configure(experiment):
+    """Set TensorFlow up for an experiment: memory growth on GPUs, precision, and on CPUs repeatable operations."""
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    if not gpus:
+        tf.config.experimental.enable_op_determinism()
+    keras.mixed_precision.set_global_policy("mixed_float16" if experiment.training.mixed_precision else "float32")
+
+
+def strategy():
+    """MirroredStrategy over several GPUs, otherwise the default one."""
+    devices = tf.config.list_logical_devices("GPU")
+    return (
+        tf.distribute.MirroredStrategy([d.name for d in devices]) if len(devices) > 1 else tf.distribute.get_strategy()
+    )
+
+
+def make_optimizer(training):
+    common = {"learning_rate": training.learning_rate, "weight_decay": training.weight_decay or None}
+    if training.optimizer == "sgd":
+        return keras.optimizers.SGD(momentum=training.momentum, **common)
+    return {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}[training.optimizer](**common)
+
+
+def learning_rate(training, epoch):
+    """Learning rate of an epoch; a function of the epoch alone, so that resuming needs no state."""
+    if training.schedule == "cosine":
+        return training.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / training.epochs))
+    return training.learning_rate
+
+
+@dataclasses.dataclass
+class History:
+    """What resuming has to know beside the weights."""
+
+    rows: list = dataclasses.field(default_factory=list)
+    best_loss: float = math.inf
+    best_epoch: int = 0
+    waited: int = 0
+
+    @property
+    def epochs(self):
+        return len(self.rows)
+
+    def csv(self):
+        text = io.StringIO()
+        fields = list(self.rows[0]) if self.rows else ["epoch"]
+        writer = csv.DictWriter(text, fields, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        return text.getvalue()
+
+
+class EpochBoundary(keras.callbacks.Callback):
+    """Seeds and learning rate before each epoch; history, early stopping and one atomic checkpoint after it.
+
+    Args:
+        training: experiment.Training.
+        seed, fold: decide the dropout seeds with the epoch (Keras loses their state when it saves).
+        path: the checkpoint's file.
+        history: History, as restored.
+        best: the best epoch's weights, as restored; None without early stopping.
+        report: called after each epoch with its logs.
+    """
+
+    def __init__(self, training, seed, fold, path, history, best, report):
+        super().__init__()
+        self.training, self.seed, self.fold, self.path = training, seed, fold, path
+        self.history, self.best, self.report = history, best, report
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.model.optimizer.learning_rate = learning_rate(self.training, epoch)
+        for i, layer in enumerate(self.model._flatten_layers()):
+            if generator := getattr(layer, "seed_generator", None):
+                drawn = np.random.default_rng([self.seed, self.fold, epoch, i]).integers(0, 2**31, 2)
+                generator.state.assign(drawn.astype(np.uint32))
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs = {k: float(v) for k, v in (logs or {}).items()}
+        rate = learning_rate(self.training, epoch)
+        self.history.rows.append({"epoch": epoch + 1, **logs, "learning_rate": rate})
+        self._stop_early(epoch, logs)
+        save_checkpoint(self.path, self.model, self.history, self.best)
+        self.report(logs)
+
+    def _stop_early(self, epoch, logs):
+        rule, loss = self.training.early_stopping, logs.get("val_loss")
+        if rule is None or loss is None:
+            return
+        if loss < self.history.best_loss:
+            self.history.best_loss, self.history.best_epoch, self.history.waited = loss, epoch + 1, 0
+            self.best = self.model.get_weights()
+        else:
+            self.history.waited += 1
+        if self.stopped(rule):
+            self.model.stop_training = True
+
+    def stopped(self, rule):
+        return rule is not None and self.history.waited >= rule.patience and self.history.epochs >= rule.min_epochs
+
+
+def save_checkpoint(path, model, history, best=None):
+    """One atomic file that holds weights, optimiser, history and early stopping's state."""
+    arrays = {f"w{i}": w for i, w in enumerate(model.get_weights())}
+    arrays |= {f"o{i}": v.numpy() for i, v in enumerate(model.optimizer.variables)}
+    arrays |= {f"b{i}": w for i, w in enumerate(best or [])}
+    state = json.dumps(dataclasses.asdict(history))
+    with replacing(path) as temporary:
+        np.savez(temporary, state=np.array(state), **arrays)
+
+
+def load_checkpoint(path, model):
+    """Put a checkpoint back into a compiled model whose optimiser is built.
+
+    Returns:
+        (History, the best epoch's weights or None).
+
+    Raises:
+        SerKerasError: the file is damaged or of another model.
+    """
+    try:
+        with np.load(path) as file:
+            arrays = dict(file)
+        history = History(**json.loads(str(arrays["state"])))
+        model.set_weights([arrays[f"w{i}"] for i in range(len(model.weights))])
+        for i, variable in enumerate(model.optimizer.variables):
+            variable.assign(arrays[f"o{i}"])
+        best = [arrays[f"b{i}"] for i in range(len(model.weights))] if "b0" in arrays else None
+    except (OSError, KeyError, ValueError, EOFError) as error:
+        raise SerKerasError(
+            f"{path} is no checkpoint of this model ({error}); delete it to train this fold anew"
+        ) from None
+    return history, best
+
+
+def fit(experiment, material, train, validation, n_classes, folder, number, title, initial=None, epochs=None):
+    """Train one classifier, going on from the folder's checkpoint where there is one.
+
+    Args:
+        experiment: settings; `training` decides.
+        material: pipeline.Material.
+        train, validation: item indices; without early stopping the validation items are only watched.
+        n_classes: outputs.
+        folder: where `checkpoint.npz` and `history.csv` stand.
+        number: the fold, for the seeds.
+        title: for the progress bar.
+        initial: a function that puts initial weights into the new classifier.
+        epochs: instead of the settings' (the final refit's).
+
+    Returns:
+        (classifier in float32 with the chosen weights, History).
+    """
+    training = experiment.training
+    if epochs is not None:
+        training = training.model_copy(update={"epochs": epochs, "early_stopping": None})
+    keras.utils.set_random_seed(int(np.random.default_rng([experiment.seed, number]).integers(2**31)))
+    with strategy().scope():
+        classifier = build_classifier(experiment, material.feature_shape, n_classes)
+        adapt_model(classifier, lambda: material.batches(train))
+        if initial is not None:
+            initial(classifier)
+        classifier.compile(
+            make_optimizer(training),
+            loss=SmoothedCrossEntropy(n_classes, training.label_smoothing),
+            metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")],
+            jit_compile=training.xla,
+        )
+        classifier.optimizer.build(classifier.trainable_variables)
+
+    checkpoint = folder / "checkpoint.npz"
+    history, best = load_checkpoint(checkpoint, classifier) if checkpoint.is_file() else (History(), None)
+    weights = None
+    if training.class_weights == "balanced":
+        weights = pipeline.class_weights(material.labels[material.rows(train)[1]], n_classes)
+    dataset, steps = pipeline.training_dataset(
+        material,
+        train,
+        batch_size=training.batch_size,
+        seed=experiment.seed,
+        fold=number,
+        epochs=training.epochs,
+        first_epoch=history.epochs,
+        weights=weights,
+    )
+    with stage(title, training.epochs, "epochs") as advance:
+        advance(history.epochs)
+        boundary = EpochBoundary(
+            training, experiment.seed, number, checkpoint, history, best, lambda logs: advance(1, _note(logs))
+        )
+        if history.epochs < training.epochs and not boundary.stopped(training.early_stopping):
+            classifier.fit(
+                dataset,
+                steps_per_epoch=steps,
+                initial_epoch=history.epochs,
+                epochs=training.epochs,
+                validation_data=pipeline.validation_dataset(material, validation, 256) if len(validation) else None,
+                callbacks=[boundary, _tensorboard(folder)],
+                verbose=0,
+            )
+    if training.early_stopping is not None and boundary.best is not None:
+        classifier.set_weights(boundary.best)
+    return _in_float32(experiment, classifier, material.feature_shape, n_classes), history
+
+
+class SmoothedCrossEntropy(keras.losses.Loss):
+    """Cross-entropy of integer labels, smoothed by `smoothing`; Keras has smoothing for one-hot labels alone."""
+
+    def __init__(self, n_classes, smoothing=0.0, **kwargs):
+        super().__init__(name="cross_entropy", **kwargs)
+        self.n_classes, self.smoothing = n_classes, smoothing
+
+    def call(self, y_true, y_pred):
+        target = keras.ops.one_hot(keras.ops.cast(y_true, "int32"), self.n_classes)
+        return keras.losses.categorical_crossentropy(target, y_pred, label_smoothing=self.smoothing)
+
+
+def _note(logs):
+    shown = ("loss", "accuracy", "val_loss", "val_accuracy")
+    return " ".join(f"{name} {logs[name]:.3f}" for name in shown if name in logs)
+
+
+def _tensorboard(folder):
+    run, fold = (folder.parents[1], folder.name) if folder.parent.name == "folds" else (folder.parent, folder.name)
+    return keras.callbacks.TensorBoard(run / "tensorboard" / fold, write_graph=False)
+
+
+def _in_float32(experiment, classifier, feature_shape, n_classes):
+    """The same weights in a model that computes in float32, whatever it was trained in."""
+    if not experiment.training.mixed_precision:
+        return classifier
+    policy = keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy("float32")
+    plain = build_classifier(experiment, feature_shape, n_classes)
+    plain.set_weights(classifier.get_weights())
+    keras.mixed_precision.set_global_policy(policy)
+    return plain
+
+
+def save_model(path, experiment, classifier):
+    """Write the end-to-end model, waveform -> probabilities, as one `.keras` file."""
+    model = end_to_end(build_frontend(experiment), classifier, experiment.window_samples)
+    with replacing(path) as temporary:
+        model.save(temporary)
+
+
+def load_model(path):
+    """(front end, classifier) of an end-to-end model that `save_model` wrote.
+
+    Raises:
+        SerKerasError: missing or damaged.
+    """
+    try:
+        return split(keras.models.load_model(path, compile=False))
+    except (OSError, ValueError, KeyError) as error:
+        raise SerKerasError(f"{path} can't be loaded: {str(error).splitlines()[0]}") from error
+
+
+def finish(folder, experiment, classifier, history, record):
+    """Write a trained fold's files; `fold.json` comes last and marks it done."""
+    save_model(folder / "model.keras", experiment, classifier)
+    write_atomic(folder / "history.csv", history.csv())
+    (folder / "checkpoint.npz").unlink(missing_ok=True)
+    chosen = history.best_epoch or history.epochs
+    write_json(folder / "fold.json", {**record, "epochs": history.epochs, "best_epoch": chosen})
+
+
+def estimate_seconds(experiment, feature_shape, n_classes, windows, steps=4):
+    """Seconds that an epoch over `windows` windows will take, measured on random batches."""
+    training = experiment.training
+    classifier = build_classifier(experiment, feature_shape, n_classes)
+    loss = SmoothedCrossEntropy(n_classes, training.label_smoothing)
+    classifier.compile(make_optimizer(training), loss=loss, jit_compile=training.xla)
+    batch = min(training.batch_size, windows)
+    x = np.random.default_rng(0).normal(size=(batch, *feature_shape)).astype(np.float32)
+    y = np.arange(batch) % n_classes
+    classifier.train_on_batch(x, y)
+    started = time.monotonic()
+    for _ in range(steps):
+        classifier.train_on_batch(x, y)
+    return (time.monotonic() - started) / steps * math.ceil(windows / batch)

@@ -1,0 +1,25 @@
+"""What all tests share: where the real corpora are, and a quiet TensorFlow."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+
+DATA = Path(os.environ.get("SER_KERAS_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+def shared_data(name):
+    """The folder of a real corpus; the test is skipped where it isn't there."""
+    folder = DATA / name
+    if not folder.is_dir():
+        pytest.skip(f"needs the real corpus '{name}' in ../shared/data (or SER_KERAS_TEST_DATA)")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def cache_of_its_own(tmp_path_factory, monkeypatch):
+    """No test reads or fills the user's caches; one folder serves the whole session."""
+    monkeypatch.setenv("SER_KERAS_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))

@@ -1,0 +1,98 @@
+"""Settings: one validated tree, YAML in and out, and one clear line for what doesn't fit."""
+
+import pytest
+import yaml
+
+from ser_keras.errors import SerKerasError
+from ser_keras.experiment import Component, complete, from_tree, load_experiment, recipes, setting_names
+
+
+@pytest.mark.parametrize("name", recipes())
+def test_every_recipe_is_valid_and_survives_yaml(name):
+    experiment = load_experiment(name)
+    assert experiment.recipe == name and experiment.title and experiment.source
+    assert from_tree(yaml.safe_load(experiment.to_yaml())) == experiment
+
+
+def test_the_order_of_classes_survives():
+    experiment = load_experiment("anand2015.r2", ["classes={sadness: [sadness], anger: [anger]}"])
+    assert list(yaml.safe_load(experiment.to_yaml())["classes"]) == ["sadness", "anger"]
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "value"),
+    [
+        ("training.epochs=7", ("training", "epochs"), 7),
+        ("training.learning_rate=1e-4", ("training", "learning_rate"), 1e-4),
+        ("training.early_stopping={patience: 3}", ("training", "early_stopping", "patience"), 3),
+        ("training.early_stopping.patience=4", ("training", "early_stopping", "patience"), 4),
+        ("training.early_stopping=null", ("training", "early_stopping"), None),
+        ("protocol.folds=5", ("protocol", "folds"), 5),
+        ("seed=3", ("seed",), 3),
+    ],
+)
+def test_set(change, path, value):
+    node = load_experiment("anand2015.r2", [change])
+    for name in path:
+        node = getattr(node, name)
+    assert node == value
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ("training.epoch=7", "unknown setting 'training.epoch'; nearest: training.epochs"),
+        ("trainin.epochs=7", "unknown setting 'trainin'; nearest: training"),
+        ("training.epochs=0", "training.epochs: Input should be greater than or equal to 1"),
+        ("training.epochs=many", "training.epochs: .*'many'"),
+        ("training.epochs", "write name=value"),
+        ("seed.x=1", "'seed' is a value|seed: "),
+        ("tail_rule=keep", "tail_rule: .*drop"),
+        ("hop_s=9", "hop_s 9.0 is longer than window_s"),
+        ("classes={anger: [angry]}", "'angry' is no emotion.*anger"),
+        ("classes={a: [anger], b: [anger]}", "emotion 'anger' stands in two classes"),
+        ("training.epochs={", "no YAML"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(change, line):
+    with pytest.raises(SerKerasError, match=line) as error:
+        load_experiment("anand2015.r2", [change])
+    assert "\n" not in str(error.value)
+
+
+def test_unknown_recipe_names_the_nearest():
+    with pytest.raises(SerKerasError, match="no recipe 'anand2015.r22'; nearest: anand2015.r2"):
+        load_experiment("anand2015.r22")
+
+
+@pytest.mark.parametrize("text", ["- a\n", "a: [\n", ""])
+def test_a_file_that_is_no_recipe(tmp_path, text):
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(SerKerasError, match="mine.yaml"):
+        load_experiment(str(tmp_path / "mine.yaml"))
+
+
+def test_a_recipe_from_a_file(tmp_path):
+    tree = load_experiment("anand2015.r2").model_dump() | {"recipe": "mine"}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(tree))
+    assert load_experiment(str(tmp_path / "mine.yaml")).recipe == "mine"
+
+
+def test_complete_fills_defaults_and_names_the_nearest():
+    def builder(input_shape, n_classes, width=8, depth=2):
+        pass
+
+    registry = {"net": builder}
+    given = ("input_shape", "n_classes")
+    assert complete(Component(name="net", width=4), registry, "model", given) == {"width": 4, "depth": 2}
+    with pytest.raises(SerKerasError, match="unknown setting 'model.widht'; nearest: model.width"):
+        complete(Component(name="net", widht=4), registry, "model", given)
+    with pytest.raises(SerKerasError, match="no model 'nett'; nearest: net"):
+        complete(Component(name="nett"), registry, "model", given)
+
+
+def test_the_contract_s_settings_exist():
+    names = set(setting_names())
+    wanted = "seed classes window_s hop_s frontend augmentation model training.epochs training.batch_size"
+    wanted += " training.learning_rate training.early_stopping protocol.name protocol.folds"
+    assert set(wanted.split()) <= names

@@ -1,0 +1,241 @@
+"""A fold, resumable at every epoch, and the whole experiment behind it."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import yaml
+
+from ser_keras import crossvalidation, training
+from ser_keras.errors import SerKerasError
+from ser_keras.evaluation import Predictions
+from ser_keras.experiment import load_experiment
+from ser_keras.runs import Run
+from tests.made_corpus import write_corpus
+
+pytestmark = pytest.mark.smoke
+
+QUICK = (
+    *("classes={anger: [anger], neutral: [neutral], sadness: [sadness]}", "protocol.folds=2", "training.epochs=4"),
+    *("training.batch_size=16", "training.learning_rate=0.01", "model.filters=[4]", "model.hidden=8"),
+)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return [("manifest", write_corpus(tmp_path_factory.mktemp("corpus")))]
+
+
+@pytest.fixture(scope="module")
+def finished(corpus, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "run"
+    return crossvalidation.train(load_experiment("anand2015.r2", QUICK), corpus, out)
+
+
+def quick(*changes):
+    return load_experiment("anand2015.r2", [*QUICK, *changes])
+
+
+def probabilities(run):
+    return Predictions.read_csv(run.path / "predictions.csv").probabilities
+
+
+def test_a_run_directory_holds_what_was_promised(finished):
+    for name in (
+        *("experiment.yaml", "provenance.json", "metrics.json", "predictions.csv", "segments.csv", "confusion.csv"),
+        *("confusion.png", "learning_curves.png", "report.html", "tensorboard", "folds/0/model.keras"),
+        *("folds/1/fold.json", "final/model.keras", "final/history.csv"),
+    ):
+        assert (finished.path / name).exists(), name
+    assert not list(finished.path.rglob("checkpoint.npz"))
+    metrics = finished.metrics
+    assert metrics["n_utterances"] == 36 and metrics["n_speakers"] == 4 and not metrics["leaky"]
+    assert metrics["uar"] > 0.6, "three pitches and levels are easily told apart"
+    record = finished.provenance
+    assert record["finished"] and record["seconds"] > 0 and record["versions"]["keras"] == keras.__version__
+
+
+def test_each_fold_tests_speakers_that_it_never_saw(finished):
+    tested = []
+    for folder in finished.folds():
+        fold = json.loads((folder / "fold.json").read_text())
+        assert not set(fold["train"]) & set(fold["test"])
+        assert set(Predictions.read_csv(folder / "predictions.csv").speaker) == set(fold["test"])
+        tested += fold["test"]
+    assert len(tested) == len(set(tested)) == 4
+
+
+def test_an_utterance_s_probabilities_are_the_mean_of_its_windows(finished):
+    utterances = Predictions.read_csv(finished.path / "predictions.csv")
+    segments = Predictions.read_csv(finished.path / "segments.csv")
+    assert len(segments) > len(utterances)
+    np.testing.assert_allclose(segments.by_utterance().probabilities, utterances.probabilities, atol=1e-6)
+
+
+def test_the_saved_model_is_waveform_to_the_same_probabilities(finished, corpus):
+    prepared = crossvalidation.reopen(finished)
+    fold = prepared.folds[0]
+    model = keras.models.load_model(finished.fold(0) / "model.keras", compile=False)
+    expected = Predictions.read_csv(finished.fold(0) / "segments.csv")
+    from ser_keras import audio
+
+    waves = audio.windows(prepared.material.samples(fold.test[0]), 8800, 8192, "drop")
+    got = model(waves).numpy()
+    np.testing.assert_allclose(got, expected.probabilities[: len(got)], atol=1e-5)
+    assert model.input_shape == (None, 8800)
+
+
+def test_the_normalisation_is_of_training_material_alone(finished):
+    prepared = crossvalidation.reopen(finished)
+    for fold in prepared.folds:
+        _, classifier = training.load_model(finished.fold(fold.number) / "model.keras")
+        means = [np.asarray(w) for layer in classifier.layers if hasattr(layer, "adapt") for w in layer.weights]
+        mean = next(w for w in means if w.size > 1)
+        features = np.concatenate(list(prepared.material.batches(fold.train)))
+        np.testing.assert_allclose(mean.squeeze(), features.mean(0).squeeze(), atol=1e-3)
+        everything = np.concatenate(list(prepared.material.batches(np.arange(len(prepared.material.items)))))
+        assert np.abs(mean.squeeze() - everything.mean(0).squeeze()).max() > 1e-2
+
+
+class Cut(Exception):
+    pass
+
+
+def _cut_after(monkeypatch, epochs):
+    """Stop with an exception once so many checkpoints have been written."""
+    written = []
+    save = training.save_checkpoint
+
+    def counting(*arguments):
+        save(*arguments)
+        written.append(1)
+        if len(written) == epochs:
+            raise Cut
+
+    monkeypatch.setattr(training, "save_checkpoint", counting)
+
+
+@pytest.mark.parametrize(
+    ("cut_after", "changes"),
+    [
+        (2, ("model.dropout=0.5",)),
+        (5, ("training.optimizer=adamw", "training.schedule=cosine", "training.class_weights=balanced")),
+        (4, ("training.early_stopping={patience: 1}", "training.epochs=8", "training.optimizer=sgd")),
+    ],
+)
+def test_a_cut_run_resumed_predicts_what_an_uncut_one_does(corpus, tmp_path, monkeypatch, cut_after, changes):
+    whole = crossvalidation.train(quick(*changes), corpus, tmp_path / "whole")
+    with monkeypatch.context() as patch, pytest.raises(Cut):
+        _cut_after(patch, cut_after)
+        crossvalidation.train(quick(*changes), corpus, tmp_path / "cut")
+    resumed = crossvalidation.train(quick(*changes), corpus, tmp_path / "cut", resume=True)
+    np.testing.assert_allclose(probabilities(resumed), probabilities(whole), atol=1e-6)
+    finals = [training.load_model(r.final / "model.keras")[1].get_weights() for r in (whole, resumed)]
+    for a, b in zip(*finals, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+    histories = [(r.fold(0) / "history.csv").read_text() for r in (whole, resumed)]
+    assert histories[0].count("\n") == histories[1].count("\n")
+    assert resumed.provenance["resumed"]
+
+
+def test_resuming_a_finished_run_trains_nothing(finished, corpus, monkeypatch):
+    before = probabilities(finished)
+    monkeypatch.setattr(training, "fit", None)
+    again = crossvalidation.train(quick(), corpus, finished.path, resume=True)
+    assert (probabilities(again) == before).all()
+
+
+def test_resume_of_a_missing_run_starts_it_and_folds_can_be_trained_apart(corpus, tmp_path):
+    run = crossvalidation.train(quick(), corpus, tmp_path / "run", resume=True, only_fold=1)
+    assert [f.name for f in run.folds()] == ["1"] and not run.finished
+    run = crossvalidation.train(quick(), corpus, tmp_path / "run", resume=True, only_fold=0)
+    assert run.finished and not run.final.exists()
+    with pytest.raises(SerKerasError, match="no fold 2.*folds 0 to 1"):
+        crossvalidation.train(quick(), corpus, tmp_path / "run", resume=True, only_fold=2)
+
+
+def test_other_settings_or_data_are_refused_with_the_difference(finished, corpus, tmp_path):
+    with pytest.raises(SerKerasError, match="holds a run already; --resume"):
+        crossvalidation.train(quick(), corpus, finished.path)
+    with pytest.raises(SerKerasError, match=r"- epochs: 4; \+ epochs: 5"):
+        crossvalidation.train(quick("training.epochs=5"), corpus, finished.path, resume=True)
+    other = [("manifest", write_corpus(tmp_path / "other", seed=1))]
+    with pytest.raises(SerKerasError, match="other data.*fingerprint"):
+        crossvalidation.train(quick(), other, finished.path, resume=True)
+
+
+def test_a_damaged_checkpoint_is_one_line(corpus, tmp_path):
+    folder = tmp_path / "run" / "folds" / "0"
+    folder.mkdir(parents=True)
+    (folder / "checkpoint.npz").write_bytes(b"PK no")
+    with pytest.raises(SerKerasError, match="no checkpoint of this model"):
+        crossvalidation.train(quick(), corpus, tmp_path / "run", resume=True)
+
+
+def test_mixed_precision_trains_and_leaves_a_float32_model(corpus, tmp_path):
+    run = crossvalidation.train(quick("training.mixed_precision=true", "training.epochs=1"), corpus, tmp_path / "run")
+    _, classifier = training.load_model(run.final / "model.keras")
+    assert {layer.compute_dtype for layer in classifier.layers} == {"float32"}
+    assert keras.mixed_precision.global_policy().name == "mixed_float16"
+    keras.mixed_precision.set_global_policy("float32")
+
+
+def test_xla_is_a_setting(corpus, tmp_path):
+    run = crossvalidation.train(quick("training.xla=true", "training.epochs=1"), corpus, tmp_path / "run")
+    assert run.finished
+
+
+@pytest.mark.parametrize("protocol", ["speaker_dependent", "single_speaker", "utterance_random", "chunk_random"])
+def test_every_protocol_runs(corpus, tmp_path, protocol):
+    changes = (f"protocol.name={protocol}", "training.epochs=1", "protocol.folds=2")
+    run = crossvalidation.train(quick(*changes), corpus, tmp_path / "run", only_fold=0)
+    assert json.loads((run.fold(0) / "fold.json").read_text())["n_test"]
+
+
+def test_chunk_random_is_reported_as_leaky(corpus, tmp_path):
+    changes = ("protocol.name=chunk_random", "protocol.folds=null", "training.epochs=1")
+    run = crossvalidation.train(quick(*changes), corpus, tmp_path / "run")
+    assert run.metrics["leaky"] and "LEAKY" in (run.path / "report.html").read_text()
+
+
+def test_evaluate_again_and_on_other_data(finished, tmp_path):
+    [(name, folder, figures)] = crossvalidation.evaluate(finished)
+    assert name == "test" and figures["uar"] == pytest.approx(finished.metrics["uar"])
+    again = Predictions.read_csv(folder / "predictions.csv").probabilities
+    np.testing.assert_allclose(again, probabilities(finished), atol=1e-6)
+
+    other = write_corpus(tmp_path / "other", speakers=2, seed=5)
+    [(name, folder, figures)] = crossvalidation.evaluate(finished, [("manifest", other)])
+    assert figures["n_utterances"] == 18 and figures["leaky"], "speakers s0, s1 of `manifest` were in training"
+
+
+def test_classes_without_data_and_unlisted_emotions_are_dropped_with_a_line(corpus, tmp_path, capsys):
+    run = crossvalidation.train(
+        quick("classes={anger: [anger], fear: [fear], neutral: [neutral]}", "training.epochs=1"), corpus, tmp_path / "r"
+    )
+    assert list(run.experiment["classes"]) == ["anger", "neutral"]
+    said = capsys.readouterr().err
+    for line in ("class 'fear' has no data", "emotion 'sadness' is in no class: 12 utterances dropped"):
+        assert line in said and any(line in dropped for dropped in run.provenance["dropped"])
+
+
+def test_dry_run_says_folds_counts_and_time(corpus):
+    lines = crossvalidation.dry_run(quick(), corpus)
+    text = "\n".join(lines)
+    assert "36 utterances" in text and "12 anger" in text and "fold 1" in text and "about" in lines[-1]
+
+
+def test_unknown_arguments_of_front_end_and_model_are_refused(corpus, tmp_path):
+    for change, line in (("model.filtres=[4]", "nearest: model.filters"), ("frontend.hop=3", "unknown setting")):
+        with pytest.raises(SerKerasError, match=line):
+            crossvalidation.train(quick(change), corpus, tmp_path / "run")
+    assert not (tmp_path / "run" / "experiment.yaml").exists()
+
+
+def test_experiment_yaml_is_complete_and_names_no_path(finished, corpus):
+    text = finished.settings_file.read_text()
+    tree = yaml.safe_load(text)
+    assert tree["corpora"][0]["fingerprint"] and tree["frontend"]["name"] == "spectrogram_pair"
+    assert str(corpus[0][1].parent) not in text
+    assert Run.existing(finished.path).experiment == tree
