@@ -30,6 +30,11 @@ def main(arguments=None):
             raise
         print(f"ser-keras: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        if chosen.debug or (error.name or "").startswith("ser_keras"):
+            raise
+        print(f"ser-keras: {_missing(error.name)}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("\nser-keras: interrupted", file=sys.stderr)
         return 130
@@ -45,6 +50,12 @@ def main(arguments=None):
             file=sys.stderr,
         )
         return 1
+
+
+def _missing(package):
+    extra = {"ai_edge_quantizer": "export", "flatbuffers": "export", "espeakng_loader": "demo", "keras_tuner": "tune"}
+    name = extra.get((package or "").partition(".")[0], "train-cpu")
+    return f"this needs the package '{package}': pip install 'ser-keras[{name}]' (train instead of train-cpu for a GPU)"
 
 
 def parser():
@@ -92,6 +103,7 @@ def parser():
     train.add_argument("--out", metavar="RUN", type=Path, required=True, help="the run directory")
     train.add_argument("--resume", action="store_true", help="go on with RUN, or start it")
     train.add_argument("--fold", metavar="K", type=int, help="train this fold alone")
+    train.add_argument("--init", metavar="BUNDLE|RUN", type=Path, help="start from this model's weights")
     train.add_argument("--dry-run", action="store_true", help="print folds, counts and a time estimate")
 
     evaluate = command("evaluate", _evaluate, "run a run's models on its own test folds, or on other data")
@@ -169,7 +181,7 @@ def _train(chosen):
         for line in crossvalidation.dry_run(experiment, corpora):
             print(line)
         return
-    run = crossvalidation.train(experiment, corpora, chosen.out, chosen.resume, chosen.fold)
+    run = crossvalidation.train(experiment, corpora, chosen.out, chosen.resume, chosen.fold, chosen.init)
     if run.finished:
         print(_headline(run.metrics))
         print(f"report: {run.path / 'report.html'}")

@@ -162,7 +162,7 @@ def _duration(seconds):
     )
 
 
-def train(experiment, corpora, out, resume=False, only_fold=None):
+def train(experiment, corpora, out, resume=False, only_fold=None, init=None):
     """Run an experiment into a run directory, or go on with it.
 
     Args:
@@ -171,6 +171,8 @@ def train(experiment, corpora, out, resume=False, only_fold=None):
         out: the run directory.
         resume: go on where a former call stopped; without it the directory must not hold a run.
         only_fold: train this fold alone; the figures follow once all folds are there.
+        init: a run directory or bundle whose model's weights each fold starts from. Where it was trained on speakers
+            of the test folds, the figures are marked leaky.
 
     Returns:
         Run.
@@ -183,8 +185,11 @@ def train(experiment, corpora, out, resume=False, only_fold=None):
     with run.locked():
         if run.settings_file.is_file() and not resume:
             raise SerKerasError(f"{out} holds a run already; --resume goes on with it, or choose another --out")
+        start = training.load_initial(init) if init is not None else None
         prepared = prepare(experiment, read_corpora(corpora))
         resolved = {**prepared.experiment.model_dump(), "corpora": prepared.corpora}
+        if start is not None:
+            resolved["init"] = start.described
         if run.settings_file.is_file():
             _same_settings(run, resolved)
         write_atomic(run.settings_file, settings.dump_yaml(resolved))
@@ -194,11 +199,11 @@ def train(experiment, corpora, out, resume=False, only_fold=None):
             raise SerKerasError(f"there is no fold {only_fold}; this protocol has folds 0 to {numbers[-1]}")
         for fold in prepared.folds:
             if only_fold in (None, fold.number) and not (run.fold(fold.number) / "fold.json").is_file():
-                _train_fold(run, prepared, fold)
+                _train_fold(run, prepared, fold, start)
         if len(run.folds()) == len(prepared.folds):
-            _pool(run, prepared, record)
+            _pool(run, prepared, record, start)
             if only_fold is None:
-                _refit(run, prepared)
+                _refit(run, prepared, start)
         record["finished"] = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         record["seconds"] = round(record.get("seconds", 0) + time.monotonic() - started, 1)
         write_json(run.path / "provenance.json", record)
@@ -239,11 +244,12 @@ def _speakers(items, indices):
     return sorted({items[i].speaker for i in indices} - {None})
 
 
-def _train_fold(run, prepared, fold):
+def _train_fold(run, prepared, fold, start):
     material, folder = prepared.material, run.fold(fold.number)
     title = f"fold {fold.number + 1}/{len(prepared.folds)} {fold.name}"
     classifier, history = training.fit(
-        prepared.experiment, material, fold.train, fold.validation, prepared.n_classes, folder, fold.number, title
+        *(prepared.experiment, material, fold.train, fold.validation, prepared.n_classes, folder, fold.number, title),
+        initial=start,
     )
     utterances, segments = predict_items(classifier, prepared, fold.test, fold.number)
     utterances.write_csv(folder / "predictions.csv")
@@ -276,17 +282,20 @@ def predict_items(classifier, prepared, items, fold):
     return table(items, offset, offset + length, means), table(owner, begin + starts, begin + ends, probabilities)
 
 
-def _pool(run, prepared, record):
+def _pool(run, prepared, record, start):
     """Pool the folds' predictions into the run's tables and figures."""
     tables = ("predictions.csv", "segments.csv")
     utterances, segments = (
         Predictions.concatenate(Predictions.read_csv(folder / name) for folder in run.folds()) for name in tables
     )
     kind = protocols.PROTOCOLS[prepared.experiment.protocol.name]
+    reason = kind.claim if kind.leaky else None
+    if start is not None and (seen := start.speakers & set(utterances.speaker)):
+        reason = f"LEAKY: the initial weights ({start.described['name']}) were trained on {len(seen)} test speakers"
     _write_figures(
         *(run.path, prepared.experiment, utterances, segments),
         protocol=prepared.experiment.protocol.name,
-        leaky_reason=kind.claim if kind.leaky else None,
+        leaky_reason=reason,
         commit=record["commit"],
     )
 
@@ -310,7 +319,7 @@ def _write_figures(folder, experiment, utterances, segments, *, protocol, leaky_
     return figures
 
 
-def _refit(run, prepared):
+def _refit(run, prepared, start):
     """The exported model: the recipe's epochs, or the median of the folds' best, on all speakers."""
     if (run.final / "fold.json").is_file():
         return
@@ -326,6 +335,7 @@ def _refit(run, prepared):
         run.final,
         training.FINAL,
         "final refit",
+        initial=start,
         epochs=max(1, round(statistics.median(epochs))),
     )
     record = {"name": "final", "train": _speakers(material.items, every), "n_train": len(every)}
@@ -344,6 +354,7 @@ def reopen(run):
         )
     tree = run.experiment
     known = tree.pop("corpora")
+    tree.pop("init", None)
     paths = run.provenance["corpora_paths"]
     prepared = prepare(settings.from_tree(tree, run.settings_file), read_corpora(list(paths.items())))
     changed = [
@@ -390,6 +401,7 @@ def evaluate(run, corpora=()):
 def _evaluate_final(run, name, root):
     tree = run.experiment
     known = tree.pop("corpora")
+    tree.pop("init", None)
     experiment = settings.from_tree(tree, run.settings_file)
     _, classifier = training.load_model(run.final / "model.keras")
     training.configure(experiment)

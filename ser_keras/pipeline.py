@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from ser_keras import audio
 from ser_keras.cache import RowStore, cache_folder, fingerprint
+from ser_keras.errors import SerKerasError
 from ser_keras.progress import stage
 
 AUDIO_CACHE_VERSION = 1
@@ -33,6 +34,52 @@ class Decoded:
     bad_files: dict
     warnings: list
     store: RowStore
+
+
+def decode(utterances, decoder="soundfile", bad_files="skip"):
+    """Decode utterances to 16 kHz mono int16 in the cache; what is there already is not decoded again.
+
+    Args:
+        utterances: list of Utterance.
+        decoder: see `audio.load`.
+        bad_files: `skip` leaves out what can't be used and lists it; `fail` stops at the first.
+
+    Raises:
+        SerKerasError: a bad file under `fail`, or no usable file at all.
+    """
+    store = RowStore(cache_folder() / "audio", np.int16)
+    bad, warnings, kept, keys = {}, [], [], []
+    contents = {}
+
+    def missing():
+        for utterance in utterances:
+            advance()
+            try:
+                if utterance.path not in contents:
+                    with open(utterance.path, "rb") as file:
+                        contents[utterance.path] = fingerprint(file.read())
+                part = (utterance.start, utterance.end)
+                key = fingerprint(contents[utterance.path], part, decoder, AUDIO_CACHE_VERSION)
+                if key not in store:
+                    loaded = audio.load(utterance.path, *part, decoder)
+                    warnings.extend(f"{utterance.name}: {w}" for w in loaded.warnings)
+                    yield key, audio.to_int16(loaded.samples)
+            except (audio.AudioError, OSError) as error:
+                if bad_files == "fail":
+                    raise SerKerasError(f"{error} (audio.bad_files=skip goes on without such files)") from None
+                bad[utterance.name] = str(error)
+                continue
+            kept.append(utterance)
+            keys.append(key)
+
+    with stage("decoding", len(utterances), "files") as advance:
+        store.extend(missing())
+    if not kept:
+        first = next(iter(bad.values()), "the corpus is empty")
+        raise SerKerasError(f"none of the {len(utterances)} audio files can be used: {first}")
+    spans = np.array([store.span(k) for k in keys])
+    hashes = [fingerprint(store.rows(k)) for k in keys]
+    return Decoded(kept, spans, hashes, bad, warnings, store)
 
 
 @dataclasses.dataclass

@@ -1,11 +1,14 @@
 """One fold, resumable at every epoch; the same for the final refit on all speakers."""
 
 import csv
+import contextlib
 import dataclasses
+import hashlib
 import io
 import json
 import math
 import time
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -19,7 +22,7 @@ from ser_keras.models import MODELS
 from ser_keras.models.adapted import adapt_model
 from ser_keras.models.assemble import end_to_end, split
 from ser_keras.progress import stage
-from ser_keras.runs import replacing, write_atomic, write_json
+from ser_keras.runs import Run, read_json, replacing, write_atomic, write_json
 
 FINAL = 2**16  # the number that stands for "fold" in the seeds of the final refit
 
@@ -77,10 +80,13 @@ def strategy():
 
 
 def make_optimizer(training):
-    common = {"learning_rate": training.learning_rate, "weight_decay": training.weight_decay or None}
+    options = {"learning_rate": training.learning_rate}
     if training.optimizer == "sgd":
-        return keras.optimizers.SGD(momentum=training.momentum, **common)
-    return {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}[training.optimizer](**common)
+        options["momentum"] = training.momentum
+    if training.weight_decay or training.optimizer == "adamw":
+        options["weight_decay"] = training.weight_decay
+    kinds = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW, "sgd": keras.optimizers.SGD}
+    return kinds[training.optimizer](**options)
 
 
 def learning_rate(training, epoch):
@@ -256,11 +262,12 @@ def fit(experiment, material, train, validation, n_classes, folder, number, titl
                 epochs=training.epochs,
                 validation_data=pipeline.validation_dataset(material, validation, 256) if len(validation) else None,
                 callbacks=[boundary, _tensorboard(folder)],
+                shuffle=False,  # the dataset does
                 verbose=0,
             )
     if training.early_stopping is not None and boundary.best is not None:
         classifier.set_weights(boundary.best)
-    return _in_float32(experiment, classifier, material.feature_shape, n_classes), history
+    return _plain(experiment, classifier, material.feature_shape, n_classes), history
 
 
 class SmoothedCrossEntropy(keras.losses.Loss):
@@ -285,16 +292,20 @@ def _tensorboard(folder):
     return keras.callbacks.TensorBoard(run / "tensorboard" / fold, write_graph=False)
 
 
-def _in_float32(experiment, classifier, feature_shape, n_classes):
-    """The same weights in a model that computes in float32, whatever it was trained in."""
-    if not experiment.training.mixed_precision:
-        return classifier
+def _plain(experiment, classifier, feature_shape, n_classes):
+    """The same weights in a model that computes in float32, without optimiser and loss."""
+    with _float32():
+        plain = build_classifier(experiment, feature_shape, n_classes)
+    plain.set_weights(classifier.get_weights())
+    return plain
+
+
+@contextlib.contextmanager
+def _float32():
     policy = keras.mixed_precision.global_policy()
     keras.mixed_precision.set_global_policy("float32")
-    plain = build_classifier(experiment, feature_shape, n_classes)
-    plain.set_weights(classifier.get_weights())
+    yield
     keras.mixed_precision.set_global_policy(policy)
-    return plain
 
 
 def save_model(path, experiment, classifier):
@@ -311,9 +322,56 @@ def load_model(path):
         SerKerasError: missing or damaged.
     """
     try:
-        return split(keras.models.load_model(path, compile=False))
+        with _float32():
+            return split(keras.models.load_model(path, compile=False))
     except (OSError, ValueError, KeyError) as error:
         raise SerKerasError(f"{path} can't be loaded: {str(error).splitlines()[0]}") from error
+
+
+@dataclasses.dataclass
+class InitialWeights:
+    """Weights to start from; called with a new classifier, it puts in what fits.
+
+    Attributes:
+        weights: list of arrays, in the model's order.
+        speakers: those that the weights have seen.
+        described: what experiment.yaml says of them.
+    """
+
+    weights: list
+    speakers: set
+    described: dict
+
+    def __call__(self, classifier):
+        """Copy the weights; with another number of classes the last layer keeps its own.
+
+        Raises:
+            SerKerasError: they are of another architecture.
+        """
+        own = classifier.get_weights()
+        fits = [a.shape == b.shape for a, b in zip(self.weights, own, strict=False)]
+        if len(self.weights) != len(own) or not all(fits[:-2]):  # the last two: kernel and bias of the last layer
+            raise SerKerasError(f"--init: the weights of {self.described['name']} are of another architecture")
+        classifier.set_weights([a if fit else b for a, b, fit in zip(self.weights, own, fits, strict=True)])
+
+
+def load_initial(path):
+    """The weights of a run's final model, or of a bundle's.
+
+    Raises:
+        SerKerasError: `path` is neither.
+    """
+    path = Path(path)
+    if (path / "final" / "model.keras").is_file():
+        file, corpora = path / "final" / "model.keras", Run.existing(path).experiment["corpora"]
+    elif (path / "model.keras").is_file():
+        file, corpora = path / "model.keras", read_json(path / "bundle.json")["created_from"]["corpora"]
+    else:
+        raise SerKerasError(f"--init {path}: neither a finished run (final/model.keras) nor a bundle with model.keras")
+    _, classifier = load_model(file)
+    speakers = {s for corpus in corpora for s in corpus.get("speakers", [])}
+    described = {"name": path.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    return InitialWeights(classifier.get_weights(), speakers, described)
 
 
 def finish(folder, experiment, classifier, history, record):

@@ -23,3 +23,7 @@ def shared_data(name):
 def cache_of_its_own(tmp_path_factory, monkeypatch):
     """No test reads or fills the user's caches; one folder serves the whole session."""
     monkeypatch.setenv("SER_KERAS_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+def pytest_addoption(parser):
+    parser.addoption("--python", default="python", help="the interpreter that tests/inference_only.py looks at")

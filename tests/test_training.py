@@ -91,11 +91,13 @@ def test_the_normalisation_is_of_training_material_alone(finished):
     for fold in prepared.folds:
         _, classifier = training.load_model(finished.fold(fold.number) / "model.keras")
         means = [np.asarray(w) for layer in classifier.layers if hasattr(layer, "adapt") for w in layer.weights]
-        mean = next(w for w in means if w.size > 1)
-        features = np.concatenate(list(prepared.material.batches(fold.train)))
-        np.testing.assert_allclose(mean.squeeze(), features.mean(0).squeeze(), atol=1e-3)
-        everything = np.concatenate(list(prepared.material.batches(np.arange(len(prepared.material.items)))))
-        assert np.abs(mean.squeeze() - everything.mean(0).squeeze()).max() > 1e-2
+        mean = next(w for w in means if w.size > 1).squeeze()
+        every = np.arange(len(prepared.material.items))
+        training_mean, pooled_mean = (
+            np.concatenate(list(prepared.material.batches(items))).mean(axis=(0, 2)) for items in (fold.train, every)
+        )
+        np.testing.assert_allclose(mean, training_mean, atol=1e-3)
+        assert np.abs(mean - pooled_mean).max() > 1e-2
 
 
 class Cut(Exception):
@@ -121,7 +123,7 @@ def _cut_after(monkeypatch, epochs):
     [
         (2, ("model.dropout=0.5",)),
         (5, ("training.optimizer=adamw", "training.schedule=cosine", "training.class_weights=balanced")),
-        (4, ("training.early_stopping={patience: 1}", "training.epochs=8", "training.optimizer=sgd")),
+        (4, ("training.early_stopping={patience: 1}", "training.epochs=8", "protocol.folds=4")),
     ],
 )
 def test_a_cut_run_resumed_predicts_what_an_uncut_one_does(corpus, tmp_path, monkeypatch, cut_after, changes):
@@ -223,7 +225,7 @@ def test_classes_without_data_and_unlisted_emotions_are_dropped_with_a_line(corp
 def test_dry_run_says_folds_counts_and_time(corpus):
     lines = crossvalidation.dry_run(quick(), corpus)
     text = "\n".join(lines)
-    assert "36 utterances" in text and "12 anger" in text and "fold 1" in text and "about" in lines[-1]
+    assert "36 utterances" in text and "anger 12" in text and "fold 1" in text and "about" in lines[-1]
 
 
 def test_unknown_arguments_of_front_end_and_model_are_refused(corpus, tmp_path):
@@ -239,3 +241,16 @@ def test_experiment_yaml_is_complete_and_names_no_path(finished, corpus):
     assert tree["corpora"][0]["fingerprint"] and tree["frontend"]["name"] == "spectrogram_pair"
     assert str(corpus[0][1].parent) not in text
     assert Run.existing(finished.path).experiment == tree
+
+
+def test_init_starts_from_a_run_s_weights_and_marks_seen_speakers(finished, corpus, tmp_path):
+    changes = ("training.learning_rate=1e-9", "training.epochs=1")
+    run = crossvalidation.train(quick(*changes), corpus, tmp_path / "run", init=finished.path)
+    start, kept = (training.load_model(r.final / "model.keras")[1].get_weights() for r in (finished, run))
+    np.testing.assert_allclose(kept[-1], start[-1], atol=1e-6)
+    assert run.metrics["leaky"] and "initial weights" in run.metrics["leaky_reason"]
+    with pytest.raises(SerKerasError, match="another architecture"):
+        other = ("model.filters=[5]", "model.hidden=9", "training.epochs=1")
+        crossvalidation.train(quick(*other), corpus, tmp_path / "other", init=finished.path)
+    with pytest.raises(SerKerasError, match="neither a finished run"):
+        crossvalidation.train(quick(), corpus, tmp_path / "third", init=tmp_path)

@@ -88,7 +88,7 @@ class Utterance:
 
 @dataclasses.dataclass(frozen=True)
 class Published:
-    """Counts that a corpus's authors publish; `emotions` and `speakers` map names to utterances."""
+    """Counts that a corpus's authors publish; `emotions` maps names to utterances."""
 
     n_utterances: int
     n_speakers: int
@@ -142,22 +142,25 @@ def describe(root, limit=20000):
     return f"{sum(kinds.values())} files ({top}), e.g. {example!r}"
 
 
-def audio_files(root, deep=True):
-    """The audio files below a folder (`deep=False`: in it alone), sorted; hidden files (`._a.wav`) are passed over.
+def audio_files(folder):
+    """The audio files in a folder, not below it, sorted; hidden files (`._a.wav`) are passed over.
 
     Raises:
         SerKerasError: the folder isn't there or can't be listed.
     """
-    root = Path(root)
-    if not root.is_dir():
-        raise SerKerasError(f"{root}: {describe(root)}")
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise SerKerasError(f"{folder}: {describe(folder)}")
     try:
-        entries = list(root.rglob("*") if deep else root.iterdir())
+        entries = list(folder.iterdir())
     except OSError as error:
-        raise SerKerasError(f"{root}: can't be listed ({error.strerror})") from error
-    return sorted(
-        p for p in entries if p.suffix.lower() in AUDIO_SUFFIXES and not p.name.startswith(".") and not p.is_dir()
-    )
+        raise SerKerasError(f"{folder}: can't be listed ({error.strerror})") from error
+    return sorted(p for p in entries if is_audio(p))
+
+
+def is_audio(path):
+    """Whether a path looks like an audio file; a link to nowhere does, so that it is complained about."""
+    return path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".") and not path.is_dir()
 
 
 def name_below(path, root):

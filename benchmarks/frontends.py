@@ -1,0 +1,155 @@
+"""Front ends in the graph against librosa in a loop: clips a second, after checking that both give the same.
+
+python benchmarks/frontends.py [--threads N] [--batch N] [--repeats N] [--out FILE]
+
+Both sides have the same number of threads, are warmed up, and run the same clips in turn; medians over the repeats.
+"""
+
+import argparse
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+SECONDS = 3
+PAIR_WINDOW = 8800
+LOG_MEL_TOLERANCE = 1e-3
+# The logarithm of a bin 130 dB below its frame's largest, where float32 ends; one value in 10,000 differs by over 1e-4.
+PAIR_TOLERANCE = 1e-2
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, default=1, help="threads of either side (default: %(default)s)")
+    parser.add_argument("--batch", type=int, default=32, help="clips in a batch of the graph (default: %(default)s)")
+    parser.add_argument("--repeats", type=int, default=15, help="timed passes over the batch (default: %(default)s)")
+    parser.add_argument("--out", type=Path, help="also write the table to this file")
+    return parser.parse_args()
+
+
+def limit_threads(n):
+    """Before NumPy, Numba and TensorFlow start theirs; returns the imported modules."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ[name] = str(n)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    import librosa
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(n)
+    tf.config.threading.set_inter_op_parallelism_threads(n)
+    return librosa, tf
+
+
+def speech_like(n_clips, n_samples, seed=0):
+    """Harmonics of a gliding pitch with pauses, and a little noise: [n_clips, n_samples] float32."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(n_samples) / 16000
+    clips = []
+    for _ in range(n_clips):
+        phase = 2 * np.pi * np.cumsum(rng.uniform(80, 300) * (1 + 0.2 * np.sin(2 * np.pi * 1.5 * t))) / 16000
+        voice = sum(np.sin(k * phase) / k for k in range(1, 20))
+        loudness = np.maximum(0, np.sin(2 * np.pi * rng.uniform(2, 5) * t + rng.uniform(0, 6)))
+        clips.append(0.1 * voice * loudness + 1e-3 * rng.standard_normal(n_samples))
+    return np.asarray(clips, np.float32)
+
+
+def log_mel_by_librosa(librosa, layer):
+    half = (layer.n_fft - layer.frame_length) // 2
+
+    def features(clips):
+        settings = {"n_fft": layer.n_fft, "hop_length": layer.hop_length, "win_length": layer.frame_length}
+        bands = {"n_mels": layer.n_mels, "fmin": layer.f_min, "fmax": layer.f_max}
+        powers = (
+            librosa.feature.melspectrogram(y=np.pad(clip, half), sr=16000, center=False, **settings, **bands)
+            for clip in clips
+        )
+        return np.stack([np.log(power.T + layer.log_offset)[..., None] for power in powers])
+
+    return features
+
+
+def pair_by_librosa(librosa, layer):
+    # librosa's frames are as long as the FFT, with the window in their middle.
+    half = (2048 - 640) // 2
+
+    def channel(clip, length):
+        spectrum = librosa.stft(clip, n_fft=2048, hop_length=32, win_length=length, center=False)
+        logarithm = np.log(np.abs(spectrum[1:257]) + layer.log_offset)
+        n_columns = logarithm.shape[1] // 4
+        return logarithm[:, : 4 * n_columns].reshape(64, 4, n_columns, 4).mean(axis=(1, 3))
+
+    def features(clips):
+        return np.stack([np.stack([channel(np.pad(c, half), n) for n in (640, 80)], axis=-1) for c in clips])
+
+    return features
+
+
+def compare(in_graph, by_librosa, clips, repeats, tolerance):
+    """(largest difference, seconds a clip in the graph, seconds a clip by librosa); medians, the two in turn."""
+    difference = float(np.abs(in_graph(clips) - by_librosa(clips)).max())
+    if difference > tolerance:
+        sys.exit(f"the two sides differ by {difference:.2g}, more than {tolerance:g}: nothing to time")
+    sides = (in_graph, by_librosa)
+    for side in sides:
+        side(clips)
+    times = ([], [])
+    for _ in range(repeats):
+        for side, readings in zip(sides, times, strict=True):
+            start = time.perf_counter()
+            side(clips)
+            readings.append((time.perf_counter() - start) / len(clips))
+    return difference, *(float(np.median(readings)) for readings in times)
+
+
+def processor():
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def main():
+    args = arguments()
+    librosa, tf = limit_threads(args.threads)
+    import keras
+
+    from ser_keras.frontends import LogMel, SpectrogramPair
+
+    lines = [
+        f"{processor()}, {os.cpu_count()} cores; {args.threads} thread(s) on either side; TensorFlow {tf.__version__}, "
+        f"Keras {keras.__version__}, librosa {librosa.__version__}, NumPy {np.__version__}, Python "
+        f"{platform.python_version()}; batches of {args.batch}, medians of {args.repeats} passes, warmed up.",
+        "",
+        "| front end | clip | in the graph, clips/s | librosa in a loop, clips/s | ratio | largest difference |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, layer, reference, n_samples, tolerance in (
+        ("log_mel", LogMel(), log_mel_by_librosa, SECONDS * 16000, LOG_MEL_TOLERANCE),
+        ("spectrogram_pair", SpectrogramPair(), pair_by_librosa, PAIR_WINDOW, PAIR_TOLERANCE),
+        ("spectrogram_pair", SpectrogramPair(), pair_by_librosa, SECONDS * 16000, PAIR_TOLERANCE),
+    ):
+        graph = tf.function(layer, autograph=False)
+        difference, fast, slow = compare(
+            lambda clips, graph=graph: graph(tf.constant(clips)).numpy(),
+            reference(librosa, layer),
+            speech_like(args.batch, n_samples),
+            args.repeats,
+            tolerance,
+        )
+        lines.append(
+            f"| `{name}` | {n_samples / 16000:g} s | {1 / fast:.0f} | {1 / slow:.0f} | {slow / fast:.1f} | {difference:.1e} |"
+        )
+    table = "\n".join(lines) + "\n"
+    print(table, end="")
+    if args.out:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.write_text(table)
+
+
+if __name__ == "__main__":
+    main()

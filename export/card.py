@@ -1,0 +1,213 @@
+"""model_card.md: what the model is, what it reaches on strangers' voices, and what it must not be used for."""
+
+import shlex
+
+from ser_keras.audio import SAMPLE_RATE
+
+LIMITS = {
+    "emodb": "German, 10 actors, ten fixed sentences that all of them speak: independence of the speaker is measured, "
+    "independence of the text is not.",
+    "ravdess": "North American English, 24 actors, two fixed sentences.",
+    "nemo": "Polish, 9 actors, 90 fixed sentences.",
+    "savee": "British English, 4 male actors.",
+    "synthetic": "Produced by a speech synthesiser: no human voice took part. Its figures say that the program works, "
+    "and nothing about people.",
+}
+ACTED = {"emodb", "ravdess", "nemo", "savee"}
+
+
+def anonymous(command, corpora):
+    """A recorded command with the paths of its author's machine replaced by PATH and RUN."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return ""
+    result = []
+    for i, word in enumerate(words):
+        name, equals, path = word.removeprefix("--corpus=").partition("=")
+        if equals and name in corpora:
+            result.append(word.removesuffix(path) + "PATH")
+        elif i and words[i - 1] == "--out":
+            result.append("RUN")
+        else:
+            result.append(word)
+    return shlex.join(result)
+
+
+def render(info, files, experiment, metrics):
+    """The card.
+
+    Args:
+        info: content of bundle.json, without its `files`.
+        files: file name -> {`sha256`, `bytes`}.
+        experiment: content of experiment.yaml.
+        metrics: content of metrics.json, {} where the run has none.
+
+    Returns:
+        Markdown text.
+    """
+    origin = info["created_from"]
+    sections = [
+        _what(info, experiment, origin),
+        _warnings(origin, metrics),
+        _results(info, metrics),
+        _classes(metrics),
+        _speakers(metrics),
+        _data(origin),
+        _files(info, files),
+        _use(),
+        _again(info, origin),
+    ]
+    return "\n\n".join(s for s in sections if s) + "\n"
+
+
+def _what(info, experiment, origin):
+    part = (
+        "the final model, trained on all speakers"
+        if origin["fold"] is None
+        else f"the model of fold {origin['fold']} alone"
+    )
+    seconds = info["window_samples"] / SAMPLE_RATE
+    return (
+        f"# {origin['recipe']}: speech emotion recognition\n\n"
+        f"{origin['title'] or 'A speech emotion classifier'}. This is {part}. It maps {seconds:g} s of speech "
+        f"({info['window_samples']} mono samples in [-1, 1] at {info['sample_rate']} Hz) "
+        f"to the probabilities of {len(info['classes'])} classes: {', '.join(info['classes'])}. "
+        f"The front end (`{(experiment.get('frontend') or {}).get('name', 'unknown')}`) is part of the graph. "
+        f"Longer audio is cut into windows every {info['hop_samples'] / SAMPLE_RATE:g} s, "
+        "and their probabilities are averaged."
+    )
+
+
+def _warnings(origin, metrics):
+    lines = []
+    if metrics.get("leaky"):
+        lines.append(
+            f"> **Leaky evaluation** (protocol `{origin['protocol']}`): {metrics.get('leaky_reason') or 'not stated'}. "
+            "The figures below are higher than on new voices."
+        )
+    if any(c["name"] == "synthetic" for c in origin["corpora"]):
+        lines.append(
+            "> **Synthetic speech**: trained or tested on synthesised voices, for demonstration. Not for use on people."
+        )
+    return "\n\n".join(lines)
+
+
+def _results(info, metrics):
+    chance = f"chance is {1 / len(info['classes']):.3f}"
+    lines = ["## What it reaches", ""]
+    if metrics:
+        lines += [
+            f"Protocol `{metrics['protocol']}`: {metrics['n_utterances']} utterances of "
+            f"{metrics['n_speakers']} speakers, each classified by a model that was trained without its fold. "
+            f"UAR is the unweighted mean of the classes' recalls; {chance}.",
+            "",
+        ]
+    lines += ["| model | UAR [95 % interval] | WA | same decision as Keras |", "| --- | --- | --- | --- |"]
+    if metrics:
+        lines.append(f"| Keras | {_uar(metrics['uar'], metrics['uar_ci95'])} | {_figure(metrics['wa'])} | |")
+    for name, figures in info["uar_estimate"].items():
+        if figures is None:
+            lines.append(f"| `{name}` | not measured | | |")
+        else:
+            lines.append(
+                f"| `{name}` | {_uar(figures['uar'], figures['ci95'])} | {_figure(figures['wa'])} "
+                f"| {100 * figures['agreement']:.1f} % of {figures['n']} |"
+            )
+    if info["uar_estimate_missing"]:
+        lines += ["", f"The converted files were not measured on test audio: {info['uar_estimate_missing']}."]
+    else:
+        lines += ["", "The rows of files: each fold's model was converted in the same way and run on its test audio."]
+    if metrics.get("ci_method"):
+        lines += ["", f"Interval: {metrics['ci_method']}."]
+    return "\n".join(lines)
+
+
+def _classes(metrics):
+    if not metrics:
+        return ""
+    counts, recall = metrics["classes"], metrics["per_class_recall"]
+    rows = [f"| {name} | {counts.get(name, '')} | {_figure(value)} |" for name, value in recall.items()]
+    return "\n".join(["## Recall of each class", "", "| class | utterances | recall |", "| --- | --- | --- |", *rows])
+
+
+def _speakers(metrics):
+    per_speaker = metrics.get("per_speaker") or {}
+    figures = sorted((entry["uar"], name) for name, entry in per_speaker.items() if entry.get("uar") is not None)
+    if len(figures) < 2:
+        return ""
+    (low, worst), (high, best) = figures[0], figures[-1]
+    middle = figures[len(figures) // 2][0]
+    return (
+        "## From speaker to speaker\n\n"
+        f"UAR of single speakers runs from {low:.3f} ({worst}) to {high:.3f} ({best}), median {middle:.3f}, over "
+        f"{len(figures)} speakers. Expect such a spread among users."
+    )
+
+
+def _data(origin):
+    rows = [
+        f"| {c['title'] or c['name']} | {c['n_utterances'] or ''} | {c['n_speakers'] or ''} "
+        f"| {c['licence'] or 'not stated'} |"
+        for c in origin["corpora"]
+    ]
+    names = {c["name"] for c in origin["corpora"]}
+    notes = [f"- {name}: {LIMITS[name]}" for name in sorted(names & set(LIMITS))]
+    if names & ACTED:
+        notes.append(
+            "- The emotions are acted, and recorded in a studio. Spontaneous speech, noise, other microphones, "
+            "languages, ages and accents were not tested; expect clearly lower figures there."
+        )
+    table = (
+        ["| corpus | utterances | speakers | licence |", "| --- | --- | --- | --- |", *rows]
+        if rows
+        else ["Not recorded."]
+    )
+    return "\n".join(["## Training data", "", *table, "", *notes]).rstrip()
+
+
+def _files(info, files):
+    head = "| file | KB | latency of a window, median / p95 | largest difference from Keras |"
+    rows = [
+        f"| `{name}`{' (default)' if name == info['default'] else ''} | {files[name]['bytes'] / 1000:.0f} "
+        f"| {entry['median_ms']:.2f} / {entry['p95_ms']:.2f} ms | {info['difference'][name]['largest']:.1e} |"
+        for name, entry in info["latency"].items()
+    ]
+    first = next(iter(info["latency"].values()))
+    measured = f"Latency: {first['threads']} thread, {first['runtime']}, {first['machine']}."
+    weights = f"`{info['default']}` has int8 weights in the classifier and a float front end."
+    sums = [f"{files[name]['sha256']}  {name}" for name in info["latency"]]
+    table = ["## Files", "", head, "| --- | --- | --- | --- |", *rows, "", f"{weights} {measured} Checksums (sha256):"]
+    return "\n".join([*table, "", "```", *sums, "```"])
+
+
+def _use():
+    return (
+        "## Use and misuse\n\n"
+        "Made for research, teaching and demonstrations: exploring how emotion is expressed in voices, prototyping "
+        "an interface that its user can see and overrule.\n\n"
+        "Not for decisions about people: hiring, policing, credit, insurance, diagnosis, monitoring of employees or "
+        "pupils (inferring emotions at work and in education is prohibited in the EU, Regulation 2024/1689, article "
+        "5). The model hears how a voice sounds; it doesn't know what a person feels. Probabilities are not "
+        "calibrated for new voices. Tell people when they are analysed."
+    )
+
+
+def _again(info, origin):
+    command = origin["command"] or "(not recorded)"
+    export = "ser-keras export RUN --out BUNDLE" + ("" if origin["fold"] is None else f" --fold {origin['fold']}")
+    versions = ", ".join(f"{k} {v}" for k, v in origin["versions"].items())
+    return (
+        f"## Again\n\n```\n{command}\n{export}\n```\n\n"
+        f"Seed {origin['seed']}, commit {origin['commit'] or 'not recorded'}{', ' + versions if versions else ''}. "
+        f"`reference.wav` and `reference.json` hold a clip and the probabilities that every runtime must give for it."
+    )
+
+
+def _uar(value, interval):
+    low, high = interval
+    return _figure(value) if low is None else f"**{_figure(value)}** [{_figure(low)}, {_figure(high)}]"
+
+
+def _figure(value):
+    return "n/a" if value is None else f"{value:.3f}"

@@ -1,0 +1,76 @@
+"""Corpora: one module each, which turns a folder into a list of Utterance.
+
+A module offers `TITLE`, `LICENCE`, `CITATION`, `LAYOUT`, `PUBLISHED`, `read(root)` and, where a folder can hold
+files that it must complain about, `scan(root)`.
+"""
+
+from ser_keras.corpora import audformat_db, emodb, manifest, nemo, ravdess, savee, synthetic
+from ser_keras.corpora.base import Listing, NotThisCorpus, Utterance
+from ser_keras.errors import SerKerasError, nearest
+
+__all__ = ["CORPORA", "Listing", "NotThisCorpus", "Utterance", "read", "scan"]
+
+CORPORA = {
+    "emodb": emodb,
+    "ravdess": ravdess,
+    "nemo": nemo,
+    "savee": savee,
+    "synthetic": synthetic,
+    "manifest": manifest,
+    "audformat": audformat_db,
+}
+
+
+def read(name, root):
+    """The utterances of a corpus.
+
+    Args:
+        name: one of `CORPORA`.
+        root: its folder (manifest: or its CSV file).
+
+    Returns:
+        list of Utterance, sorted by name.
+
+    Raises:
+        NotThisCorpus: the folder isn't that corpus; where it is another one, the message says which.
+        SerKerasError: unknown name; unreadable folder or table.
+    """
+    return scan(name, root).utterances
+
+
+def scan(name, root):
+    """The utterances of a corpus with the files that can't be used and notes on those passed over.
+
+    Args, raises: as `read`.
+
+    Returns:
+        Listing.
+    """
+    if name not in CORPORA:
+        raise SerKerasError(f"corpus '{name}' is not known; nearest: {nearest(name, CORPORA)}")
+    try:
+        return _scan(CORPORA[name], root)
+    except NotThisCorpus as error:
+        other = _identify(root, besides=name)
+        if other is not None:
+            error.args = (f"{error}; it reads as {other}: try {other}={root}",)
+        raise
+    except OSError as error:
+        raise SerKerasError(f"{root}: can't be read ({error.strerror or error})") from error
+
+
+def _scan(module, root):
+    return module.scan(root) if hasattr(module, "scan") else Listing(module.read(root))
+
+
+def _identify(root, besides):
+    """The corpus that a folder is, among those that can be told by looking."""
+    for name in ("emodb", "ravdess", "nemo", "savee"):
+        if name == besides:
+            continue
+        try:
+            CORPORA[name].scan(root)
+        except (SerKerasError, OSError):
+            continue
+        return name
+    return None

@@ -1,0 +1,216 @@
+"""audformat databases: a folder with `db.yaml`, its tables, and the media they name."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from ser_keras.corpora.base import GENDERS, Listing, NotThisCorpus, Utterance, canonical_emotion
+from ser_keras.corpora.manifest import SPLITS
+from ser_keras.errors import SerKerasError
+
+TITLE = "audformat database"
+LICENCE = "the database's own, in its db.yaml"
+CITATION = "Wagner, J. et al.: audformat, the specification of audEERING's annotated audio databases."
+LAYOUT = "db.yaml with its tables as db.TABLE.csv or .parquet, one with a column of emotions, and the media files"
+PUBLISHED = None
+
+# Columns are known by their scheme's name, or else by their own.
+EMOTION, SPEAKER = ("emotion",), ("speaker", "speaker_id")
+GENDER, TEXT = ("gender", "sex"), ("transcription", "text")
+ACTIVATION, VALENCE = ("activation", "arousal"), ("valence",)
+
+
+def scan(root):
+    """Read a database's emotions, and what else it says of the same files or segments.
+
+    Emotions come from the columns of the scheme `emotion` or, where there is none, of one whose labels are emotions;
+    tables named gold_standard come first, and segments that several tables list count once. Labels that are no
+    emotion of ours are passed over and counted in the notes. Tables stored as pickles alone are refused, since
+    unpickling runs code; `db.yaml` is read as plain data for the same reason.
+
+    Returns:
+        Listing; media files that are listed and missing are bad files.
+
+    Raises:
+        NotThisCorpus: no `db.yaml`, or no column of emotions.
+        SerKerasError: audformat isn't installed, or refuses the database.
+    """
+    root = Path(root).absolute()
+    if not (root / "db.yaml").is_file():
+        raise NotThisCorpus(TITLE, root, LAYOUT)
+    database = _load(root)
+    scheme, columns = _emotion_columns(database)
+    if not columns:
+        named = ", ".join(database.schemes) or "none"
+        raise NotThisCorpus(TITLE, root, LAYOUT, f"a database without emotions (schemes: {named})")
+    splits = _splits(database)
+    rows, strange, conflicts = {}, {}, 0
+    for table_id, column in columns:
+        for part, label in database[table_id].df[column].dropna().items():
+            part = _part(part)
+            try:
+                emotion = canonical_emotion(label)
+            except SerKerasError:
+                strange[str(label)] = strange.get(str(label), 0) + 1
+                continue
+            known = rows.setdefault(part, {"emotion": emotion})
+            conflicts += known["emotion"] != emotion
+            if table_id in splits:
+                known.setdefault("split", splits[table_id])
+    notes = [f"label '{label}' of scheme '{scheme}' is no emotion: {n} passed over" for label, n in strange.items()]
+    if conflicts:
+        notes.append(f"{conflicts} segments have other emotions in further tables: the first table counts")
+    _annotate(database, rows)
+    return _listing(root, rows, notes)
+
+
+def read(root):
+    """The database's utterances, sorted by name and start; raises as `scan`."""
+    return scan(root).utterances
+
+
+def _load(root):
+    try:
+        import audformat
+        import yaml
+    except ImportError as error:
+        raise SerKerasError(
+            f"audformat databases need the package audformat ({error}): pip install 'ser-keras[core]'"
+        ) from error
+    try:
+        header = yaml.safe_load((root / "db.yaml").read_text(encoding="utf-8"))
+        database = audformat.Database.load_header_from_yaml(header)
+        # audformat prefers a pickle to the table beside it: show it a folder without.
+        with tempfile.TemporaryDirectory() as plain:
+            for table_id in [*database.misc_tables, *database.tables]:
+                files = [f for f in (root / f"db.{table_id}.parquet", root / f"db.{table_id}.csv") if f.is_file()]
+                if not files:
+                    raise SerKerasError(
+                        f"{root}: table '{table_id}' is not there as .csv or .parquet (a pickle is not opened: save "
+                        "the database again with storage_format='csv')"
+                    )
+                copy = shutil.copy(files[0], plain)
+                database[table_id].load(str(Path(copy).with_suffix("")))
+    except SerKerasError:
+        raise
+    except Exception as error:  # whatever a damaged header or table makes of audformat, pandas and yaml
+        line = " ".join(str(error).split()) or type(error).__name__
+        raise SerKerasError(f"{root}: audformat can't load it ({line[:200]})") from error
+    return database
+
+
+def _columns(database, names, tables=None):
+    """(table, column) whose scheme, or else whose own name, is one of `names`."""
+    return [
+        (table_id, column_id)
+        for table_id, table in (database.tables if tables is None else tables).items()
+        for column_id, column in table.columns.items()
+        if (column.scheme_id or column_id) in names
+    ]
+
+
+def _emotion_columns(database):
+    """The emotions' scheme, and the columns that hold it, gold standards first."""
+    name, columns = "emotion", _columns(database, EMOTION)
+    if not columns:
+        emotional = [i for i, scheme in database.schemes.items() if _is_emotional(scheme)]
+        candidates = [(i, _columns(database, (i,))) for i in emotional]
+        name, columns = next(((i, c) for i, c in candidates if c), (None, []))
+    return name, sorted(columns, key=lambda tc: "gold_standard" not in tc[0])
+
+
+def _is_emotional(scheme):
+    labels = [] if scheme.labels is None or isinstance(scheme.labels, str) else list(scheme.labels)
+    known = 0
+    for label in labels:
+        try:
+            canonical_emotion(label)
+        except SerKerasError:
+            continue
+        known += 1
+    return known >= 2 and 2 * known > len(labels)
+
+
+def _splits(database):
+    """table -> train, validation or test."""
+    types = {t: database.splits[table.split_id].type for t, table in database.tables.items() if table.split_id}
+    return {t: SPLITS[kind] for t, kind in types.items() if kind in SPLITS}
+
+
+def _part(index):
+    """(file, start, end) in seconds of a row of a filewise or segmented table; None is the file's start or end."""
+    if isinstance(index, str):
+        return index, None, None
+    file, start, end = index
+    return file, start.total_seconds() or None, None if end != end else end.total_seconds()
+
+
+def _annotate(database, rows):
+    """Add speaker, gender, text and ratings to the rows, from the same segment or else the whole file."""
+    for field, names in (
+        ("speaker", SPEAKER),
+        ("gender", GENDER),
+        ("text", TEXT),
+        ("activation", ACTIVATION),
+        ("valence", VALENCE),
+    ):
+        values = {}
+        for table_id, column in reversed(_columns(database, names)):
+            values.update((_part(part), value) for part, value in database[table_id].df[column].dropna().items())
+        for part, row in rows.items():
+            value = values.get(part, values.get((part[0], None, None)))
+            if value is not None:
+                row[field] = value
+    genders = _speaker_genders(database)
+    for row in rows.values():
+        row.setdefault("gender", genders.get(row.get("speaker")))
+
+
+def _speaker_genders(database):
+    """speaker -> gender where the speakers' scheme says it: in its labels, or in the misc table that they name."""
+    genders = {}
+    for scheme in (database.schemes[i] for i in SPEAKER if i in database.schemes):
+        if isinstance(scheme.labels, dict):
+            for speaker, facts in scheme.labels.items():
+                if isinstance(facts, dict):
+                    genders[speaker] = next((facts[g] for g in GENDER if g in facts), None)
+        elif isinstance(scheme.labels, str) and scheme.labels in database.misc_tables:
+            misc = {scheme.labels: database.misc_tables[scheme.labels]}
+            for table_id, column in _columns(database, GENDER, misc):
+                genders.update(database[table_id].df[column].dropna().items())
+    return genders
+
+
+def _listing(root, rows, notes):
+    utterances, bad_files = [], {}
+    for (file, start, end), row in rows.items():
+        path = root / file
+        name = Path(file).as_posix()
+        if not path.is_file():
+            bad_files[name] = "listed in the database, but not there"
+            continue
+        speaker, text = row.get("speaker"), row.get("text")
+        utterances.append(
+            Utterance(
+                path=str(path),
+                emotion=row["emotion"],
+                speaker=None if speaker is None else f"audformat/{speaker}",
+                corpus="audformat",
+                name=name,
+                text=None if text is None else str(text),
+                gender=GENDERS.get(str(row.get("gender")).lower()),
+                activation=_rating(row.get("activation")),
+                valence=_rating(row.get("valence")),
+                split=row.get("split"),
+                start=start,
+                end=end,
+            )
+        )
+    if not utterances:
+        found = f"a database whose {len(bad_files)} labelled files aren't there" if bad_files else "no known emotion"
+        raise NotThisCorpus(TITLE, root, LAYOUT, found)
+    return Listing(sorted(utterances, key=lambda u: (u.name, u.start or 0)), bad_files, notes)
+
+
+def _rating(value):
+    return None if value is None else float(value)

@@ -1,0 +1,169 @@
+"""What a folder really holds, file by file, against what the corpus's authors publish."""
+
+import hashlib
+import os
+from collections import Counter, defaultdict
+from concurrent.futures import ThreadPoolExecutor
+
+from ser_keras.audio import SAMPLE_RATE, AudioError, stream
+from ser_keras.corpora import CORPORA, scan
+
+THREADS = min(8, os.cpu_count() or 1)
+
+
+def check(name, root, progress=None):
+    """Read a corpus and decode every file of it.
+
+    Utterances whose audio can't be used are in `bad_files` and in no count.
+
+    Args:
+        name: registry name of the corpus.
+        root: its folder.
+        progress: called as `progress(done, total)` after each utterance, if given.
+
+    Returns:
+        dict, fit for JSON: `corpus`, `n_utterances`, `n_speakers`, `hours`, `emotions` (name -> count), `speakers`
+        (name -> count), `sample_rates` (Hz as text -> files), `bad_files` (name -> reason), `matches_published` (None
+        where nothing is published), `duplicates` (lists of names of byte-identical files), `warnings` (name -> list
+        of lines), `notes` (lines on files passed over).
+
+    Raises:
+        NotThisCorpus: the folder isn't that corpus.
+        SerKerasError: unknown corpus, or a table that can't be read.
+    """
+    listing = scan(name, root)
+    utterances, bad_files = listing.utterances, dict(listing.bad_files)
+    good, rates, warnings, seconds = [], {}, {}, 0.0
+    with ThreadPoolExecutor(THREADS) as pool:
+        for done, (utterance, outcome) in enumerate(zip(utterances, pool.map(_decode, utterances), strict=True), 1):
+            if isinstance(outcome, AudioError):
+                bad_files[utterance.name] = outcome.reason
+            else:
+                good.append(utterance)
+                n_samples, rates[utterance.name], lines = outcome
+                seconds += n_samples / SAMPLE_RATE
+                if lines:
+                    warnings[utterance.name] = list(lines)
+            if progress:
+                progress(done, len(utterances))
+    result = {
+        "corpus": name,
+        "n_utterances": len(good),
+        "n_speakers": len({u.speaker for u in good} - {None}),
+        "hours": round(seconds / 3600, 4),
+        "emotions": _count(u.emotion for u in good),
+        "speakers": _count(u.speaker for u in good if u.speaker is not None),
+        "sample_rates": {str(rate): n for rate, n in sorted(Counter(rates.values()).items())},
+        "bad_files": dict(sorted(bad_files.items())),
+        "matches_published": None,
+        "duplicates": _duplicates(good),
+        "warnings": warnings,
+        "notes": list(listing.notes),
+    }
+    published = CORPORA[name].PUBLISHED
+    if published is not None:
+        result["matches_published"] = all(
+            result[key] == getattr(published, key) for key in ("n_utterances", "n_speakers", "emotions")
+        )
+    return result
+
+
+def _decode(utterance):
+    """(samples at 16 kHz, the file's rate, warnings) of an utterance, or the AudioError."""
+    try:
+        source = stream(utterance.path, start=utterance.start, end=utterance.end)
+        n_samples = sum(len(block) for block in source)
+    except AudioError as error:
+        return error
+    return n_samples, source.file_rate, source.warnings
+
+
+def _count(names):
+    return dict(sorted(Counter(names).items()))
+
+
+def _duplicates(utterances):
+    """Groups of files with the same bytes; only files of one size are read for it."""
+    sizes, contents = defaultdict(dict), defaultdict(list)
+    for utterance in utterances:
+        sizes[os.path.getsize(utterance.path)].setdefault(utterance.path, utterance.name)
+    for same_size in sizes.values():
+        if len(same_size) > 1:
+            for path, name in same_size.items():
+                with open(path, "rb") as file:
+                    contents[_digest(file)].append(name)
+    return sorted(sorted(names) for names in contents.values() if len(names) > 1)
+
+
+def _digest(file):
+    digest = hashlib.sha256()
+    while chunk := file.read(1 << 20):
+        digest.update(chunk)
+    return digest.digest()
+
+
+def format_check(result, limit=10):
+    """The result of `check` as text for people.
+
+    Args:
+        result: what `check` returned.
+        limit: how many bad files, warnings and duplicates are listed; the rest is counted.
+
+    Returns:
+        str of several lines, the last of which says whether the published counts are met.
+    """
+    module = CORPORA[result["corpus"]]
+    published = module.PUBLISHED
+    lines = [
+        f"{module.TITLE}",
+        f"{result['n_utterances']} utterances, {result['n_speakers']} speakers, {result['hours']:.2f} hours, "
+        + ", ".join(f"{n} at {rate} Hz" for rate, n in result["sample_rates"].items()),
+        "",
+    ]
+    expected = published.emotions if published else {}
+    emotions = sorted(result["emotions"].keys() | expected.keys())
+    width = max([len(e) for e in emotions] + [len("emotion")])
+    lines.append(
+        f"{'emotion':<{width}}  {'found':>6}" + (f"  {'published':>9}  {'difference':>10}" if published else "")
+    )
+    for emotion in emotions:
+        found = result["emotions"].get(emotion, 0)
+        line = f"{emotion:<{width}}  {found:>6}"
+        if published:
+            difference = found - expected.get(emotion, 0)
+            line += f"  {expected.get(emotion, 0):>9}  {f'{difference:+d}' if difference else '':>10}"
+        lines.append(line.rstrip())
+    lines.append("")
+    lines += _listed("bad file", [f"{name}: {reason}" for name, reason in result["bad_files"].items()], limit)
+    lines += _listed("warning", [f"{n}: {line}" for n, found in result["warnings"].items() for line in found], limit)
+    lines += _listed("byte-identical", [" = ".join(names) for names in result["duplicates"]], limit)
+    lines += result["notes"]
+    lines.append(_verdict(result, published))
+    return "\n".join(lines)
+
+
+def _listed(what, items, limit):
+    # repr's escapes keep a name with a line break in it on one line
+    lines = [f"{what}: {''.join(c if c.isprintable() else repr(c)[1:-1] for c in item)}" for item in items[:limit]]
+    if len(items) > limit:
+        lines.append(f"{what}: {len(items) - limit} more")
+    return lines
+
+
+def _verdict(result, published):
+    if published is None:
+        return "no published counts to compare with"
+    if result["matches_published"]:
+        return "matches the published counts"
+    wrong = [
+        f"{label} {result[key]} instead of {getattr(published, key)}"
+        for label, key in (("utterances", "n_utterances"), ("speakers", "n_speakers"))
+        if result[key] != getattr(published, key)
+    ]
+    wrong += [
+        f"{emotion} {result['emotions'].get(emotion, 0)} instead of {n}"
+        for emotion, n in published.emotions.items()
+        if result["emotions"].get(emotion, 0) != n
+    ]
+    wrong += [f"{e} is none of its emotions" for e in result["emotions"] if e not in published.emotions]
+    return "differs from the published counts: " + ", ".join(wrong)

@@ -1,0 +1,88 @@
+"""EMO-DB, the Berlin Database of Emotional Speech: `wav/03a01Fa.wav`."""
+
+import re
+from pathlib import Path
+
+from ser_keras.corpora.base import BadName, Published, audio_files, list_by_name
+
+TITLE = "EMO-DB (Berlin Database of Emotional Speech)"
+LICENCE = "CC0-1.0"
+CITATION = (
+    "Burkhardt, F., Paeschke, A., Rolfes, M., Sendlmeier, W. and Weiss, B. (2005). A database of German emotional "
+    "speech. Interspeech 2005, Lisbon, 1517-1520."
+)
+LAYOUT = "files named as 03a01Fa.wav (speaker, text, emotion letter W L E A F T N, version) in the folder or its wav/"
+PUBLISHED = Published(
+    n_utterances=535,
+    n_speakers=10,
+    emotions={
+        "anger": 127,
+        "boredom": 81,
+        "disgust": 46,
+        "fear": 69,
+        "happiness": 71,
+        "neutral": 79,
+        "sadness": 62,
+    },
+)
+
+SPEAKERS = {
+    "03": "male",
+    "08": "female",
+    "09": "female",
+    "10": "male",
+    "11": "male",
+    "12": "male",
+    "13": "female",
+    "14": "female",
+    "15": "male",
+    "16": "female",
+}
+EMOTION_LETTERS = {  # of the German words: Wut, Langeweile, Ekel, Angst, Freude, Trauer, neutral
+    "W": "anger",
+    "L": "boredom",
+    "E": "disgust",
+    "A": "fear",
+    "F": "happiness",
+    "T": "sadness",
+    "N": "neutral",
+}
+_NAME = re.compile(r"(\d\d)([ab]\d\d)([A-Z])([a-z])")
+
+
+def scan(root):
+    """List the corpus; `root` holds `wav/` or is that folder.
+
+    Returns:
+        Listing.
+
+    Raises:
+        NotThisCorpus: no file is named as the corpus names them.
+    """
+    root = Path(root).absolute()
+    folder = root / "wav" if (root / "wav").is_dir() else root
+    files = audio_files(folder) if folder.is_dir() else []
+    return list_by_name("emodb", TITLE, LAYOUT, root, files, _parse)
+
+
+def read(root):
+    """The corpus's utterances, sorted by name; raises as `scan`."""
+    return scan(root).utterances
+
+
+def _parse(path):
+    match = _NAME.fullmatch(path.stem)
+    if not match:
+        raise BadName("its name doesn't read as speaker, text, emotion, version (03a01Fa)")
+    speaker, text, letter, _ = match.groups()
+    if speaker not in SPEAKERS:
+        raise BadName(f"EMO-DB has no speaker {speaker}")
+    if letter not in EMOTION_LETTERS:
+        raise BadName(f"EMO-DB has no emotion letter {letter}")
+    return {
+        "take": path.stem,
+        "emotion": EMOTION_LETTERS[letter],
+        "speaker": f"emodb/{speaker}",
+        "text": text,
+        "gender": SPEAKERS[speaker],
+    }

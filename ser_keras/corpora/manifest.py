@@ -1,0 +1,147 @@
+"""Any collection of speech, described by a CSV table of one's own."""
+
+import difflib
+import math
+import os
+from pathlib import Path
+
+from ser_keras.corpora.base import GENDERS, Listing, NotThisCorpus, Utterance, canonical_emotion, describe
+from ser_keras.corpora.tables import read_table
+from ser_keras.errors import SerKerasError, nearest
+
+TITLE = "CSV manifest"
+LICENCE = "that of the audio it lists"
+CITATION = ""
+LAYOUT = (
+    "a CSV file with the columns path, emotion and optionally speaker, split, text, gender, activation, valence, "
+    "intensity, start, end; or a folder that holds it as manifest.csv"
+)
+PUBLISHED = None
+
+REQUIRED = ("path", "emotion")
+OPTIONAL = ("speaker", "split", "text", "gender", "activation", "valence", "intensity", "start", "end")
+SPLITS = {
+    "dev": "validation",
+    "test": "test",
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+}
+
+
+def scan(root):
+    """Read a manifest; a table that its user wrote is right in every row or refused.
+
+    Paths are relative to the table. A speaker `01` becomes `manifest/01`; one that holds a `/` (`emodb/03`) stays, so
+    that it can name a speaker of another corpus. Without speakers, the protocols that need them can't be used.
+
+    Args:
+        root: the CSV file, or a folder that holds `manifest.csv`.
+
+    Returns:
+        Listing.
+
+    Raises:
+        NotThisCorpus: no such file.
+        SerKerasError: one line with the row: a missing file, an unknown emotion, split or gender, a number that isn't
+            one, a row given twice, speakers in some rows only, a table that can't be read.
+    """
+    root = Path(root).absolute()
+    table = root / "manifest.csv" if root.is_dir() else root
+    if not table.is_file():
+        found = describe(root) if root.is_dir() else "no such file"
+        raise NotThisCorpus("a manifest", root, LAYOUT, found)
+    columns, rows = read_table(table)
+    _check_columns(table, columns)
+    if not rows:
+        raise SerKerasError(f"{table}: a header without rows")
+    utterances, seen = [], {}
+    for number, row in rows:
+        try:
+            utterance = _utterance(table.parent, row)
+        except SerKerasError as error:
+            raise SerKerasError(f"{table}, row {number}: {error}") from error
+        part = (utterance.path, utterance.start, utterance.end)
+        if part in seen:
+            raise SerKerasError(f"{table}, row {number}: the same audio as row {seen[part]}")
+        seen[part] = number
+        utterances.append(utterance)
+    _check_speakers(table, rows, utterances)
+    return Listing(sorted(utterances, key=lambda u: (u.name, u.start or 0)))
+
+
+def read(root):
+    """The manifest's utterances, sorted by name and start; raises as `scan`."""
+    return scan(root).utterances
+
+
+def _check_columns(table, columns):
+    missing = [c for c in REQUIRED if c not in columns]
+    if missing:
+        raise SerKerasError(
+            f"{table}, row 1: no column '{missing[0]}'; the header must name {', '.join(REQUIRED)}, "
+            f"and may name {', '.join(OPTIONAL)}; found: {', '.join(columns)}"
+        )
+    absent = [c for c in OPTIONAL if c not in columns]
+    for column in columns:
+        # Other columns are the user's own business, but a speaker lost to a typing error would be a leak.
+        alike = difflib.get_close_matches(column, absent, n=1, cutoff=0.75)
+        if column not in REQUIRED + OPTIONAL and alike:
+            raise SerKerasError(f"{table}, row 1: column '{column}' is not known; did you mean '{alike[0]}'?")
+
+
+def _utterance(folder, row):
+    if not row["path"]:
+        raise SerKerasError("path is empty")
+    path = Path(os.path.abspath(folder / row["path"]))
+    if not path.is_file():
+        raise SerKerasError(f"no file {row['path']} (paths are relative to the table, with /)")
+    values = {c: row[c] for c in OPTIONAL if row.get(c)}
+    for column in ("activation", "valence", "start", "end"):
+        if column in values:
+            values[column] = _number(column, values[column])
+    if "split" in values:
+        values["split"] = _choice("split", values["split"], SPLITS)
+    if "gender" in values:
+        values["gender"] = _choice("gender", values["gender"], GENDERS)
+    if values.get("start", 0) < 0 or values.get("end", math.inf) <= values.get("start", 0):
+        raise SerKerasError("start and end must be seconds with 0 <= start < end")
+    speaker = values.get("speaker")
+    if speaker and "/" not in speaker:
+        values["speaker"] = f"manifest/{speaker}"
+    return Utterance(
+        path=str(path),
+        emotion=canonical_emotion(row["emotion"]),
+        corpus="manifest",
+        name=Path(row["path"]).as_posix(),
+        **{"speaker": None, **values},
+    )
+
+
+def _number(column, value):
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise SerKerasError(f"{column} '{value}' is not a number (with a decimal point)")
+    return number
+
+
+def _choice(column, value, choices):
+    if value.lower() not in choices:
+        valid = dict.fromkeys(choices.values())
+        raise SerKerasError(f"{column} '{value}' is not known; nearest: {nearest(value.lower(), valid)}")
+    return choices[value.lower()]
+
+
+def _check_speakers(table, rows, utterances):
+    """Speakers in some rows only would let the others leak."""
+    by_row = {number: row.get("speaker", "") for number, row in rows}
+    lacking = [number for number, speaker in by_row.items() if not speaker]
+    if lacking and len(lacking) < len(utterances):
+        raise SerKerasError(
+            f"{table}, row {lacking[0]}: no speaker, where {len(utterances) - len(lacking)} other rows name one"
+        )

@@ -1,0 +1,88 @@
+"""nEMO, Polish emotional speech: `data.tsv` beside `samples/`."""
+
+from pathlib import Path
+
+from ser_keras.corpora.base import (
+    GENDERS,
+    Listing,
+    NotThisCorpus,
+    Published,
+    Utterance,
+    audio_files,
+    canonical_emotion,
+    name_below,
+)
+from ser_keras.corpora.tables import read_table
+from ser_keras.errors import SerKerasError
+
+TITLE = "nEMO (Polish emotional speech)"
+LICENCE = "CC BY-NC-SA 4.0"
+CITATION = "Christop, I. (2024). nEMO: Dataset of emotional speech in Polish. LREC-COLING 2024; arXiv:2404.06292."
+LAYOUT = "data.tsv (columns file_id, emotion, raw_text, speaker_id, gender) beside samples/ with the files it names"
+PUBLISHED = Published(
+    n_utterances=4481,
+    n_speakers=9,
+    emotions={
+        "anger": 749,
+        "fear": 736,
+        "happiness": 749,
+        "neutral": 809,
+        "sadness": 769,
+        "surprise": 669,
+    },
+)
+COLUMNS = ("file_id", "emotion", "raw_text", "speaker_id", "gender")
+
+
+def scan(root):
+    """List the corpus; the samples may have another suffix than `data.tsv` gives them.
+
+    Returns:
+        Listing; samples that are listed and missing, or there and not listed, are bad files.
+
+    Raises:
+        NotThisCorpus: no `data.tsv` with these columns, or none of its samples.
+        SerKerasError: a table that can't be read; an emotion or gender that isn't known.
+    """
+    root = Path(root).absolute()
+    table, samples = root / "data.tsv", root / "samples"
+    if not table.is_file() or not samples.is_dir():
+        raise NotThisCorpus(TITLE, root, LAYOUT)
+    columns, rows = read_table(table, "\t")
+    if not set(COLUMNS) <= set(columns):
+        raise NotThisCorpus(TITLE, root, LAYOUT, f"a data.tsv with the columns {', '.join(columns)}")
+    files = {path.stem: path for path in audio_files(samples)}
+    utterances, bad_files, seen = [], {}, {}
+    for number, row in rows:
+        stem = Path(row["file_id"]).stem
+        if stem in seen:
+            raise SerKerasError(f"{table}, row {number}: {row['file_id']} is listed in row {seen[stem]} already")
+        seen[stem] = number
+        if stem not in files:
+            bad_files[f"samples/{row['file_id']}"] = f"listed in data.tsv (row {number}), but not there"
+            continue
+        try:
+            emotion = canonical_emotion(row["emotion"])
+        except SerKerasError as error:
+            raise SerKerasError(f"{table}, row {number}: {error}") from error
+        utterances.append(
+            Utterance(
+                path=str(files[stem]),
+                emotion=emotion,
+                speaker=f"nemo/{row['speaker_id']}",
+                corpus="nemo",
+                name=name_below(files[stem], root),
+                text=row["raw_text"],
+                gender=GENDERS.get(row["gender"].lower()),
+            )
+        )
+    if not utterances:
+        raise NotThisCorpus(TITLE, root, LAYOUT, "a data.tsv, and none of the files it names in samples/")
+    for stem in files.keys() - seen.keys():
+        bad_files[name_below(files[stem], root)] = "not listed in data.tsv"
+    return Listing(sorted(utterances, key=lambda u: u.name), bad_files)
+
+
+def read(root):
+    """The corpus's utterances, sorted by name; raises as `scan`."""
+    return scan(root).utterances

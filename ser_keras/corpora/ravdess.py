@@ -1,0 +1,114 @@
+"""RAVDESS, its speech-audio part: `Actor_01/03-01-06-01-02-01-01.wav`."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+from ser_keras.corpora.base import BadName, Published, is_audio, list_by_name
+
+TITLE = "RAVDESS (Ryerson Audio-Visual Database of Emotional Speech and Song), speech audio"
+LICENCE = "CC BY-NC-SA 4.0"
+CITATION = (
+    "Livingstone, S. R. and Russo, F. A. (2018). The Ryerson Audio-Visual Database of Emotional Speech and Song "
+    "(RAVDESS). PLoS ONE 13(5): e0196391."
+)
+LAYOUT = "folders Actor_01 to Actor_24 (or folders that hold these) of files named as 03-01-06-01-02-01-12.wav"
+PUBLISHED = Published(
+    n_utterances=1440,
+    n_speakers=24,
+    emotions={
+        "anger": 192,
+        "calm": 192,
+        "disgust": 192,
+        "fear": 192,
+        "happiness": 192,
+        "neutral": 96,
+        "sadness": 192,
+        "surprise": 192,
+    },
+)
+
+EMOTION_CODES = {
+    "01": "neutral",
+    "02": "calm",
+    "03": "happiness",
+    "04": "sadness",
+    "05": "anger",
+    "06": "fear",
+    "07": "disgust",
+    "08": "surprise",
+}
+INTENSITIES = {"01": "normal", "02": "strong"}
+_NAME = re.compile(r"(0[1-3])-(0[12])-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)")
+_ACTOR = re.compile(r"Actor_(\d\d)")
+
+
+def scan(root):
+    """List the speech-audio part; song and video files are passed over and counted in the notes.
+
+    `root` holds the Actor_NN folders, or folders that hold them (as the published archives unpack), or is one.
+
+    Returns:
+        Listing.
+
+    Raises:
+        NotThisCorpus: no file is named as the corpus names them.
+    """
+    root = Path(root).absolute()
+    passed_over, files = Counter(), []
+    for path in (p for folder in _actor_folders(root) for p in sorted(folder.iterdir())):
+        match = _NAME.fullmatch(path.stem)
+        if match and match[2] == "02":
+            passed_over["song"] += 1
+        elif match and match[1] != "03":
+            passed_over["video"] += 1
+        elif is_audio(path):
+            files.append(path)
+    listing = list_by_name("ravdess", TITLE, LAYOUT, root, files, _parse)
+    listing.notes.extend(f"{n} {what} files passed over" for what, n in sorted(passed_over.items()))
+    return listing
+
+
+def read(root):
+    """The corpus's utterances, sorted by name; raises as `scan`."""
+    return scan(root).utterances
+
+
+def _actor_folders(root):
+    if not root.is_dir():
+        return []
+    if _ACTOR.fullmatch(root.name):
+        return [root]
+    # A popular copy holds everything twice: Actor_NN, and again below audio_speech_actors_01-24.
+    return _actors_in(root) or [actor for folder in _folders_in(root) for actor in _actors_in(folder)]
+
+
+def _folders_in(folder):
+    return sorted(p for p in folder.iterdir() if p.is_dir())
+
+
+def _actors_in(folder):
+    return [p for p in _folders_in(folder) if _ACTOR.fullmatch(p.name)]
+
+
+def _parse(path):
+    match = _NAME.fullmatch(path.stem)
+    if not match:
+        raise BadName("its name doesn't read as seven two-digit fields (03-01-06-01-02-01-12)")
+    _, _, emotion, intensity, statement, repetition, actor = match.groups()
+    if emotion not in EMOTION_CODES:
+        raise BadName(f"RAVDESS has no emotion {emotion}")
+    if intensity not in INTENSITIES or statement not in ("01", "02") or repetition not in ("01", "02"):
+        raise BadName("intensity, statement and repetition must be 01 or 02")
+    if not 1 <= int(actor) <= 24:
+        raise BadName(f"RAVDESS has no actor {actor}")
+    if path.parent.name != f"Actor_{actor}":
+        raise BadName(f"names actor {actor}, but lies in {path.parent.name}")
+    return {
+        "take": path.stem,
+        "emotion": EMOTION_CODES[emotion],
+        "speaker": f"ravdess/{actor}",
+        "text": statement,
+        "gender": "male" if int(actor) % 2 else "female",
+        "intensity": INTENSITIES[intensity],
+    }

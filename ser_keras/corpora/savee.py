@@ -1,0 +1,89 @@
+"""SAVEE in both published layouts: `AudioData/DC/a01.wav` and `DC_a01.wav`."""
+
+import re
+from pathlib import Path
+
+from ser_keras.corpora.base import BadName, Published, audio_files, list_by_name
+
+TITLE = "SAVEE (Surrey Audio-Visual Expressed Emotion)"
+LICENCE = "free for research only, on registration with the University of Surrey"
+CITATION = (
+    "Haq, S. and Jackson, P. J. B. (2010). Multimodal emotion recognition. In Machine Audition: Principles, "
+    "Algorithms and Systems, IGI Global, 398-423."
+)
+LAYOUT = (
+    "AudioData/DC/a01.wav, or DC_a01.wav in the folder or in its ALL/ (speakers DC JE JK KL; a d f h n sa su; numbers)"
+)
+PUBLISHED = Published(
+    n_utterances=480,
+    n_speakers=4,
+    emotions={
+        "anger": 60,
+        "disgust": 60,
+        "fear": 60,
+        "happiness": 60,
+        "neutral": 120,
+        "sadness": 60,
+        "surprise": 60,
+    },
+)
+
+SPEAKERS = ("DC", "JE", "JK", "KL")
+EMOTION_LETTERS = {
+    "a": "anger",
+    "d": "disgust",
+    "f": "fear",
+    "h": "happiness",
+    "n": "neutral",
+    "sa": "sadness",
+    "su": "surprise",
+}
+_NAME = re.compile(r"(?:([A-Z]{2})_)?(sa|su|[adfhn])(\d\d)")
+
+
+def scan(root):
+    """List the corpus; `root` holds `AudioData/` or `ALL/`, or is that folder.
+
+    Returns:
+        Listing.
+
+    Raises:
+        NotThisCorpus: no file is named as the corpus names them.
+    """
+    root = Path(root).absolute()
+    folder = next((root / name for name in ("AudioData", "ALL") if (root / name).is_dir()), root)
+    files = []
+    if folder.is_dir():
+        files = audio_files(folder)
+        for speaker in SPEAKERS:
+            if (folder / speaker).is_dir():
+                files += audio_files(folder / speaker)
+    return list_by_name("savee", TITLE, LAYOUT, root, files, _parse)
+
+
+def read(root):
+    """The corpus's utterances, sorted by name; raises as `scan`."""
+    return scan(root).utterances
+
+
+def _parse(path):
+    match = _NAME.fullmatch(path.stem)
+    if not match:
+        raise BadName("its name doesn't read as emotion and number (a01, DC_a01)")
+    speaker, letters, number = match.groups()
+    folder = path.parent.name if path.parent.name in SPEAKERS else None
+    if speaker and folder and speaker != folder:
+        raise BadName(f"names speaker {speaker}, but lies in {folder}")
+    speaker = speaker or folder
+    if speaker not in SPEAKERS:
+        raise BadName("names no speaker: DC, JE, JK or KL, before the name or as its folder")
+    if not 1 <= int(number) <= (30 if letters == "n" else 15):
+        raise BadName(f"SAVEE has no sentence {letters}{number}")
+    return {
+        "take": f"{speaker}_{letters}{number}",
+        "emotion": EMOTION_LETTERS[letters],
+        "speaker": f"savee/{speaker}",
+        # Sentences are numbered within an emotion; the names don't say which of them emotions share.
+        "text": f"{letters}{number}",
+        "gender": "male",
+    }

@@ -1,0 +1,167 @@
+"""Audio decoders behind one small interface.
+
+A source has `rate`, `channels`, `frames` (None where the file doesn't say), `floating` (samples stored as floats),
+`warnings`, and `seek`, `read`, `close`. `ser_keras.audio` builds everything else on it.
+"""
+
+import contextlib
+import os
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from ser_keras.containers import AudioError, RewrittenFile, check_container, check_regular
+from ser_keras.errors import SerKerasError, nearest
+
+# Suffixes by which libsndfile would take any bytes for audio; opened without a name they are judged by content.
+NAME_DECIDES = (".raw", ".vox", ".gsm")
+LENGTH_UNKNOWN = (1 << 36) - 1  # FLAC's 36 bits all set; of a FLAC without a length libsndfile says 2**63 - 1
+
+
+def open_source(path, decoder="soundfile", whole=True):
+    """Open an audio file with one of `DECODERS`.
+
+    Args:
+        path: the file; its content decides the format, never its name.
+        decoder: `soundfile`, or `tfio` (TensorFlow I/O).
+        whole: whether it is going to be read whole; parts of a long Ogg file aren't worth checking all its pages.
+
+    Returns:
+        the source, to be closed by the caller.
+
+    Raises:
+        AudioError: no regular file, empty, truncated, or not decodable.
+        SerKerasError: unknown decoder, or one whose library isn't there.
+    """
+    if decoder not in DECODERS:
+        raise SerKerasError(f"audio decoder '{decoder}' is not known; nearest: {nearest(decoder, DECODERS)}")
+    path = Path(path)
+    check_regular(path)
+    rewrite, warnings = check_container(path, whole)
+    source = DECODERS[decoder](path, rewrite)
+    source.warnings = warnings
+    return source
+
+
+class SoundFileSource:
+    """libsndfile: WAV, FLAC, Ogg, MP3, AIFF, RF64, W64 and more."""
+
+    def __init__(self, path, rewrite):
+        self._path = path
+        file = os.fsencode(path) if os.name == "posix" else str(path)
+        self._rewritten = None
+        if rewrite or path.suffix.lower() in NAME_DECIDES:
+            self._rewritten = RewrittenFile(path, *(rewrite or (b"", 0)))
+        with self._errors("can't be decoded"):
+            self._file = _Sequential(self._rewritten or file)
+        self.rate = self._file.samplerate
+        self.channels = self._file.channels
+        self.frames = self._file.frames if 0 <= self._file.frames < LENGTH_UNKNOWN else None
+        self.container, self.subtype = self._file.format, self._file.subtype
+        self.floating = self.subtype in ("FLOAT", "DOUBLE")
+
+    def seek(self, frame):
+        with self._errors(f"can't be read from frame {frame} on"):
+            self._file.seek(frame)
+
+    def read(self, n):
+        """Up to `n` frames as float32 [n, channels]; fewer only at the end of the data."""
+        with self._errors("truncated or corrupt: decoding breaks off"):
+            return self._file.read(n, dtype="float32", always_2d=True)
+
+    def close(self):
+        self._file.close()
+        if self._rewritten:
+            self._rewritten.close()
+
+    @contextlib.contextmanager
+    def _errors(self, what):
+        try:
+            yield
+        except soundfile.LibsndfileError as error:
+            why = error.error_string.strip().rstrip(".")
+            if "not a regular file" in why:  # what libsndfile says where its MP3 decoder finds no frame
+                why = "Format not recognised"
+            raise AudioError(self._path, f"{what} ({why})") from error
+        except (ArithmeticError, OSError, RuntimeError, TypeError, ValueError) as error:
+            raise AudioError(self._path, f"{what} ({str(error).splitlines()[0] if str(error) else error!r})") from error
+
+
+class _Sequential(soundfile.SoundFile):
+    """Read block by block without soundfile's seek after each: slow, and fatal in a FLAC without a length."""
+
+    def seekable(self):
+        return False
+
+
+class TfioSource:
+    """TensorFlow I/O; equal to soundfile on PCM of up to 24 bits."""
+
+    # tensorflow-io 0.37 reads 32-bit integers as if they were floats, and doesn't know the other encodings.
+    _SCALES = {"PCM_U8": 128, "PCM_16": 1 << 15, "PCM_24": 1 << 31, "FLOAT": 1, "VORBIS": 1, "MPEG_LAYER_III": 1}
+    _FORMATS = ("WAV", "WAVEX", "FLAC", "OGG", "MP3")
+
+    def __init__(self, path, rewrite):
+        self._path = path
+        header = SoundFileSource(path, rewrite)
+        header.close()
+        if rewrite or header.subtype not in self._SCALES or header.container not in self._FORMATS:
+            kind = "a file that doesn't state its length" if rewrite else f"{header.container} {header.subtype}"
+            raise AudioError(path, f"decoder 'tfio' can't read {kind}; use decoder 'soundfile'")
+        self._scale = self._SCALES[header.subtype]
+        self._tf, tensor_of = import_tfio()
+        with self._errors():
+            self._tensor = tensor_of(str(path))
+            self._end, self.channels = (int(n) for n in self._tensor.shape.numpy())
+            self.rate = int(self._tensor.rate.numpy())
+        self.frames = header.frames
+        self.floating = header.floating
+        self._position = 0
+
+    def seek(self, frame):
+        self._position = frame
+
+    def read(self, n):
+        """Up to `n` frames as float32 [n, channels]; fewer only at the end of the data."""
+        start, self._position = self._position, min(self._position + n, max(self._end, self._position))
+        if start >= self._end:
+            return np.zeros((0, self.channels), np.float32)
+        with self._errors():
+            block = self._tensor[start : self._position].numpy()
+        if block.dtype == np.uint8:
+            block = block.astype(np.int16) - 128
+        return block.astype(np.float32) / np.float32(self._scale)
+
+    def close(self):
+        self._tensor = None
+
+    @contextlib.contextmanager
+    def _errors(self):
+        try:
+            yield
+        except self._tf.errors.OpError as error:
+            raise AudioError(
+                self._path, f"can't be decoded by tensorflow-io ({error.message.splitlines()[0]})"
+            ) from error
+        except NotImplementedError as error:
+            raise SerKerasError(
+                f"tensorflow-io's native library doesn't load under tensorflow {self._tf.__version__} "
+                "(0.37.1 belongs to 2.17); install the pair that fits, or choose decoder 'soundfile'"
+            ) from error
+
+
+def import_tfio():
+    """(tensorflow, AudioIOTensor); imported on demand, since few need them."""
+    try:
+        import tensorflow
+        import tensorflow_io
+    except ImportError as error:
+        raise SerKerasError(
+            f"decoder 'tfio' needs tensorflow and tensorflow-io ({error}): pip install 'ser-keras[train,tfio]', "
+            "or choose decoder 'soundfile'"
+        ) from error
+    return tensorflow, tensorflow_io.audio.AudioIOTensor
+
+
+DECODERS = {"soundfile": SoundFileSource, "tfio": TfioSource}

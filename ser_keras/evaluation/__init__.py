@@ -1,0 +1,28 @@
+"""From predictions to figures: UAR, WA, macro F1, intervals, per class, per speaker, per fold. numpy only."""
+
+from ser_keras.evaluation.measures import (
+    bootstrap_ci,
+    confusion,
+    macro_f1,
+    paired_difference,
+    recall_intervals,
+    recalls,
+    uar,
+    wa,
+)
+from ser_keras.evaluation.predictions import Predictions
+from ser_keras.evaluation.summary import confusion_csv, metrics
+
+__all__ = [
+    "Predictions",
+    "bootstrap_ci",
+    "confusion",
+    "confusion_csv",
+    "macro_f1",
+    "metrics",
+    "paired_difference",
+    "recall_intervals",
+    "recalls",
+    "uar",
+    "wa",
+]

@@ -1,0 +1,95 @@
+"""What every front end is: a layer without weights, a pure function of its settings, in two steps."""
+
+import keras
+from keras import ops
+
+from ser_keras.errors import SerKerasError
+
+SAMPLE_RATE = 16000
+LARGEST_FLOAT32 = 3.4028235e38
+
+
+def frames(wave, length, hop, count, start=0):
+    """Overlapping frames of a waveform, joined from slices (strided slices and gather are several times slower).
+
+    Args:
+        wave: [B, N].
+        length: samples in a frame.
+        hop: samples from one frame to the next.
+        count: number of frames.
+        start: first sample of the first frame.
+
+    Returns:
+        [B, count, length]; frame t holds samples `start + t * hop` to `start + t * hop + length - 1`.
+    """
+    n_parts = -(-length // hop)
+    n_rows = count - 1 + n_parts
+    # Rows of a hop each: part j of all frames is one slice of unit stride. The last row may end behind the waveform.
+    wave = wave[:, start : start + n_rows * hop]
+    lacking = n_rows * hop - wave.shape[1]
+    rows = ops.reshape(ops.pad(wave, ((0, 0), (0, lacking))) if lacking else wave, (-1, n_rows, hop))
+    parts = [rows[:, j : j + count, : min(hop, length - j * hop)] for j in range(n_parts)]
+    return ops.concatenate(parts, axis=-1)
+
+
+class FrontEnd(keras.layers.Layer):
+    """Waveform to features: `features(spectrum(sanitise(wave)))`, nothing adapted, nothing random.
+
+    Augmentation of the spectrum goes between the two steps. A subclass gives `spectrum`, `features`,
+    `compute_output_shape`, `frame_length` and `hop_length`, and a `get_config` with all its settings.
+    `VERSION` goes up whenever the same settings would give other values, so that cached features are made afresh.
+
+    Args:
+        kwargs: what `keras.layers.Layer` takes. The layer is called `frontend` and computes in float32 whatever the
+            global policy: half precision destroys the logarithm of quiet bins.
+
+    Input:
+        [B, N] float32 waveform at 16 kHz in [-1, 1]. N is fixed where the graph is built, and at least `least_samples`.
+    """
+
+    VERSION = 1
+    frame_length = None
+    hop_length = None
+
+    def __init__(self, **kwargs):
+        kwargs.setdefault("name", "frontend")
+        kwargs.setdefault("dtype", "float32")
+        super().__init__(trainable=False, **{k: v for k, v in kwargs.items() if k != "trainable"})
+
+    @property
+    def least_samples(self):
+        """The shortest waveform that gives any feature, in samples."""
+        return self.frame_length
+
+    def n_frames(self, n_samples):
+        """Frames that lie wholly within `n_samples` samples.
+
+        Raises:
+            SerKerasError: the number is unknown, or below `least_samples`.
+        """
+        if n_samples is None:
+            raise SerKerasError(
+                f"front end {type(self).__name__}: the number of samples must be known; give [batch, samples]"
+            )
+        if n_samples < self.least_samples:
+            raise SerKerasError(
+                f"front end {type(self).__name__}: a window of {n_samples} samples is too short, it needs at least "
+                f"{self.least_samples} ({self.least_samples / SAMPLE_RATE:.4g} s at 16 kHz); make window_s longer"
+            )
+        return (n_samples - self.frame_length) // self.hop_length + 1
+
+    def sanitise(self, wave):
+        """Samples that aren't finite become 0, the others are clipped to [-1, 1]; [B, N] to [B, N]."""
+        wave = ops.where(ops.abs(wave) <= LARGEST_FLOAT32, wave, 0.0)
+        return ops.clip(wave, -1.0, 1.0)
+
+    def spectrum(self, wave):
+        """[B, N] to [B, C, T, F]: magnitude or power, linear; time and frequency are always the last two axes."""
+        raise NotImplementedError
+
+    def features(self, spectrum):
+        """[B, C, T, F] to what the classifier takes."""
+        raise NotImplementedError
+
+    def call(self, wave):
+        return self.features(self.spectrum(self.sanitise(wave)))

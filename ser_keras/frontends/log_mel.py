@@ -1,0 +1,170 @@
+"""Log-mel spectrogram."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from ser_keras.errors import SerKerasError, nearest
+from ser_keras.frontends.base import SAMPLE_RATE, FrontEnd, frames
+
+MEL_SCALES = ("slaney", "htk")
+NORMALISATIONS = ("none", "mean", "mean_std")
+
+
+def _hz_to_mel(hz, scale):
+    hz = np.asarray(hz, dtype=np.float64)
+    if scale == "htk":
+        return 2595 * np.log10(1 + hz / 700)
+    # Slaney's Auditory Toolbox: linear below 1 kHz (15 mel), then 27 mel to a factor of 6.4.
+    return np.where(hz < 1000, hz * 3 / 200, 15 + 27 * np.log(np.maximum(hz, 1000) / 1000) / np.log(6.4))
+
+
+def _mel_to_hz(mel, scale):
+    mel = np.asarray(mel, dtype=np.float64)
+    if scale == "htk":
+        return 700 * (10 ** (mel / 2595) - 1)
+    return np.where(mel < 15, mel * 200 / 3, 1000 * np.exp((np.maximum(mel, 15) - 15) * np.log(6.4) / 27))
+
+
+def mel_matrix(n_mels, n_fft, f_min, f_max, scale="slaney"):
+    """Triangular filters, equally spaced in mel, each of unit area over frequency.
+
+    Reference: M. Slaney, Auditory Toolbox, Interval Research 1998-010; `scale="htk"`: the HTK Book, section 5.6.
+
+    Args:
+        n_mels: number of bands.
+        n_fft: points of the FFT whose bins are weighted.
+        f_min, f_max: lowest and highest edge in Hz.
+        scale: one of `MEL_SCALES`.
+
+    Returns:
+        [n_fft // 2 + 1, n_mels] float32.
+
+    Raises:
+        SerKerasError: bands so narrow that one of them holds no bin.
+    """
+    bins = np.arange(n_fft // 2 + 1) * SAMPLE_RATE / n_fft
+    edges = _mel_to_hz(np.linspace(_hz_to_mel(f_min, scale), _hz_to_mel(f_max, scale), n_mels + 2), scale)
+    low, centre, high = edges[:-2], edges[1:-1], edges[2:]
+    rising = (bins[:, None] - low) / (centre - low)
+    falling = (high - bins[:, None]) / (high - centre)
+    weights = np.maximum(0, np.minimum(rising, falling)) * 2 / (high - low)
+    empty = np.flatnonzero(weights.max(axis=0) == 0)
+    if empty.size:
+        raise SerKerasError(
+            f"log_mel: {n_mels} bands from {f_min:g} to {f_max:g} Hz leave {empty.size} without a bin of the "
+            f"{n_fft}-point FFT (the first is band {empty[0]}); lower n_mels or raise n_fft"
+        )
+    return weights.astype(np.float32)
+
+
+@keras.saving.register_keras_serializable("ser_keras")
+class LogMel(FrontEnd):
+    """Natural logarithm of the power in mel bands.
+
+    Reference: S. Davis, P. Mermelstein, Comparison of parametric representations for monosyllabic word recognition,
+    IEEE TASSP 28(4), 1980; equal to `librosa.feature.melspectrogram` with frames that lie within the signal.
+
+    Args:
+        n_mels: number of mel bands.
+        frame_ms: length of the Hann window in milliseconds.
+        hop_ms: step from frame to frame in milliseconds.
+        n_fft: points of the FFT, a power of two (LiteRT has no other), at least a frame.
+        f_min: lowest edge of the bands in Hz.
+        f_max: highest edge of the bands in Hz.
+        log_offset: added to the power before the logarithm.
+        mel_scale: `slaney` or `htk`.
+        normalise: `none`; `mean`: the mean over all frames and bands of the window is subtracted, so that gain
+            has no effect; `mean_std`: and the result is divided by the window's standard deviation.
+        kwargs: see `FrontEnd`.
+
+    Input:
+        [B, N] float32.
+
+    Output:
+        [B, T, n_mels, 1] float32, T = (N - frame) // hop + 1: an image of time by bands, for 2-D convolutions.
+
+    Raises:
+        SerKerasError: a setting out of its range.
+    """
+
+    def __init__(
+        self,
+        n_mels=64,
+        frame_ms=25,
+        hop_ms=10,
+        n_fft=512,
+        f_min=50.0,
+        f_max=8000.0,
+        log_offset=1e-6,
+        mel_scale="slaney",
+        normalise="none",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.n_mels, self.frame_ms, self.hop_ms, self.n_fft = n_mels, frame_ms, hop_ms, n_fft
+        self.f_min, self.f_max, self.log_offset = f_min, f_max, log_offset
+        self.mel_scale, self.normalise = mel_scale, normalise
+        self.frame_length = round(SAMPLE_RATE * frame_ms / 1000)
+        self.hop_length = round(SAMPLE_RATE * hop_ms / 1000)
+        self._check()
+        n = np.arange(self.frame_length)
+        self._window = (0.5 - 0.5 * np.cos(2 * np.pi * n / self.frame_length)).astype(np.float32)
+        self._mel = mel_matrix(n_mels, n_fft, f_min, f_max, mel_scale)
+
+    def _check(self):
+        for name, value, valid in (
+            ("mel_scale", self.mel_scale, MEL_SCALES),
+            ("normalise", self.normalise, NORMALISATIONS),
+        ):
+            if value not in valid:
+                raise SerKerasError(f"log_mel: {name} is '{value}'; nearest: {nearest(value, valid)}")
+        for name, ok, valid in (
+            ("n_mels", self.n_mels >= 1, "at least 1"),
+            ("hop_ms", self.hop_length >= 1, "at least a sample (0.0625)"),
+            ("frame_ms", self.frame_length >= 2, "at least two samples (0.125)"),
+            (
+                "n_fft",
+                self.n_fft >= self.frame_length and self.n_fft & (self.n_fft - 1) == 0,
+                f"a power of two and at least the frame of {self.frame_length} samples",
+            ),
+            ("f_min", 0 <= self.f_min < self.f_max, f"from 0 to below f_max ({self.f_max:g})"),
+            ("f_max", self.f_max <= SAMPLE_RATE / 2, "at most 8000, half the sampling rate"),
+            ("log_offset", self.log_offset > 0, "above 0"),
+        ):
+            if not ok:
+                raise SerKerasError(f"log_mel: {name} is {getattr(self, name)}; it must be {valid}")
+
+    def spectrum(self, wave):
+        """[B, N] to power [B, 1, T, n_fft // 2 + 1]."""
+        framed = frames(wave, self.frame_length, self.hop_length, self.n_frames(wave.shape[1])) * self._window
+        framed = ops.pad(framed, ((0, 0), (0, 0), (0, self.n_fft - self.frame_length)))
+        real, imaginary = ops.rfft(framed)
+        return ops.expand_dims(ops.square(real) + ops.square(imaginary), 1)
+
+    def features(self, spectrum):
+        """Power [B, 1, T, n_fft // 2 + 1] to [B, T, n_mels, 1]."""
+        x = ops.log(ops.matmul(spectrum[:, 0], self._mel) + self.log_offset)
+        if self.normalise != "none":
+            x = x - ops.mean(x, axis=(1, 2), keepdims=True)
+        if self.normalise == "mean_std":
+            # A digitally silent window has no deviation: it stays 0.
+            x = x / ops.sqrt(ops.mean(ops.square(x), axis=(1, 2), keepdims=True) + 1e-5)
+        return ops.expand_dims(x, -1)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.n_frames(input_shape[1]), self.n_mels, 1)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "n_mels": self.n_mels,
+            "frame_ms": self.frame_ms,
+            "hop_ms": self.hop_ms,
+            "n_fft": self.n_fft,
+            "f_min": self.f_min,
+            "f_max": self.f_max,
+            "log_offset": self.log_offset,
+            "mel_scale": self.mel_scale,
+            "normalise": self.normalise,
+        }

@@ -1,0 +1,180 @@
+"""What a model's name stands for: bundle, `.tflite`, run or shipped model; its bytes, checked, and its settings."""
+
+import dataclasses
+import hashlib
+import io
+import json
+import zipfile
+from pathlib import Path
+
+from ser_keras import audio
+from ser_keras.errors import SerKerasError, nearest
+
+SCHEMA_VERSION = 1  # of bundle.json
+DEFAULT_MODEL = "emodb"
+PRETRAINED = Path(__file__).parent / "pretrained"
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How audio is cut for a model; every runtime reads them from `bundle.json`.
+
+    Attributes:
+        classes: names in the order of outputs.
+        window_samples, hop_samples: at 16 kHz.
+        tail_rule: as in `ser_keras.audio.windows`.
+        speech_gate_dbfs: RMS level under which a window counts as silence (0 dBFS: a full-scale square wave);
+            None: no gate.
+        smoothing_s: time constant for displays of a running belief.
+    """
+
+    classes: tuple
+    window_samples: int
+    hop_samples: int
+    tail_rule: str = "drop"
+    speech_gate_dbfs: float | None = None
+    smoothing_s: float = 0.0
+
+    @classmethod
+    def of_bundle(cls, info):
+        """From the content of a bundle.json; raises KeyError, TypeError or ValueError where that is no such thing."""
+        if info["sample_rate"] != audio.SAMPLE_RATE:
+            raise ValueError(f"sample_rate is {info['sample_rate']}, only {audio.SAMPLE_RATE} is supported")
+        if info["tail_rule"] not in audio.TAIL_RULES:
+            raise ValueError(f"unknown tail_rule {info['tail_rule']!r}")
+        gate = info["speech_gate_dbfs"]
+        classes = tuple(map(str, info["classes"]))
+        settings = cls(
+            classes=classes,
+            window_samples=int(info["window_samples"]),
+            hop_samples=int(info["hop_samples"]),
+            tail_rule=info["tail_rule"],
+            speech_gate_dbfs=None if gate is None else float(gate),
+            smoothing_s=float(info["smoothing_s"]),
+        )
+        if min(settings.window_samples, settings.hop_samples) < 1:
+            raise ValueError("window_samples and hop_samples must be at least 1")
+        return settings
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelFile:
+    """A `.tflite` that was found and read.
+
+    Attributes:
+        path: where.
+        content: its bytes.
+        name: what results call it.
+        settings: Settings from the bundle.json that vouches for the file by its checksum; None for a bare file.
+    """
+
+    path: Path
+    content: bytes
+    name: str
+    settings: Settings | None
+
+
+def find(model=None):
+    """Find and read a model.
+
+    Args:
+        model: None: the model that the package ships; or a shipped model's name, a bundle folder, a `.tflite` file,
+            or a run directory that holds a bundle.
+
+    Returns:
+        ModelFile.
+
+    Raises:
+        SerKerasError: nothing there, or it doesn't match its checksum.
+    """
+    path = _locate(DEFAULT_MODEL if model is None else model)
+    if path.is_dir():
+        info = _read_bundle(path)
+        path = path / info["default"]
+    else:
+        info = _read_bundle(path.parent) if (path.parent / "bundle.json").is_file() else {"files": {}}
+    content = _read(path)
+    listed = info["files"].get(path.name)
+    if listed is None:
+        return ModelFile(path, content, path.name, None)
+    if hashlib.sha256(content).hexdigest() != listed.get("sha256"):
+        raise SerKerasError(
+            f"{path} is damaged or was changed: it doesn't match its checksum in bundle.json; export or copy it again"
+        )
+    return ModelFile(path, content, f"{path.resolve().parent.name}/{path.name}", _bundle_settings(path.parent, info))
+
+
+def _locate(model):
+    """The bundle folder or `.tflite` file that `model` stands for."""
+    path = Path(model)
+    if not path.exists():
+        shipped = sorted(p.parent.name for p in PRETRAINED.glob("*/bundle.json"))
+        if str(model) in shipped:
+            return PRETRAINED / str(model)
+        raise SerKerasError(
+            f"no model '{model}': give a .tflite file, a bundle, a run, or a shipped model's name "
+            f"({nearest(model, shipped) if shipped else 'none is shipped'})"
+        )
+    if path.is_file() or (path / "bundle.json").is_file():
+        return path
+    if (path / "experiment.yaml").is_file():
+        if (path / "bundle" / "bundle.json").is_file():
+            return path / "bundle"
+        raise SerKerasError(
+            f"{path} is a run that holds no bundle yet: make one with `ser-keras export {path} --out {path / 'bundle'}`"
+        )
+    raise SerKerasError(f"{path} is no model: it holds no bundle.json")
+
+
+def _read(path):
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SerKerasError(f"{path} can't be read: {error.strerror}") from None
+
+
+def _read_bundle(folder):
+    path = folder / "bundle.json"
+    try:
+        info = json.loads(_read(path))
+        version = int(info["schema_version"])
+        valid = isinstance(info["default"], str) and all(isinstance(e, dict) for e in info["files"].values())
+    except (ValueError, KeyError, TypeError, AttributeError):
+        valid, version = False, 0
+    if not valid:
+        raise SerKerasError(f"{path} is damaged: no schema_version, default and files in it; export the bundle again")
+    if version > SCHEMA_VERSION:
+        raise SerKerasError(
+            f"{path} has schema version {version}, this ser-keras reads {SCHEMA_VERSION}: update ser-keras"
+        )
+    return info
+
+
+def _bundle_settings(folder, info):
+    try:
+        return Settings.of_bundle(info)
+    except KeyError as error:
+        raise SerKerasError(f"{folder / 'bundle.json'} lacks {error}; export the bundle again") from None
+    except (ValueError, TypeError) as error:
+        raise SerKerasError(f"{folder / 'bundle.json'} is damaged: {error}") from None
+
+
+def embedded_settings(file, window_samples):
+    """Settings of a file that no bundle describes: labels from its metadata, windows that overlap by half.
+
+    Args:
+        file: ModelFile.
+        window_samples: what its input takes.
+
+    Raises:
+        SerKerasError: it carries no labels.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(file.content)) as archive:
+            labels = archive.read("labels.txt").decode("utf-8").splitlines()
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError, NotImplementedError, RuntimeError, EOFError):
+        raise SerKerasError(
+            f"{file.path} carries no readable labels.txt and no bundle.json that lists it lies beside it, "
+            "so nobody knows what its outputs mean"
+        ) from None
+    return Settings(tuple(labels), window_samples, max(1, window_samples // 2))

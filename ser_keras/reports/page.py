@@ -1,0 +1,70 @@
+"""How a page is rendered: templates, the form of figures, pictures inlined in light and in dark."""
+
+import base64
+import math
+from pathlib import Path
+
+import jinja2
+
+from ser_keras.reports import plots
+from ser_keras.runs import write_atomic
+
+
+def write_page(path, template, **content):
+    """Render a template of this folder to a file; every string is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"percent": percent, "interval": interval, "duration": duration, "capitalise": capitalise}
+    text = environment.get_template(template).render(**content)
+    write_atomic(path, text.encode("utf-8", "replace"))  # file names may hold bytes that are no UTF-8
+
+
+def percent(value, digits=1):
+    """`68.0 %`, or a dash where there is no figure."""
+    return f"{100 * value:.{digits}f}\u202f%" if is_number(value) else "–"
+
+
+def interval(pair):
+    """`63.9 to 72.0 %`, or a dash where there is none."""
+    low, high = pair if isinstance(pair, list | tuple) and len(pair) == 2 else (None, None)
+    return f"{100 * low:.1f} to {100 * high:.1f}\u202f%" if is_number(low) and is_number(high) else "–"
+
+
+def capitalise(text):
+    """The text with its first letter large (Python's own makes the others small)."""
+    return text[:1].upper() + text[1:]
+
+
+def duration(seconds):
+    """`1 h 02 min`, `3 min 20 s` or `12 s`."""
+    if not is_number(seconds):
+        return "–"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def picture(draw, alt):
+    """Draw a figure in light and in dark for inlining.
+
+    Args:
+        draw: function of a theme -> matplotlib Figure, or None where there is nothing to draw.
+        alt: what the figure shows, for those who don't see it.
+
+    Returns:
+        dict for the template's `picture`, or None.
+    """
+    figure = draw(plots.LIGHT)
+    if figure is None:
+        return None
+    width, height = figure.get_size_inches()
+    light, dark = (base64.b64encode(plots.png(f)).decode() for f in (figure, draw(plots.DARK)))
+    return {"light": light, "dark": dark, "width": round(width * 100), "height": round(height * 100), "alt": alt}
+
+
+def is_number(value):
+    """Whether a value from JSON is a finite number."""
+    return isinstance(value, int | float) and math.isfinite(value)

@@ -1,0 +1,287 @@
+"""Figures by matplotlib without pyplot: nothing global is read or changed.
+
+Every figure is about 4.8 inches wide, so that its 9-point text is still readable on a phone. Colours are Okabe and
+Ito's, which colour-blind readers tell apart; lines differ in style too.
+"""
+
+import io
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from ser_keras.runs import write_atomic
+
+WIDTH = 4.8  # inches
+DPI = 160
+LABELLED_SPEAKERS = 40  # beyond, names would make the figure a metre high
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours of a figure."""
+
+    background: str
+    text: str
+    grid: str
+    first: str
+    second: str
+    third: str
+    heat: tuple
+
+
+LIGHT = Theme("#ffffff", "#1b1f24", "#d8dce1", "#0072b2", "#d55e00", "#1b1f24", ("#ffffff", "#0072b2", "#00304d"))
+DARK = Theme("#171b21", "#e6e9ed", "#39414c", "#56b4e9", "#f0935a", "#e6e9ed", ("#171b21", "#0f6ea8", "#9bd6fb"))
+
+
+def png(figure):
+    """PNG bytes of a figure."""
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure)
+    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def confusion(matrix, classes, theme=LIGHT):
+    """Confusion matrix: share of the true class in large, number of utterances below.
+
+    Args:
+        matrix: int array [n, n], rows are true classes.
+        classes: n names.
+        theme: LIGHT or DARK.
+
+    Returns:
+        matplotlib Figure.
+    """
+    matrix = np.asarray(matrix)
+    n = len(classes)
+    support = matrix.sum(axis=1, keepdims=True)
+    share = matrix / np.maximum(support, 1)
+    size = max(WIDTH, 1.6 + 0.56 * n)
+    figure, axes = _figure(theme, size, size * 0.94)
+    heat = LinearSegmentedColormap.from_list("share", theme.heat)
+    axes.imshow(share, cmap=heat, vmin=0, vmax=1)
+    for row in range(n):
+        for column in range(n):
+            if not matrix[row, column]:
+                continue
+            colour = _readable_on(heat(share[row, column]))
+            axes.text(column, row - 0.06, f"{100 * share[row, column]:.0f} %", ha="center", va="bottom", color=colour,
+                      fontsize=9, fontweight="bold" if row == column else "normal")  # fmt: skip
+            axes.text(column, row + 0.08, str(matrix[row, column]), ha="center", va="top", color=colour, fontsize=7)
+    axes.set_xticks(range(n), classes, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(n), [f"{name} ({count})" for name, count in zip(classes, support[:, 0], strict=True)])
+    axes.set_xlabel("recognised as")
+    axes.set_ylabel("true class (utterances)")
+    axes.set_xticks(np.arange(n + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(n + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color=theme.grid, linewidth=0.8)
+    axes.tick_params(which="both", length=0)
+    return figure
+
+
+def learning_curves(histories, theme=LIGHT):
+    """Accuracy and loss over epochs: a thin line a fold, a thick one their mean, the final refit dotted.
+
+    Args:
+        histories: fold number as text, or "final" -> {column: list of floats}.
+        theme: LIGHT or DARK.
+
+    Returns:
+        matplotlib Figure, or None where there is no curve to draw.
+    """
+    folds = [h for name, h in histories.items() if name != "final"]
+    final = histories.get("final")
+    panels = [m for m in ("accuracy", "loss") if any(_drawable(h, m) for h in histories.values())]
+    if not panels:
+        return None
+    figure = Figure(figsize=(WIDTH, 0.5 + 2.3 * len(panels)), layout="constrained", facecolor=theme.background)
+    for axes, measure in zip(np.atleast_1d(figure.subplots(len(panels), 1, sharex=True)), panels, strict=True):
+        _dress(axes, theme)
+        axes.grid(color=theme.grid, linewidth=0.6)
+        lines = (("training", measure, theme.first, "-"), ("validation", f"val_{measure}", theme.second, "--"))
+        for label, column, colour, style in lines:
+            _fold_lines(axes, [h for h in folds if _drawable(h, column)], column, label, colour, style)
+        if final and _drawable(final, measure):
+            axes.plot(final["epoch"], final[measure], ":", color=theme.third, linewidth=1.6, label="final refit")
+        axes.set_ylabel(measure)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if measure == "accuracy":
+            axes.set_ylim(0, 1.02)
+            axes.yaxis.set_major_formatter(PercentFormatter(1))
+        axes.legend(fontsize=8, frameon=False, labelcolor=theme.text)
+    axes.set_xlabel("epoch")
+    return figure
+
+
+def per_class(recalls, intervals, chance, theme=LIGHT):
+    """Recall of each class with its 95 % interval, and chance.
+
+    Args:
+        recalls: class name -> fraction, or None where the class has no data.
+        intervals: class name -> (low, high), either may be None.
+        chance: fraction.
+        theme: LIGHT or DARK.
+
+    Returns:
+        matplotlib Figure.
+    """
+    rows = [(name, recalls[name], *(intervals.get(name) or (None, None))) for name in recalls]
+    figure, axes = _figure(theme, WIDTH, 0.9 + 0.32 * len(rows))
+    _bars(axes, rows, theme)
+    axes.axvline(chance, color=theme.text, linewidth=1, linestyle=":")
+    axes.set_xlabel(f"recall, 95 % interval (dotted: chance, {100 * chance:.0f} %)")
+    return figure
+
+
+def per_speaker(speakers, pooled, theme=LIGHT):
+    """UAR of each speaker, best first, with the pooled UAR.
+
+    Args:
+        speakers: speaker -> {"uar": fraction or None, ...}.
+        pooled: the UAR over all utterances.
+        theme: LIGHT or DARK.
+
+    Returns:
+        matplotlib Figure.
+    """
+    rows = sorted(((n, s.get("uar"), None, None) for n, s in speakers.items()), key=lambda row: -(row[1] or 0))
+    labelled = len(rows) <= LABELLED_SPEAKERS
+    figure, axes = _figure(theme, WIDTH, 0.9 + (0.26 if labelled else 0.07) * len(rows))
+    _bars(axes, rows, theme, values=labelled)
+    if not labelled:
+        axes.set_yticks([])
+        axes.set_ylabel(f"{len(rows)} speakers")
+    if pooled is not None:
+        axes.axvline(pooled, color=theme.text, linewidth=1, linestyle=":")
+    axes.set_xlabel("UAR of the speaker (dotted: all utterances)")
+    return figure
+
+
+def comparison(rows, chance=None, theme=LIGHT):
+    """UAR of several runs with their intervals.
+
+    Args:
+        rows: list of (label, uar, low, high); low and high may be None.
+        chance: fraction, or None where the runs' classes differ.
+        theme: LIGHT or DARK.
+
+    Returns:
+        matplotlib Figure.
+    """
+    figure, axes = _figure(theme, WIDTH, 0.9 + 0.42 * len(rows))
+    positions = np.arange(len(rows))
+    for y, (_, value, low, high) in zip(positions, rows, strict=True):
+        if _is_number(low) and _is_number(high):
+            axes.plot([low, high], [y, y], color=theme.first, linewidth=3, alpha=0.55, solid_capstyle="butt")
+        if _is_number(value):
+            axes.plot(value, y, "o", color=theme.first, markersize=7)
+            axes.annotate(f"{100 * value:.1f}", (value, y), (0, 7), textcoords="offset points", ha="center",
+                          color=theme.text, fontsize=8)  # fmt: skip
+    _rows_of(axes, [row[0] for row in rows], theme)
+    axes.set_ylim(len(rows) - 0.4, -0.8)
+    if chance is not None:
+        axes.axvline(chance, color=theme.text, linewidth=1, linestyle=":")
+    axes.set_xlabel("UAR, 95 % interval" + ("" if chance is None else f" (dotted: chance, {100 * chance:.0f} %)"))
+    return figure
+
+
+def write_plots(data):
+    """Write confusion.png and learning_curves.png of a run, each where there is something to draw.
+
+    Args:
+        data: RunData.
+
+    Returns:
+        list of the paths written.
+
+    Raises:
+        SerKerasError: the directory can't be written to.
+    """
+    figures = {"learning_curves.png": learning_curves(data.histories)}
+    if data.metrics and data.metrics.get("confusion"):
+        figures["confusion.png"] = confusion(data.metrics["confusion"], tuple(data.metrics["classes"]))
+    written = []
+    for name, figure in figures.items():
+        if figure is not None:
+            write_atomic(data.path / name, png(figure))
+            written.append(data.path / name)
+    return written
+
+
+def _figure(theme, width, height):
+    figure = Figure(figsize=(width, height), layout="constrained", facecolor=theme.background)
+    axes = figure.subplots()
+    _dress(axes, theme)
+    return figure, axes
+
+
+def _dress(axes, theme):
+    axes.set_facecolor(theme.background)
+    axes.tick_params(colors=theme.text, labelsize=9, length=2)
+    axes.xaxis.label.set(color=theme.text, fontsize=9)
+    axes.yaxis.label.set(color=theme.text, fontsize=9)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _bars(axes, rows, theme, values=True):
+    """Horizontal bars of (label, value, low, high), first row on top."""
+    for y, (_, value, low, high) in enumerate(rows):
+        if not _is_number(value):
+            axes.text(0.01, y, "no data", va="center", fontsize=8, color=theme.text)
+            continue
+        axes.barh(y, value, height=0.62, color=theme.first, alpha=0.85)
+        end = value
+        if _is_number(low) and _is_number(high):
+            axes.plot([low, high], [y, y], color=theme.text, linewidth=1.4)
+            axes.plot([low, high], [y, y], "|", color=theme.text, markersize=6)
+            end = max(value, high)
+        if values:
+            axes.text(end + 0.015, y, f"{100 * value:.0f} %", va="center", fontsize=8, color=theme.text)
+    _rows_of(axes, [row[0] for row in rows], theme)
+    axes.set_xlim(0, 1.12)
+    axes.set_xticks(np.linspace(0, 1, 6))
+
+
+def _rows_of(axes, labels, theme):
+    axes.set_yticks(range(len(labels)), [_short(label) for label in labels])
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.grid(axis="x", color=theme.grid, linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def _short(label, limit=26):
+    # "$" would start mathematics in matplotlib
+    label = str(label).encode("utf-8", "replace").decode().replace("$", r"\$")
+    return label if len(label) <= limit else f"{label[: limit - 9]}…{label[-8:]}"
+
+
+def _fold_lines(axes, histories, column, label, colour, style):
+    if not histories:
+        return
+    for history in histories:
+        axes.plot(history["epoch"], history[column], style, color=colour, linewidth=0.7, alpha=0.35)
+    reached = min(len(h["epoch"]) for h in histories)  # beyond it a mean would jump whenever a fold stops
+    mean = np.mean([h[column][:reached] for h in histories], axis=0)
+    word = f"{label}, mean of {len(histories)} folds" if len(histories) > 1 else label
+    axes.plot(histories[0]["epoch"][:reached], mean, style, color=colour, linewidth=2, label=word)
+
+
+def _drawable(history, column):
+    return any(_is_number(value) for value in history.get(column, ()))
+
+
+def _is_number(value):
+    return value is not None and math.isfinite(value)
+
+
+def _readable_on(colour):
+    """Black or white, whichever is read better on an RGBA colour (WCAG relative luminance)."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour[:3]]
+    return "#000000" if np.dot(linear, (0.2126, 0.7152, 0.0722)) > 0.179 else "#ffffff"
