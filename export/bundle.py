@@ -60,6 +60,21 @@ def export_run(run_dir, out, fold=None, test_utterances=None):
         return _fill(folder, Path(scratch), run, source, fold, settings, test_utterances)
 
 
+def summary(info):
+    """Lines for the person at the terminal on what `export_run` returned."""
+    lines = []
+    for name, figures in info["uar_estimate"].items():
+        size = info["files"][name]["bytes"] / 1000
+        line = f"{name}: {size:.0f} KB, {info['latency'][name]['median_ms']:.1f} ms a window on one thread"
+        line += f", largest difference from Keras {info['difference'][name]['largest']:.1e}"
+        if figures is not None:
+            line += f", UAR {figures['uar']:.3f} (Keras {figures['keras_uar']:.3f}) on {figures['n']} utterances"
+        lines.append(line)
+    if info["uar_estimate_missing"]:
+        lines.append(f"the converted files were not measured on test audio: {info['uar_estimate_missing']}")
+    return lines
+
+
 def _no_model(run, fold):
     if fold is not None:
         done = ", ".join(f.name for f in run.folds()) or "none"

@@ -144,6 +144,7 @@ def _located(corpora):
 
 
 def _demo(chosen):
+    _quiet_tensorflow()
     from ser_keras.demo import demo
 
     for line in demo(_located(chosen.corpus or [("synthetic", None)]), chosen.out, chosen.seed):
@@ -242,8 +243,10 @@ def _readable(result):
     if "error" in result:
         return f"{result['file']}: {result['error']}"
     ordered = sorted(result["probabilities"].items(), key=lambda item: -item[1])
+    heard = result["emotion"] if result["speech"] else "no speech"
+    warnings = "".join(f"\n  note: {line}" for line in result["warnings"])
     bars = "\n".join(f"  {name:<10} {p:6.1%} {'█' * round(30 * p)}" for name, p in ordered)
-    return f"{result['file']}: {result['emotion'] or 'no speech'}\n{bars}"
+    return f"{result['file']}: {heard}\n{bars}{warnings}"
 
 
 def _report(chosen):

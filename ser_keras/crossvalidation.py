@@ -443,7 +443,9 @@ def export(run, out, fold=None):
     Returns:
         Lines that say what was made.
     """
-    from ser_keras.export.bundle import export_run  # needs the packages of the extra `export`
+    # These need the packages of the extra `export`.
+    from ser_keras.export.bundle import export_run, summary
+    from ser_keras.export.estimate import utterance_key
 
     prepared = None
     try:
@@ -456,6 +458,7 @@ def export(run, out, fold=None):
     def test_utterances(number):
         material = prepared.material
         for i in prepared.folds[number].test:
-            yield (material.items[i].name, int(material.labels[i]), material.samples(i))
+            item = material.items[i]
+            yield utterance_key(item.corpus, item.name, item.start), int(material.labels[i]), material.samples(i)
 
-    return export_run(run.path, out, fold=fold, test_utterances=test_utterances if prepared else None)
+    return summary(export_run(run.path, out, fold, test_utterances if prepared else None))

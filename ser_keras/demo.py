@@ -49,7 +49,7 @@ def demo(corpora, out, seed=0):
         f"Speaker-independent UAR {figures['uar']:.3f} [{low:.3f}, {high:.3f}], chance {chance:.3f}, "
         f"{figures['n_utterances']} utterances of {figures['n_speakers']} speakers ({names})",
         *exported,
-        f"Classified {first.name}: {heard.emotion} (it is {first.emotion})",
+        f"Classified {first.name}: {heard.emotion} (it is {first.emotion}; the final model was trained on it)",
         f"Report:  {run.path / 'report.html'}",
         f"Bundle:  {out / 'bundle'}",
         "Next:    ser-keras predict YOUR.wav",

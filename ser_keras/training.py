@@ -1,7 +1,7 @@
 """One fold, resumable at every epoch; the same for the final refit on all speakers."""
 
-import csv
 import contextlib
+import csv
 import dataclasses
 import hashlib
 import io

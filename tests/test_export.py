@@ -20,7 +20,7 @@ from ser_keras import audio
 from ser_keras.errors import SerKerasError
 from ser_keras.evaluation import Predictions
 from ser_keras.export import card, convert, parity
-from ser_keras.export.bundle import check_out, export_run
+from ser_keras.export.bundle import check_out, export_run, summary
 from ser_keras.export.convert import Conversion, to_tflite
 from ser_keras.export.estimate import estimate, utterance_key
 from ser_keras.export.metadata import Metadata, read_metadata, with_metadata
@@ -116,6 +116,14 @@ def test_index_holds_what_runtimes_read(bundle):
     origin = info["created_from"]
     assert (origin["recipe"], origin["commit"], origin["seed"]) == ("toy", "abc", 0)
     assert origin["corpora"][0]["licence"] == "CC0-1.0"
+
+
+def test_summary_has_a_line_a_file_and_one_for_what_is_missing(bundle):
+    info = index(bundle)
+    assert [line.partition(":")[0] for line in summary(info)] == list(FILES)
+    assert f"UAR {info['uar_estimate']['model.tflite']['uar']:.3f}" in summary(info)[0]
+    info |= {"uar_estimate": dict.fromkeys(FILES), "uar_estimate_missing": "no audio"}
+    assert len(summary(info)) == 3 and "no audio" in summary(info)[2]
 
 
 def test_nothing_in_the_bundle_names_a_path_of_this_machine(bundle):

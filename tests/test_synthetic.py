@@ -1,5 +1,6 @@
 """The synthetic corpus: whole or not there, the same every time, and with the published acoustic correlates."""
 
+import errno
 import hashlib
 import json
 import os
@@ -141,6 +142,18 @@ def test_a_failing_espeak_is_one_line_and_leaves_nothing(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_full_disk_is_one_line_and_leaves_nothing_running(tmp_path, monkeypatch):
+    def record(*args):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(synthetic, "record", record)
+    with pytest.raises(SerKerasError, match="can't be written to .*: No space left on device") as caught:
+        synthetic.read(tmp_path / "corpus")
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+    assert not [line for _, line in _children() if "serve()" in line]
+
+
 def test_a_dying_espeak_is_one_line(monkeypatch):
     job = synthetic_voices.job(0, "s01", "anger", 0, "Hello.")
     spoken = espeak.speak([job] * 3000)
@@ -259,17 +272,23 @@ def test_fear_is_highest_and_sadness_softest(departures):
 
 
 def test_emotions_overlap_and_speakers_have_a_manner_of_their_own(measures):
-    """The nearest mean of the six measures tells much, not all, and more where the speaker is known."""
-    x = np.array(list(measures.values()))
-    x = (x - x.mean(0)) / x.std(0)
+    """Against a speaker's neutral voice, the nearest mean of an emotion tells much and not all, and it tells more
+    where the emotion's mean is the speaker's own."""
     emotion, speaker, text = (np.array([getattr(u, k) for u in measures]) for k in ("emotion", "speaker", "text"))
+    x = np.array(list(measures.values()))
+    for s in set(speaker):
+        x[speaker == s] -= x[(speaker == s) & (emotion == "neutral")].mean(0)
+    x /= x.std(0)
     names = np.unique(emotion)
 
     def right(train, test):
         means = np.array([x[train & (emotion == name)].mean(0) for name in names])
         return names[((x[test, None] - means) ** 2).sum(2).argmin(1)] == emotion[test]
 
-    unknown = np.mean([right(speaker != s, speaker == s) for s in np.unique(speaker)])
-    own = [right((speaker == s) & (text != t), (speaker == s) & (text == t)) for s in set(speaker) for t in set(text)]
-    assert 0.4 < unknown < 0.75
-    assert unknown + 0.1 < np.mean(own) < 0.97
+    unknown = np.mean([right(speaker != s, speaker == s) for s in set(speaker)])
+    own = np.mean(
+        [right((speaker == s) & (text != t), (speaker == s) & (text == t)) for s in set(speaker) for t in set(text)]
+    )
+    print(unknown, own)
+    assert 0.6 < unknown < 0.85
+    assert unknown + 0.08 < own < 0.95

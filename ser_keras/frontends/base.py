@@ -20,11 +20,12 @@ def frames(wave, length, hop, count, start=0):
         start: first sample of the first frame.
 
     Returns:
-        [B, count, length]; frame t holds samples `start + t * hop` to `start + t * hop + length - 1`.
+        [B, count, length]; frame t holds samples `start + t * hop` to `start + t * hop + length - 1`, and 0 for
+        those behind the waveform's end.
     """
     n_parts = -(-length // hop)
     n_rows = count - 1 + n_parts
-    # Rows of a hop each: part j of all frames is one slice of unit stride. The last row may end behind the waveform.
+    # Rows of a hop each: part j of all frames is one slice of unit stride.
     wave = wave[:, start : start + n_rows * hop]
     lacking = n_rows * hop - wave.shape[1]
     rows = ops.reshape(ops.pad(wave, ((0, 0), (0, lacking))) if lacking else wave, (-1, n_rows, hop))

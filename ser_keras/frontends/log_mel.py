@@ -108,8 +108,10 @@ class LogMel(FrontEnd):
         self.frame_length = round(SAMPLE_RATE * frame_ms / 1000)
         self.hop_length = round(SAMPLE_RATE * hop_ms / 1000)
         self._check()
+        # Frames are cut n_fft long; zeros of the window make them frame_length long, cheaper than padding each.
+        self._window = np.zeros(n_fft, np.float32)
         n = np.arange(self.frame_length)
-        self._window = (0.5 - 0.5 * np.cos(2 * np.pi * n / self.frame_length)).astype(np.float32)
+        self._window[: self.frame_length] = 0.5 - 0.5 * np.cos(2 * np.pi * n / self.frame_length)
         self._mel = mel_matrix(n_mels, n_fft, f_min, f_max, mel_scale)
 
     def _check(self):
@@ -137,14 +139,13 @@ class LogMel(FrontEnd):
 
     def spectrum(self, wave):
         """[B, N] to power [B, 1, T, n_fft // 2 + 1]."""
-        framed = frames(wave, self.frame_length, self.hop_length, self.n_frames(wave.shape[1])) * self._window
-        framed = ops.pad(framed, ((0, 0), (0, 0), (0, self.n_fft - self.frame_length)))
-        real, imaginary = ops.rfft(framed)
+        framed = frames(wave, self.n_fft, self.hop_length, self.n_frames(wave.shape[1]))
+        real, imaginary = ops.rfft(framed * self._window)
         return ops.expand_dims(ops.square(real) + ops.square(imaginary), 1)
 
     def features(self, spectrum):
         """Power [B, 1, T, n_fft // 2 + 1] to [B, T, n_mels, 1]."""
-        x = ops.log(ops.matmul(spectrum[:, 0], self._mel) + self.log_offset)
+        x = ops.log(ops.matmul(ops.squeeze(spectrum, 1), self._mel) + self.log_offset)
         if self.normalise != "none":
             x = x - ops.mean(x, axis=(1, 2), keepdims=True)
         if self.normalise == "mean_std":

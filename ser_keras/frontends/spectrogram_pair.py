@@ -28,7 +28,7 @@ REDUCTION = 4
 BLOCK = 64
 N_BLOCKS = LONG // BLOCK
 N_REMAINDERS = N_FFT // BLOCK
-RANK = 16
+RANK = 15
 
 
 def _hann(length):
@@ -85,9 +85,9 @@ class SpectrogramPair(FrontEnd):
         self._long_window = _hann(LONG).reshape(N_BLOCKS, 1, BLOCK).astype(np.float32)
         angle = 2 * np.pi * np.outer(1 + np.arange(N_REMAINDERS), np.arange(N_BLOCKS)) / N_REMAINDERS
         cosine, sine = np.cos(angle), np.sin(angle)
-        # exp(-ia) for the even coefficients and -i exp(-ia) for the odd, real above imaginary for each remainder.
-        self._even_phases = np.stack([cosine, -sine], 1).reshape(-1, N_BLOCKS).astype(np.float32)
-        self._odd_phases = np.stack([-sine, -cosine], 1).reshape(-1, N_BLOCKS).astype(np.float32)
+        # exp(-ia) for the even coefficients and -i exp(-ia) for the odd, real parts above imaginary.
+        self._even_phases = np.concatenate([cosine, -sine]).astype(np.float32)
+        self._odd_phases = np.concatenate([-sine, -cosine]).astype(np.float32)
 
     @property
     def least_samples(self):
@@ -109,15 +109,15 @@ class SpectrogramPair(FrontEnd):
         framed = framed * self._long_window  # [B, 10, T, 64]
         even = self._bins(framed, self._even, self._even_phases)
         odd = self._bins(framed, self._odd, self._odd_phases)
-        power = ops.reshape(ops.square(even + odd), (-1, N_REMAINDERS, 2, n_frames, N_BINS // N_REMAINDERS))
-        return ops.sqrt(power[:, :, 0] + power[:, :, 1])
+        power = ops.square(even + odd)
+        return ops.sqrt(power[:, 0] + power[:, 1])
 
     def _bins(self, framed, tables, phases):
-        """[B, 10, T, 64] to one parity's share of the bins, real parts before imaginary: [B, 32, 2 T, 8]."""
+        """[B, 10, T, 64] to one parity's share of the bins, real parts before imaginary: [B, 2, 32, T, 8]."""
         projection, _, functions = tables
         n_frames = framed.shape[2]
         coefficients = ops.reshape(ops.matmul(framed, projection), (-1, N_BLOCKS, n_frames * RANK))
-        sums = ops.reshape(ops.matmul(phases, coefficients), (-1, N_REMAINDERS, 2 * n_frames, RANK))
+        sums = ops.reshape(ops.matmul(phases, coefficients), (-1, 2, N_REMAINDERS, n_frames, RANK))
         return ops.matmul(sums, functions)
 
     def _short(self, wave, n_frames):
