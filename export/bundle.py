@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -26,6 +27,7 @@ from ser_keras.progress import stage
 DEFAULT = "model.tflite"  # int8 weights, float front end
 FLOAT = "model_float32.tflite"
 CARD = "model_card.md"
+KERAS = "model.keras"  # for `train --init`; phones have no use for it
 INDEX = "bundle.json"
 LATENCY_RUNS, LATENCY_SECONDS = 200, 2.0
 NO_AUDIO = "the test audio was not given to the export"
@@ -49,7 +51,7 @@ def export_run(run_dir, out, fold=None, test_utterances=None):
     """
     run = runs.Run.existing(run_dir)
     source = run.final if fold is None else run.fold(fold)
-    if not (source / "model.keras").is_file():
+    if not (source / KERAS).is_file():
         raise SerKerasError(_no_model(run, fold))
     settings = run_settings(run.experiment)
     with (
@@ -122,7 +124,7 @@ def check_out(out):
 def _fill(folder, scratch, run, source, fold, settings, test_utterances):
     """Make all files of the bundle in `folder`; returns the content of its bundle.json."""
     experiment = run.experiment
-    folds = [int(f.name) for f in run.folds() if (f / "model.keras").is_file()]
+    folds = [int(f.name) for f in run.folds() if (f / KERAS).is_file()]
     folds = folds if fold is None else [fold]
     real, audio_trouble = _real_windows(test_utterances, folds, settings)
     windows = np.concatenate([parity.probe_windows(settings.window_samples), real])
@@ -144,6 +146,7 @@ def _fill(folder, scratch, run, source, fold, settings, test_utterances):
     if trouble is None:
         figures, trouble = _estimate(run, fold_files, test_utterances, settings)
     (folder / LABELS_FILE).write_text("\n".join(settings.classes) + "\n", encoding="utf-8")
+    shutil.copyfile(source / KERAS, folder / KERAS)
     write_reference(folder, settings.window_samples, settings.classes, models)
 
     info = {
@@ -207,7 +210,7 @@ def _convert_all(scratch, run, source, fold, folds, windows):
         made = scratch / str(name)
         made.mkdir()
         reference = (scratch / "windows.npy", answers) if name == "shipped" else (None, None)
-        jobs[name] = Conversion(folder / "model.keras", made / FLOAT, made / DEFAULT, *reference)
+        jobs[name] = Conversion(folder / KERAS, made / FLOAT, made / DEFAULT, *reference)
     with stage("conversion to TFLite", len(jobs), "models") as advance:
         convert(list(jobs.values()), advance)
     files = {n: {DEFAULT: job.int8.read_bytes(), FLOAT: job.float32.read_bytes()} for n, job in jobs.items()}
@@ -270,7 +273,7 @@ def _origin(run, experiment, fold):
     metrics = run.metrics if run.finished else {}
     versions = record.get("versions") or {}
     corpora = [
-        {k: c.get(k) for k in ("name", "title", "licence", "n_utterances", "n_speakers")}
+        {k: c.get(k) for k in ("name", "title", "licence", "n_utterances", "n_speakers", "speakers")}
         for c in experiment.get("corpora") or []
     ]
     return {

@@ -203,9 +203,9 @@ def _evaluate(chosen):
 
     run = Run.existing(chosen.run_directory)
     _quiet_tensorflow()
-    from ser_keras import crossvalidation
+    from ser_keras import finished
 
-    for name, folder, figures in crossvalidation.evaluate(run, _located(chosen.corpus)):
+    for name, folder, figures in finished.evaluate(run, _located(chosen.corpus)):
         print(f"{name}: {_headline(figures)}\ntables: {folder}")
 
 
@@ -214,7 +214,7 @@ def _export(chosen):
 
     run = Run.existing(chosen.run_directory)
     _quiet_tensorflow()
-    from ser_keras.crossvalidation import export
+    from ser_keras.finished import export
 
     for line in export(run, chosen.out, chosen.fold):
         print(line)
@@ -230,7 +230,8 @@ def _predict(chosen):
             results.append(model.predict(path, chosen.hop).to_dict())
         except SerKerasError as error:
             failed += 1
-            results.append({"file": path, "error": " ".join(str(error).split())})
+            reason = getattr(error, "reason", str(error))
+            results.append({"file": path, "error": " ".join(reason.split())})
     if chosen.json:
         print(json.dumps(results, indent=1, ensure_ascii=False))
     else:

@@ -31,14 +31,14 @@ def demo(corpora, out, seed=0):
     names = " + ".join(readers.CORPORA[name].TITLE for name, _ in corpora)
     say(f"{names}: {len(utterances)} utterances. Training {RECIPE} on 4 groups of unseen speakers.")
 
-    from ser_keras import crossvalidation  # TensorFlow takes seconds to import: after the first line
+    from ser_keras import crossvalidation, finished  # TensorFlow takes seconds to import: after the first line
 
     run = Run(out / "run")
     if run.path.exists():
         with run.locked():
             run.clear()
     crossvalidation.train(experiment, corpora, run.path)
-    exported = crossvalidation.export(run, out / "bundle")
+    exported = finished.export(run, out / "bundle")
     figures = run.metrics
     first = utterances[0]
     heard = inference.load(out / "bundle").predict(first.path)

@@ -67,7 +67,7 @@ def decode(utterances, decoder="soundfile", bad_files="skip"):
             except (audio.AudioError, OSError) as error:
                 if bad_files == "fail":
                     raise SerKerasError(f"{error} (audio.bad_files=skip goes on without such files)") from None
-                bad[utterance.name] = str(error)
+                bad[utterance.name] = getattr(error, "reason", None) or str(error)
                 continue
             kept.append(utterance)
             keys.append(key)
@@ -152,9 +152,7 @@ def extract(decoded, items, labels, spans, frontend, window, hop, tail):
     settings[0] = {k: v for k, v in settings[0].items() if k not in ("name", "trainable")}
     store = RowStore(cache_folder() / "features" / fingerprint(settings), np.float32, shape)
 
-    compute = tf.function(
-        lambda wave: frontend(wave), input_signature=[tf.TensorSpec((None, window), tf.float32)], autograph=False
-    )
+    compute = _compiled(frontend, (window,))
     wholes = {tuple(span): digest for span, digest in zip(decoded.spans.tolist(), decoded.hashes, strict=True)}
     keys = [wholes.get((first, n)) or fingerprint(decoded.store.slice(first, n)) for first, n in spans.tolist()]
 
@@ -178,7 +176,7 @@ def extract(decoded, items, labels, spans, frontend, window, hop, tail):
             return
         waves = np.concatenate([cut for _, cut in queue])
         batches = (waves[i : i + FEATURE_BATCH] for i in range(0, len(waves), FEATURE_BATCH))
-        features = np.concatenate([compute(audio.from_int16(batch)).numpy() for batch in batches])
+        features = np.concatenate([compute(tf.constant(audio.from_int16(batch))).numpy() for batch in batches])
         edges = np.cumsum([len(cut) for _, cut in queue])[:-1]
         yield from zip((key for key, _ in queue), np.split(features, edges), strict=True)
 
@@ -261,6 +259,12 @@ def predict(model, material, items, batch_size=FEATURE_BATCH):
     Returns:
         [n_windows, n_classes] float32.
     """
-    infer = tf.function(lambda x: model(x, training=False), reduce_retracing=True, autograph=False)
-    parts = [infer(batch).numpy() for batch in material.batches(items, batch_size)]
+    infer = _compiled(lambda x: model(x, training=False), material.feature_shape)
+    parts = [infer(tf.constant(batch)).numpy() for batch in material.batches(items, batch_size)]
     return np.concatenate(parts).astype(np.float32)
+
+
+def _compiled(function, shape):
+    """A graph of function for float32 batches of any size; traced once, here."""
+    signature = [tf.TensorSpec((None, *shape), tf.float32)]
+    return tf.function(lambda x: function(x), input_signature=signature, autograph=False).get_concrete_function()

@@ -83,7 +83,7 @@ def outputs(content, windows, runtime="litert"):
 
 
 def test_bundle_holds_every_file_and_its_checksum(bundle):
-    expected = {*FILES, "labels.txt", "model_card.md", "bundle.json", "reference.wav", "reference.json"}
+    expected = {*FILES, "model.keras", "labels.txt", "model_card.md", "bundle.json", "reference.wav", "reference.json"}
     assert {p.name for p in bundle.iterdir()} == expected
     info = index(bundle)
     assert set(info["files"]) == expected - {"bundle.json"}

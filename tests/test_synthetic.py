@@ -289,6 +289,5 @@ def test_emotions_overlap_and_speakers_have_a_manner_of_their_own(measures):
     own = np.mean(
         [right((speaker == s) & (text != t), (speaker == s) & (text == t)) for s in set(speaker) for t in set(text)]
     )
-    print(unknown, own)
     assert 0.6 < unknown < 0.85
-    assert unknown + 0.08 < own < 0.95
+    assert unknown + 0.05 < own < 0.95

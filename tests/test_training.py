@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from ser_keras import crossvalidation, training
+from ser_keras import finished as finished_runs
 from ser_keras.errors import SerKerasError
 from ser_keras.evaluation import Predictions
 from ser_keras.experiment import load_experiment
@@ -74,7 +75,7 @@ def test_an_utterance_s_probabilities_are_the_mean_of_its_windows(finished):
 
 
 def test_the_saved_model_is_waveform_to_the_same_probabilities(finished, corpus):
-    prepared = crossvalidation.reopen(finished)
+    prepared = finished_runs.reopen(finished)
     fold = prepared.folds[0]
     model = keras.models.load_model(finished.fold(0) / "model.keras", compile=False)
     expected = Predictions.read_csv(finished.fold(0) / "segments.csv")
@@ -87,7 +88,7 @@ def test_the_saved_model_is_waveform_to_the_same_probabilities(finished, corpus)
 
 
 def test_the_normalisation_is_of_training_material_alone(finished):
-    prepared = crossvalidation.reopen(finished)
+    prepared = finished_runs.reopen(finished)
     for fold in prepared.folds:
         _, classifier = training.load_model(finished.fold(fold.number) / "model.keras")
         means = [np.asarray(w) for layer in classifier.layers if hasattr(layer, "adapt") for w in layer.weights]
@@ -202,13 +203,13 @@ def test_chunk_random_is_reported_as_leaky(corpus, tmp_path):
 
 
 def test_evaluate_again_and_on_other_data(finished, tmp_path):
-    [(name, folder, figures)] = crossvalidation.evaluate(finished)
+    [(name, folder, figures)] = finished_runs.evaluate(finished)
     assert name == "test" and figures["uar"] == pytest.approx(finished.metrics["uar"])
     again = Predictions.read_csv(folder / "predictions.csv").probabilities
     np.testing.assert_allclose(again, probabilities(finished), atol=1e-6)
 
     other = write_corpus(tmp_path / "other", speakers=2, seed=5)
-    [(name, folder, figures)] = crossvalidation.evaluate(finished, [("manifest", other)])
+    [(name, folder, figures)] = finished_runs.evaluate(finished, [("manifest", other)])
     assert figures["n_utterances"] == 18 and figures["leaky"], "speakers s0, s1 of `manifest` were in training"
 
 
@@ -249,6 +250,11 @@ def test_init_starts_from_a_run_s_weights_and_marks_seen_speakers(finished, corp
     start, kept = (training.load_model(r.final / "model.keras")[1].get_weights() for r in (finished, run))
     np.testing.assert_allclose(kept[-1], start[-1], atol=1e-6)
     assert run.metrics["leaky"] and "initial weights" in run.metrics["leaky_reason"]
+    bundle = tmp_path / "bundle"
+    finished_runs.export(finished, bundle)
+    from_bundle = training.load_initial(bundle)
+    assert from_bundle.speakers == {f"manifest/s{i}" for i in range(4)}
+    np.testing.assert_array_equal(from_bundle.weights[-1], start[-1])
     with pytest.raises(SerKerasError, match="another architecture"):
         other = ("model.filters=[5]", "model.hidden=9", "training.epochs=1")
         crossvalidation.train(quick(*other), corpus, tmp_path / "other", init=finished.path)

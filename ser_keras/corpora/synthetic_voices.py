@@ -82,9 +82,9 @@ EXPRESSIONS = {
 # What one standard deviation of variation is in each of the above.
 SPREAD = Expression(2.0, 0.25, 0.09, 2.5, 1.2, 4.0, 1.5, 3.0, 0.03)
 # A speaker expresses all emotions more or less strongly, and each one in an own way; each utterance varies again.
-STRENGTH = (0.8, 1.15)
-MANNER = 0.5
-VARIATION = 0.5
+STRENGTH = (0.75, 1.1)
+MANNER = 0.6
+VARIATION = 0.65
 
 
 def _random(*key):

@@ -1,0 +1,48 @@
+"""From a trained classifier to a folder of tables and figures."""
+
+import numpy as np
+
+from ser_keras import audio, pipeline
+from ser_keras.evaluation import Predictions, confusion_csv, metrics
+from ser_keras.runs import write_atomic, write_json
+
+
+def predict_items(classifier, prepared, items, fold):
+    """Predictions of some items: (a row an utterance, a row a window)."""
+    material, classes = prepared.material, tuple(prepared.experiment.classes)
+    probabilities = pipeline.predict(classifier, material, items)
+    counts = material.n_windows[items]
+    edges = np.cumsum(counts)[:-1]
+    means = np.array([part.mean(axis=0) for part in np.split(probabilities.astype(float), edges)])
+
+    def table(indices, start, end, values):
+        chosen = [material.items[i] for i in indices]
+        columns = ([getattr(u, name) for u in chosen] for name in ("name", "corpus", "speaker", "gender"))
+        return Predictions(*columns, fold, start, end, material.labels[indices], values, classes)
+
+    offset = np.array([material.items[i].start or 0.0 for i in items])
+    length = material.spans[items, 1] / audio.SAMPLE_RATE
+    owner = np.repeat(items, counts)
+    starts = np.concatenate([material.starts[i] for i in items]) / audio.SAMPLE_RATE
+    ends = np.minimum(starts + material.window / audio.SAMPLE_RATE, np.repeat(length, counts))
+    begin = np.repeat(offset, counts)
+    return table(items, offset, offset + length, means), table(owner, begin + starts, begin + ends, probabilities)
+
+
+def write_figures(folder, experiment, utterances, segments, *, protocol, leaky_reason, commit):
+    """Write the tables of a folder; `metrics.json` comes last and marks them whole."""
+    figures = metrics(
+        utterances,
+        segments,
+        protocol=protocol,
+        leaky=leaky_reason is not None,
+        leaky_reason=leaky_reason,
+        seed=experiment.seed,
+        commit=commit,
+        selection_overlap=0,
+    )
+    utterances.write_csv(folder / "predictions.csv")
+    segments.write_csv(folder / "segments.csv")
+    write_atomic(folder / "confusion.csv", confusion_csv(figures["confusion"], list(experiment.classes)))
+    write_json(folder / "metrics.json", figures)
+    return figures

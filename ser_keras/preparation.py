@@ -1,0 +1,135 @@
+"""An experiment's material: corpora read, decoded, cut, labelled and dealt to folds, ready to be trained on."""
+
+import dataclasses
+
+import numpy as np
+
+from ser_keras import audio, pipeline, protocols, training
+from ser_keras import corpora as readers
+from ser_keras import experiment as settings
+from ser_keras.cache import fingerprint
+from ser_keras.emotions import select
+from ser_keras.errors import SerKerasError
+from ser_keras.progress import say
+
+
+@dataclasses.dataclass
+class Prepared:
+    """An experiment's material, ready to be trained on.
+
+    Attributes:
+        experiment: settings, complete, its `classes` those that have data.
+        frontend: Keras layer.
+        decoded: pipeline.Decoded, utterances.
+        labels: [n] class of each utterance.
+        material: pipeline.Material; its items are the utterances, or chunks of them for `chunk_random`.
+        folds: list of protocols.Fold over the items.
+        corpora: what experiment.yaml says of each corpus.
+        dropped: lines on what was left out.
+    """
+
+    experiment: settings.Experiment
+    frontend: object
+    decoded: pipeline.Decoded
+    labels: np.ndarray
+    material: pipeline.Material
+    folds: list
+    corpora: list
+    dropped: list
+
+    @property
+    def n_classes(self):
+        return len(self.experiment.classes)
+
+
+def read_corpora(corpora):
+    """What several corpora hold, as one Listing.
+
+    Args:
+        corpora: list of (registry name, path).
+
+    Raises:
+        SerKerasError: one can't be read or is given twice, or they hold nothing.
+    """
+    names = [name for name, _ in corpora]
+    doubled = [name for name in names if names.count(name) > 1]
+    if doubled:
+        raise SerKerasError(f"corpus {doubled[0]} is given twice")
+    listings = [readers.scan(name, root) for name, root in corpora]
+    together = readers.Listing(
+        [u for listing in listings for u in listing.utterances],
+        {name: reason for listing in listings for name, reason in listing.bad_files.items()},
+        [note for listing in listings for note in listing.notes],
+    )
+    if not together.utterances:
+        raise SerKerasError(f"{', '.join(names)}: no utterances found")
+    return together
+
+
+def prepare(experiment, listing):
+    """Decode, cut and extract everything that an experiment needs, and make its folds.
+
+    Args:
+        experiment: settings.
+        listing: what `read_corpora` returned.
+
+    Raises:
+        SerKerasError: settings, corpora and protocol don't fit each other.
+    """
+    experiment = training.complete(experiment)
+    protocols.protocol_kind(experiment.protocol.name, listing.utterances)
+    training.configure(experiment)
+    frontend = training.build_frontend(experiment)
+    chosen, _, live, dropped = select(listing.utterances, experiment.classes)
+    if listing.bad_files and experiment.audio.bad_files == "fail":
+        name, reason = next(iter(listing.bad_files.items()))
+        raise SerKerasError(f"{name}: {reason} (audio.bad_files=skip goes on without such files)")
+    decoded = pipeline.decode(chosen, experiment.audio.decoder, experiment.audio.bad_files)
+    # A class may have lost its last file to a bad one.
+    _, labels, live, lost = select(decoded.utterances, live)
+    experiment = experiment.model_copy(update={"classes": live})
+    decoded.bad_files = {**listing.bad_files, **decoded.bad_files}
+    skipped = [f"skipped {name}: {reason}" for name, reason in decoded.bad_files.items()]
+    for line in (*listing.notes, *dropped, *lost, *decoded.warnings, *skipped):
+        say(line)
+
+    labels, window, hop = np.array(labels), experiment.window_samples, experiment.hop_samples
+    items, item_labels, spans = decoded.utterances, labels, decoded.spans
+    if protocols.PROTOCOLS[experiment.protocol.name].leaky:
+        lengths = spans[:, 1].tolist()
+        items, item_labels = protocols.expand_chunks(items, labels, lengths, window, hop, experiment.tail_rule)
+        spans = np.array(
+            [
+                (first + start, min(window, n - start))
+                for first, n in spans.tolist()
+                for start in audio.window_starts(n, window, hop, experiment.tail_rule)
+            ]
+        )
+    validate = experiment.training.early_stopping is not None
+    folds = protocols.make_folds(items, item_labels, experiment.protocol, experiment.seed, validate)
+    material = pipeline.extract(decoded, items, item_labels, spans, frontend, window, hop, experiment.tail_rule)
+    corpora = _describe_corpora(decoded)
+    return Prepared(experiment, frontend, decoded, labels, material, folds, corpora, [*dropped, *lost])
+
+
+def _describe_corpora(decoded):
+    described = []
+    for name in sorted({u.corpus for u in decoded.utterances}):
+        own = [i for i, u in enumerate(decoded.utterances) if u.corpus == name]
+        speakers = sorted({decoded.utterances[i].speaker or "" for i in own} - {""})
+        module = readers.CORPORA.get(name)
+        described.append(
+            {
+                "name": name,
+                "title": getattr(module, "TITLE", name),
+                "licence": getattr(module, "LICENCE", "not stated"),
+                "n_utterances": len(own),
+                "n_speakers": len(speakers),
+                "speakers": speakers,
+                "hours": round(float(decoded.spans[own, 1].sum()) / audio.SAMPLE_RATE / 3600, 4),
+                "fingerprint": fingerprint(
+                    sorted([decoded.utterances[i].name, decoded.utterances[i].emotion, decoded.hashes[i]] for i in own)
+                ),
+            }
+        )
+    return described

@@ -1,0 +1,131 @@
+"""The command line as its users meet it: exit codes, one clear line, JSON, nothing heavy imported."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from ser_keras import cli
+from ser_keras.errors import SerKerasError
+from tests.broken_audio import write_broken_audio
+from tests.made_corpus import write_corpus
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return write_corpus(tmp_path_factory.mktemp("corpus"), speakers=2, takes=1)
+
+
+def called(capsys, *arguments):
+    """(exit code, standard output, standard error) of a call."""
+    try:
+        code = cli.main([str(a) for a in arguments])
+    except SystemExit as end:
+        code = end.code
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ((), "required"),
+        (("tran",), "invalid choice"),
+        (("train",), "required: --corpus, --recipe, --out"),
+        (("train", "--corpus", "emodb", "--recipe", "x", "--out", "y"), "names no folder: write emodb=PATH"),
+        (("corpora", "check", "emodb="), "write NAME=PATH"),
+        (("corpora", "check", "emodd=."), "emodb"),
+        (("corpora", "check", "emodb=no/such/folder"), "no such folder"),
+        (("train", "--corpus", "emodb=x", "--recipe", "anand2015.r22", "--out", "y"), "nearest: anand2015.r2"),
+        (
+            ("train", "--corpus", "emodb=x", "--recipe", "anand2015.r2", "--set", "training.epoch=1", "--out", "y"),
+            "nearest: training.epochs",
+        ),
+        (("evaluate", "no-run"), "no run directory"),
+        (("export", "no-run", "--out", "b"), "no run directory"),
+        (("report", "no-run"), "no run directory"),
+        (("predict", "x.wav", "--model", "no-model"), "no-model"),
+    ],
+)
+def test_bad_usage_is_one_line_and_exit_code_2(capsys, arguments, line):
+    code, out, err = called(capsys, *arguments)
+    assert code == 2 and not out
+    assert line in err and len(err.strip().splitlines()) == 1 and err.startswith("ser-keras")
+
+
+def test_debug_shows_where(capsys):
+    with pytest.raises(SerKerasError):
+        cli.main(["--debug", "evaluate", "no-run"])
+    with pytest.raises(SerKerasError):
+        cli.main(["evaluate", "no-run", "--debug"])
+
+
+def test_a_fault_of_ours_is_exit_code_1(capsys, monkeypatch):
+    monkeypatch.setattr(cli, "_corpora_list", lambda chosen: 1 / 0)
+    code, _, err = called(capsys, "corpora", "list")
+    assert code == 1 and "a fault of ours" in err and "ZeroDivisionError" in err and "Traceback" not in err
+
+
+def test_a_missing_package_names_its_extra(capsys, monkeypatch):
+    def missing(chosen):
+        raise ModuleNotFoundError("No module named 'keras'", name="keras")
+
+    monkeypatch.setattr(cli, "_corpora_list", missing)
+    code, _, err = called(capsys, "corpora", "list")
+    assert code == 2 and "pip install 'ser-keras[train-cpu]'" in err
+
+
+@pytest.mark.parametrize("command", ["demo", "corpora", "train", "evaluate", "export", "predict", "report"])
+def test_every_command_has_help(capsys, command):
+    code, out, _ = called(capsys, command, "--help")
+    assert code == 0 and "usage: ser-keras" in out
+
+
+def test_corpora_list_names_all_with_licence(capsys):
+    code, out, _ = called(capsys, "corpora", "list")
+    assert code == 0
+    for name in ("emodb", "ravdess", "nemo", "savee", "synthetic", "manifest", "audformat", "CC0-1.0"):
+        assert name in out
+
+
+def test_corpora_check_json(capsys, corpus):
+    code, out, _ = called(capsys, "corpora", "check", f"manifest={corpus}", "--json")
+    result = json.loads(out)
+    assert code == 0 and result["n_utterances"] == 6 and result["matches_published"] is None
+    wanted = "corpus n_utterances n_speakers hours emotions speakers sample_rates bad_files matches_published"
+    assert set(wanted.split()) <= set(result)
+
+
+def test_predict_reads_a_few_dozen_broken_files(capsys, tmp_path):
+    files = write_broken_audio(tmp_path)
+    paths = [str(tmp_path / name) for name in files]
+    code, out, _ = called(capsys, "predict", *paths, "--json")
+    assert code == 2
+    results = json.loads(out)
+    assert [r["file"] for r in results] == paths
+    for (name, kind), result in zip(files.items(), results, strict=True):
+        if kind == "error":
+            assert result["error"] and "\n" not in result["error"], name
+        else:
+            assert sum(result["probabilities"].values()) == pytest.approx(1, abs=1e-5), name
+            assert set(result) >= {"file", "emotion", "probabilities", "segments", "model"}
+            assert set(result["segments"][0]) >= {"start", "end", "probabilities"}
+
+
+def test_predict_for_people(capsys, tmp_path, corpus):
+    code, out, _ = called(capsys, "predict", corpus.parent / "s0_anger_0.wav", tmp_path / "missing.wav")
+    assert code == 2
+    assert "s0_anger_0.wav: " in out and "%" in out and out.count("missing.wav") == 1
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["corpora", "list"]])
+def test_light_commands_import_nothing_heavy(arguments):
+    code = (
+        "import sys; from ser_keras.cli import main\n"
+        f"try: main({arguments})\n"
+        "except SystemExit: pass\n"
+        "heavy = {'tensorflow', 'keras', 'librosa', 'matplotlib', 'pydantic', 'rich', 'audformat'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60)

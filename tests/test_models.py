@@ -1,0 +1,268 @@
+"""Classifiers, layers adapted to training data, and the end-to-end model."""
+
+import keras
+import numpy as np
+import pytest
+
+from ser_keras.errors import SerKerasError
+from ser_keras.frontends import LogMel, SpectrogramPair
+from ser_keras.models import MODELS
+from ser_keras.models.adapted import Standardization, adapt_model
+from ser_keras.models.anand2015 import anand2015_cnn
+from ser_keras.models.assemble import end_to_end, split
+from ser_keras.models.log_mel_cnn import AttentiveStatistics, log_mel_cnn
+
+PAIR = (64, 64, 2)
+SHAPES = {"anand2015_cnn": PAIR, "log_mel_cnn": (53, 64, 1)}
+
+
+def array(tensor):
+    return keras.ops.convert_to_numpy(tensor)
+
+
+def trainable(model):
+    return sum(int(np.prod(w.shape)) for w in model.trainable_weights)
+
+
+def features(shape, n=6, seed=0):
+    return np.random.default_rng(seed).normal(-3, 2, (n, *shape)).astype(np.float32)
+
+
+# Counted by hand from SYSTEMS.md: kernels + biases of the convolutions, hidden layer, output layer.
+@pytest.mark.parametrize(
+    ("row", "sizes", "expected"),
+    [
+        ("s1", {"filters": [16], "kernel": [5, 5]}, 50 * 16 + 16 + 32 * 32 * 16 * 64 + 64 + 455),
+        ("s2", {"filters": [32], "kernel": [5, 5]}, 50 * 32 + 32 + 32 * 32 * 32 * 64 + 64 + 455),
+        (
+            "s3",
+            {"filters": [16, 32], "kernel": [5, 5]},
+            50 * 16 + 16 + 25 * 16 * 32 + 32 + 16 * 16 * 32 * 64 + 64 + 455,
+        ),
+        (
+            "s4",
+            {"filters": [256], "kernel": [5, 5], "hidden": 128},
+            50 * 256 + 256 + 32 * 32 * 256 * 128 + 128 + 128 * 7 + 7,
+        ),
+        ("r1", {"filters": [1024], "kernel": [64, 5]}, 640 * 1024 + 1024 + 30 * 1024 * 64 + 64 + 455),
+        ("r2", {"filters": [32], "kernel": [64, 5]}, 640 * 32 + 32 + 30 * 32 * 64 + 64 + 455),
+        (
+            "r3",
+            {"filters": [16, 32], "kernel": [64, 5]},
+            640 * 16 + 16 + 5 * 16 * 32 + 32 + 13 * 32 * 64 + 64 + 455,
+        ),
+        ("r4", {"filters": [128], "kernel": [64, 10]}, 1280 * 128 + 128 + 27 * 128 * 64 + 64 + 455),
+        ("r5", {"filters": [1024], "kernel": [64, 10]}, 1280 * 1024 + 1024 + 27 * 1024 * 64 + 64 + 455),
+        ("r6", {"filters": [1024], "kernel": [64, 5], "dropout": 0.5, "leaky_slope": 0.01}, 2_622_983),
+        ("r1, global", {"filters": [1024], "kernel": [64, 5], "pool": "global"}, 722_439),
+    ],
+)
+def test_anand2015_has_the_parameters_of_each_row(row, sizes, expected):
+    model = anand2015_cnn(PAIR, 7, **sizes)
+    assert trainable(model) == expected
+    assert model.output_shape == (None, 7)
+
+
+def test_anand2015_r1_has_the_shapes_of_the_paper():
+    model = anand2015_cnn(PAIR, 7, filters=(1024,))
+    shapes = {layer.name: layer.output.shape[1:] for layer in model.layers}
+    assert (shapes["conv1"], shapes["pool1"], shapes["hidden"]) == ((1, 60, 1024), (1, 30, 1024), (64,))
+    square = anand2015_cnn(PAIR, 7, filters=(16, 32), kernel=(5, 5))
+    shapes = {layer.name: layer.output.shape[1:] for layer in square.layers}
+    assert (shapes["conv1"], shapes["pool1"], shapes["pool2"]) == ((64, 64, 16), (32, 32, 16), (16, 16, 32))
+
+
+def test_anand2015_settings_reach_the_layers():
+    model = anand2015_cnn(PAIR, 7, dropout=0.5, leaky_slope=0.01, l2=1e-3)
+    layers = {layer.name: layer for layer in model.layers}
+    assert [layers[n].rate for n in ("dropout1", "dropout2")] == [0.5, 0.5]
+    assert {layers[n].negative_slope for n in ("relu1", "relu_hidden")} == {0.01}
+    kernels = [layers[n].kernel for n in ("conv1", "hidden", "logits")]
+    assert float(sum(model.losses)) == pytest.approx(
+        1e-3 * sum(float((array(k) ** 2).sum()) for k in kernels), rel=1e-4
+    )
+    plain = anand2015_cnn(PAIR, 7, l2=0)
+    assert not plain.losses and not any("dropout" in layer.name for layer in plain.layers)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "sizes", "message"),
+    [
+        ("anand2015_cnn", (64, 5, 2), {}, "don't fit its input of 64x5; make window_s longer"),
+        ("anand2015_cnn", PAIR, {"filters": [8, 8, 8, 8, 8, 8]}, "of convolution 4 don't fit its input of 1x4"),
+        ("anand2015_cnn", PAIR, {"pool": "globel"}, "pool is 'globel'; nearest: global"),
+        ("log_mel_cnn", (1, 64, 1), {}, "1 frames by 64 bands are too small"),
+        ("log_mel_cnn", (50, 3, 1), {}, "50 frames by 3 bands are too small"),
+    ],
+)
+def test_what_does_not_fit_gets_one_clear_line(name, shape, sizes, message):
+    with pytest.raises(SerKerasError, match=message):
+        MODELS[name](shape, 7, **sizes)
+
+
+def test_log_mel_cnn_is_small():
+    model = log_mel_cnn((298, 64, 1), 7)
+    assert 100_000 < trainable(model) < 200_000
+    assert model.output_shape == (None, 7)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_gives_probabilities_learns_and_survives_saving(name, tmp_path):
+    keras.utils.set_random_seed(0)
+    x = features(SHAPES[name], 16)
+    labels = np.arange(16) % 2
+    x[labels == 1, :8] += 2
+    model = MODELS[name](SHAPES[name], 2)
+    assert model.name == "classifier"
+    adapt_model(model, lambda: [x])
+    np.testing.assert_allclose(array(model(x)).sum(axis=1), 1, atol=1e-5)
+    model.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy")
+    losses = [model.train_on_batch(x, labels) for _ in range(8)]
+    assert losses[-1] < 0.7 * losses[0]
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(array(again(x)), array(model(x)), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_mixed_precision_ends_in_float32_probabilities(name):
+    x = features(SHAPES[name])
+    keras.mixed_precision.set_global_policy("mixed_float16")
+    try:
+        model = MODELS[name](SHAPES[name], 3)
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    # Values that half precision holds in steps of 1: only a difference taken in float32 keeps what tells them apart.
+    adapt_model(model, lambda: [x + 2000])
+    probabilities = array(model(x + 2000))
+    assert probabilities.dtype == np.float32
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    whole = MODELS[name](SHAPES[name], 3)
+    whole.set_weights(model.get_weights())
+    np.testing.assert_allclose(probabilities, array(whole(x + 2000)), atol=0.02)
+
+
+def test_attentive_statistics_is_a_weighted_mean_and_deviation():
+    x = features((20, 5), 3)
+    layer = AttentiveStatistics(4)
+    pooled = array(layer(x))
+    assert pooled.shape == layer.compute_output_shape(x.shape) == (3, 10)
+    scores = array(layer.score(layer.hidden(x)))
+    weights = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    mean = (weights * x).sum(axis=1)
+    deviation = np.sqrt((weights * (x - mean[:, None]) ** 2).sum(axis=1) + 1e-4)
+    np.testing.assert_allclose(pooled, np.concatenate([mean, deviation], axis=1), rtol=1e-4, atol=1e-4)
+
+
+def test_standardization_is_exact_in_batches_of_any_size():
+    data = features((3, 4, 2), 101) * [1, 100] + [0, 1e4]
+    layer = Standardization(axis=(1, 3))
+    layer.adapt(part for part in np.split(data, [1, 50, 50, 97]))
+    np.testing.assert_allclose(array(layer.mean), data.mean(axis=(0, 2))[:, None], rtol=1e-6)
+    np.testing.assert_allclose(array(layer.deviation), data.std(axis=(0, 2))[:, None], rtol=1e-6)
+    result = array(layer(data.astype(np.float32)))
+    np.testing.assert_allclose(result.mean(axis=(0, 2)), 0, atol=1e-3)
+    np.testing.assert_allclose(result.std(axis=(0, 2)), 1, atol=1e-3)
+
+
+def test_standardization_passes_on_what_it_should_not_touch():
+    data = features((4,), 50)
+    data[:, 1] = 0.1  # constant
+    np.testing.assert_array_equal(array(Standardization()(data)), data)  # not adapted
+    layer = Standardization()
+    layer.adapt([data])
+    assert np.isfinite(array(layer(data))).all()
+    np.testing.assert_allclose(array(layer(data))[:, 1], 0, atol=1e-6)
+    centred = Standardization(scale=False)
+    centred.adapt([data])
+    np.testing.assert_allclose(array(centred(data)), data - data.mean(axis=0), atol=1e-5)
+    scaled = Standardization(centre=False)
+    scaled.adapt([data])
+    np.testing.assert_allclose(array(scaled(data))[:, 0], data[:, 0] / data[:, 0].std(), rtol=1e-4)
+
+
+def test_standardization_refuses_no_data_and_bad_data():
+    with pytest.raises(SerKerasError, match="no training data to adapt to"):
+        Standardization().adapt([])
+    with pytest.raises(SerKerasError, match="aren't finite"):
+        Standardization().adapt([np.array([[1.0, np.nan]])])
+    with pytest.raises(SerKerasError, match="must be sized"):
+        Standardization(axis=1).build((None, None, 4))
+
+
+def test_adapt_model_adapts_in_order_to_what_reaches_each_layer():
+    data = features((6,), 64)
+    inputs = keras.Input((6,))
+    x = Standardization(name="first")(inputs)
+    x = keras.layers.Dense(3, activation="relu")(x)
+    model = keras.Model(inputs, Standardization(name="second")(x))
+    calls = []
+
+    def batches():
+        calls.append(1)
+        return np.split(data, 4)
+
+    assert adapt_model(model, batches) == 2
+    assert len(calls) == 2
+    # The second is right only if it was adapted behind the first, which had already been adapted.
+    result = array(model(data))
+    np.testing.assert_allclose(result.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(result.std(axis=0), 1, atol=1e-4)
+
+
+def test_adapted_values_are_no_trainable_weights_and_are_saved(tmp_path):
+    model = anand2015_cnn(PAIR, 3)
+    data = features(PAIR)
+    adapt_model(model, lambda: [data])
+    assert not any("mean" in w.path for w in model.trainable_weights)
+    model.save(tmp_path / "model.keras")
+    layer = keras.models.load_model(tmp_path / "model.keras").get_layer("minus_training_mean")
+    np.testing.assert_allclose(array(layer.mean)[:, 0], data.mean(axis=(0, 2)), rtol=1e-5)
+
+
+def test_end_to_end_is_front_end_then_classifier_and_splits_again(tmp_path):
+    waves = np.random.default_rng(0).uniform(-1, 1, (3, 8800)).astype(np.float32)
+    frontend = SpectrogramPair(name="anything")
+    classifier = anand2015_cnn(PAIR, 3)
+    classifier.name = "something"
+    model = end_to_end(frontend, classifier, 8800)
+    assert [layer.name for layer in model.layers] == ["waveform", "frontend", "classifier"]
+    expected = array(classifier(frontend(waves)))
+    np.testing.assert_allclose(array(model(waves)), expected, atol=1e-6)
+    assert split(model)[1] is classifier
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(array(again(waves)), expected, atol=1e-6)
+    frontend, classifier = split(again)
+    np.testing.assert_allclose(array(classifier(frontend(waves))), expected, atol=1e-6)
+
+
+def test_end_to_end_refuses_a_classifier_of_other_features():
+    with pytest.raises(
+        SerKerasError, match=r"takes features of shape \(64, 64, 2\), but the front end gives \(53, 64, 1\)"
+    ):
+        end_to_end(LogMel(), anand2015_cnn(PAIR, 3), 8800)
+    with pytest.raises(SerKerasError, match="'frontend' and 'classifier'"):
+        split(anand2015_cnn(PAIR, 3))
+
+
+@pytest.mark.parametrize(("frontend", "name"), [(SpectrogramPair, "anand2015_cnn"), (LogMel, "log_mel_cnn")])
+def test_waveform_to_probabilities_in_litert(frontend, name):
+    interpreter_module = pytest.importorskip("ai_edge_litert.interpreter")
+    from ser_keras.export.convert import to_tflite
+
+    keras.utils.set_random_seed(0)
+    layer = frontend()
+    waves = np.random.default_rng(0).normal(0, 0.1, (5, 8800)).astype(np.float32)
+    classifier = MODELS[name](layer.compute_output_shape((None, 8800))[1:], 5)
+    adapt_model(classifier, lambda: [array(layer(waves))])
+    model = end_to_end(layer, classifier, 8800)
+    interpreter = interpreter_module.Interpreter(model_content=to_tflite(model), num_threads=1)
+    run = interpreter.get_signature_runner()
+    result = np.concatenate([run(audio=wave[None])["probabilities"] for wave in waves])
+    np.testing.assert_allclose(result, array(model(waves)), atol=1e-5)
+    operations = interpreter._get_ops_details()
+    names = [interpreter._get_tensor_details(op["outputs"][0], 0)["name"] for op in operations]
+    # Quantisation leaves the front end alone by these names.
+    assert all("frontend" in n or "classifier" in n for n in names if "PartitionedCall" not in n)
+    assert any("frontend" in n for n in names) and any("classifier" in n for n in names)
