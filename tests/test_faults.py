@@ -17,7 +17,7 @@ from tests.made_corpus import write_corpus
 pytestmark = pytest.mark.faults
 
 SETTINGS = (
-    *("protocol.folds=2", "training.epochs=25", "training.batch_size=16", "model.filters=[4]", "model.hidden=8"),
+    *("protocol.folds=2", "training.epochs=40", "training.batch_size=16", "model.filters=[4]", "model.hidden=8"),
     *("model.dropout=0.3",),
 )
 
@@ -35,11 +35,14 @@ def run(arguments, **keywords):
     return subprocess.run(arguments, capture_output=True, text=True, timeout=280, **keywords)
 
 
-def kill_after(arguments, seconds):
-    """Start, SIGKILL the whole process group after so many seconds; returns whether it was still running."""
-    with subprocess.Popen(
-        arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    ) as process:
+def kill_after(arguments, seconds, lock=None):
+    """SIGKILL a process so many seconds after its start, or after it took `lock`; returns whether it still ran."""
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(arguments, start_new_session=True, **quiet) as process:
+        while lock is not None and process.poll() is None:
+            if lock.is_file() and lock.read_text() == str(process.pid):
+                break
+            time.sleep(0.05)
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -55,31 +58,27 @@ def corpus(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def whole(corpus, tmp_path_factory):
-    """A run that nobody disturbed, and the seconds that it took."""
+    """A run that nobody disturbed."""
     out = tmp_path_factory.mktemp("whole") / "run"
-    started = time.monotonic()
     done = run(train_command(corpus, out))
     assert done.returncode == 0, done.stderr
-    return out, time.monotonic() - started
+    return out
 
 
 def test_train_killed_three_times_predicts_what_an_undisturbed_run_does(corpus, whole, tmp_path):
-    reference, seconds = whole
-    draw = random.Random(2)
-    killed = 0
-    for _ in range(3):
-        killed += kill_after(train_command(corpus, tmp_path / "run", "--resume"), draw.uniform(0.45, 0.9) * seconds)
-    assert killed >= 2, "the machine was too fast for this test to kill anything"
-    done = run(train_command(corpus, tmp_path / "run", "--resume"))
+    draw, lock = random.Random(2), tmp_path / "run" / ".lock"
+    train = train_command(corpus, tmp_path / "run", "--resume")
+    killed = [kill_after(train, draw.uniform(0.5, 4), lock) for _ in range(3)]
+    assert killed[0], "the machine was too fast for this test to kill anything"
+    done = run(train)
     assert done.returncode == 0, done.stderr
-    tables = [Predictions.read_csv(folder / "predictions.csv") for folder in (reference, tmp_path / "run")]
+    tables = [Predictions.read_csv(folder / "predictions.csv") for folder in (whole, tmp_path / "run")]
     np.testing.assert_allclose(tables[1].probabilities, tables[0].probabilities, atol=1e-6)
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["uar"] > 0
 
 
 def test_export_killed_three_times_leaves_the_old_bundle_or_the_new_one_whole(whole, tmp_path):
-    reference, _ = whole
-    shutil.copytree(reference, tmp_path / "run")
+    shutil.copytree(whole, tmp_path / "run")
     started = time.monotonic()
     assert (done := run(command("export", tmp_path / "run", "--out", tmp_path / "bundle"))).returncode == 0, done.stderr
     seconds = time.monotonic() - started
@@ -105,7 +104,7 @@ def test_two_trainings_in_one_run_directory(corpus, whole, tmp_path):
     assert len(second.stderr.strip().splitlines()) == 1
     assert first.wait(280) == 0, first.communicate()[1]
     first.communicate()
-    tables = [Predictions.read_csv(folder / "predictions.csv") for folder in (whole[0], tmp_path / "run")]
+    tables = [Predictions.read_csv(folder / "predictions.csv") for folder in (whole, tmp_path / "run")]
     np.testing.assert_allclose(tables[1].probabilities, tables[0].probabilities, atol=1e-6)
 
 
@@ -117,5 +116,5 @@ def test_a_full_disk_is_one_line_and_resuming_goes_on(corpus, whole, tmp_path):
     last = limited.stderr.strip().splitlines()[-1]
     assert last.startswith("ser-keras: ") and "cannot write" in last and "Traceback" not in limited.stderr
     assert run(arguments).returncode == 0
-    tables = [Predictions.read_csv(folder / "predictions.csv") for folder in (whole[0], tmp_path / "run")]
+    tables = [Predictions.read_csv(folder / "predictions.csv") for folder in (whole, tmp_path / "run")]
     np.testing.assert_allclose(tables[1].probabilities, tables[0].probabilities, atol=1e-6)

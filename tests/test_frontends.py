@@ -135,9 +135,8 @@ def test_normalised_log_mel_does_not_depend_on_gain():
     assert np.abs(array(layer(0 * wave))).max() < 0.01  # what rounding leaves of a silent window
 
 
-@pytest.mark.parametrize("name", FRONT_ENDS)
-def test_a_clip_does_not_depend_on_its_neighbours(name):
-    layer = FRONT_ENDS[name]()
+@pytest.mark.parametrize("layer", [LogMel(), LogMel(normalise="mean_std"), SpectrogramPair()])
+def test_a_clip_does_not_depend_on_its_neighbours(layer):
     quiet = 1e-3 * speech(8800, 0)
     alone = array(layer(quiet[None]))[0]
     among = array(layer(np.stack([noise(8800, 1), quiet, np.ones(8800, np.float32)])))[1]

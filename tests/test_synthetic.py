@@ -262,7 +262,7 @@ def test_emotions_depart_from_neutral_as_published(departures, measure, neutral,
             assert difference.mean() > 0 and (difference > 0).sum() >= 6, (emotion, difference)
 
 
-def test_fear_is_highest_and_sadness_softest(departures):
+def test_emotions_stand_in_the_published_order(departures):
     mean = {emotion: values.mean(0) for emotion, values in departures.items()}
     assert max(mean, key=lambda e: mean[e][F0]) == "fear"
     assert max(mean, key=lambda e: mean[e][TILT]) == "anger"

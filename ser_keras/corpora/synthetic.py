@@ -8,7 +8,6 @@ import glob
 import hashlib
 import io
 import json
-import os
 import shutil
 import tempfile
 import time
@@ -16,10 +15,12 @@ from pathlib import Path
 
 import soundfile
 
+from ser_keras.cache import cache_folder
 from ser_keras.corpora.base import Listing, NotThisCorpus, Published, Utterance
 from ser_keras.corpora.espeak import speak
 from ser_keras.corpora.synthetic_voices import EXPRESSIONS, SAMPLE_RATE, SPEAKERS, job, record
 from ser_keras.errors import SerKerasError
+from ser_keras.progress import stage
 
 VERSION = 1
 INDEX = "corpus.json"
@@ -48,17 +49,14 @@ LICENCE = (
 )
 CITATION = (
     "Burkhardt, F. and Sendlmeier, W. F. (2000). Verification of acoustical correlates of emotional speech using "
-    "formant-synthesis. ISCA Workshop on Speech and Emotion, Newcastle, Northern Ireland."
+    "formant-synthesis. ISCA Workshop on Speech and Emotion, Newcastle, Northern Ireland, 151-156."
 )
 LAYOUT = f"a folder that ser-keras made ({INDEX} beside s01/ to s08/), or an empty or new one, which it then fills"
 
 
 def default_root():
     """Where the corpus lies unless a path is given: `synthetic-v1` in SER_KERAS_CACHE or in the user's cache."""
-    cache = os.environ.get("SER_KERAS_CACHE")
-    if not cache:
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ser-keras"
-    return Path(cache).expanduser() / f"synthetic-v{VERSION}"
+    return cache_folder() / f"synthetic-v{VERSION}"
 
 
 def read(root):
@@ -81,7 +79,8 @@ def scan(root):
     """As `read`, with the files that the corpus should hold and doesn't: Listing."""
     root = Path(root).absolute()
     if not (root / INDEX).is_file():
-        synthesise(root)
+        with stage("synthesising speech", PUBLISHED.n_utterances, "utterances") as advance:
+            synthesise(root, progress=lambda done, total: advance())
     try:
         index = json.loads((root / INDEX).read_text(encoding="utf-8"))
         version = index["version"]

@@ -85,8 +85,8 @@ def log_mel_cnn(
 ):
     """A 2-D start on the log-mel image, residual blocks over time, attentive mean and deviation pooling, softmax.
 
-    Each band is standardised by training data first (`Standardization`). Each 2-D convolution halves the bands, the last
-    one time as well; what is left of the bands is joined to the channels.
+    Each band is standardised by training data first (`Standardization`). Each 2-D convolution halves the bands, the
+    last one time as well; what is left of the bands is joined to the channels.
 
     Reference: the project's own; pooling as in Okabe et al. 2018 (see `AttentiveStatistics`).
 
