@@ -16,7 +16,7 @@ $(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
 		{ echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV), some minutes"
-	$(BIN)/python $(PIP) -c $(CONSTRAINTS) -e '.[$(TRAIN),tfio,tune,export,tflite-runtime,demo,dev]'
+	$(BIN)/python $(PIP) -c $(CONSTRAINTS) -e '.[$(TRAIN),tfio,tune,export,tflite-runtime,demo,jax,dev]'
 	@touch $@
 
 demo: install
@@ -47,7 +47,8 @@ newest:
 	.venv-newest/bin/python -m pytest -m "smoke and not faults"
 
 bench: install
-	$(BIN)/python benchmarks/frontends.py
+	$(BIN)/python benchmarks/frontends.py --threads 1
+	$(BIN)/python benchmarks/frontends.py --threads 2
 
 clean:
 	rm -rf .venv .venv-inference .venv-newest build *.egg-info

@@ -12,7 +12,9 @@ from ser_keras.errors import SerKerasError
 from ser_keras.progress import stage
 
 AUDIO_CACHE_VERSION = 1
-FEATURE_BATCH = 64
+FEATURE_BATCH = 4  # windows; more leave the processor's cache and take longer each
+QUEUE = 64  # windows that are gathered before they go through the front end
+PREDICTION_BATCH = 64
 
 
 @dataclasses.dataclass
@@ -123,7 +125,7 @@ class Material:
         within = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
         return self.first_row[owner] + within, owner
 
-    def batches(self, items, batch_size=FEATURE_BATCH):
+    def batches(self, items, batch_size=PREDICTION_BATCH):
         """The features of some items' windows in order, a batch at a time."""
         rows, _ = self.rows(items)
         for i in range(0, len(rows), batch_size):
@@ -152,7 +154,7 @@ def extract(decoded, items, labels, spans, frontend, window, hop, tail):
     settings[0] = {k: v for k, v in settings[0].items() if k not in ("name", "trainable")}
     store = RowStore(cache_folder() / "features" / fingerprint(settings), np.float32, shape)
 
-    compute = _compiled(frontend, (window,))
+    compute = front_end_graph(frontend, window)
     wholes = {tuple(span): digest for span, digest in zip(decoded.spans.tolist(), decoded.hashes, strict=True)}
     keys = [wholes.get((first, n)) or fingerprint(decoded.store.slice(first, n)) for first, n in spans.tolist()]
 
@@ -166,7 +168,7 @@ def extract(decoded, items, labels, spans, frontend, window, hop, tail):
             cut = audio.windows(decoded.store.slice(first, n), window, hop, tail)
             queue.append((key, cut))
             queued += len(cut)
-            if queued >= FEATURE_BATCH:
+            if queued >= QUEUE:
                 yield from computed(queue)
                 queue, queued = [], 0
         yield from computed(queue)
@@ -174,9 +176,7 @@ def extract(decoded, items, labels, spans, frontend, window, hop, tail):
     def computed(queue):
         if not queue:
             return
-        waves = np.concatenate([cut for _, cut in queue])
-        batches = (waves[i : i + FEATURE_BATCH] for i in range(0, len(waves), FEATURE_BATCH))
-        features = np.concatenate([compute(tf.constant(audio.from_int16(batch))).numpy() for batch in batches])
+        features = compute(audio.from_int16(np.concatenate([cut for _, cut in queue])))
         edges = np.cumsum([len(cut) for _, cut in queue])[:-1]
         yield from zip((key for key, _ in queue), np.split(features, edges), strict=True)
 
@@ -185,6 +185,32 @@ def extract(decoded, items, labels, spans, frontend, window, hop, tail):
     found = np.array([store.span(key) for key in keys])
     starts = [audio.window_starts(n, window, hop, tail) for n in spans[:, 1].tolist()]
     return Material(items, np.asarray(labels), found[:, 0], found[:, 1], starts, store, window, spans, decoded.store)
+
+
+def front_end_graph(frontend, window):
+    """The front end as the caches are filled with it: compiled for small batches of one size.
+
+    Args:
+        frontend: a FrontEnd.
+        window: N, samples.
+
+    Returns:
+        Function: float32 windows [n, N], any n, to features [n, ...], both NumPy arrays.
+    """
+    graph = tf.function(
+        lambda waves: frontend(waves),
+        input_signature=[tf.TensorSpec((FEATURE_BATCH, window), tf.float32)],
+        jit_compile=frontend.XLA,
+        autograph=False,
+    ).get_concrete_function()
+
+    def features(windows):
+        lacking = -len(windows) % FEATURE_BATCH
+        filled = np.concatenate([windows, np.zeros((lacking, window), np.float32)]) if lacking else windows
+        batches = (filled[i : i + FEATURE_BATCH] for i in range(0, len(filled), FEATURE_BATCH))
+        return np.concatenate([graph(tf.constant(batch)).numpy() for batch in batches])[: len(windows)]
+
+    return features
 
 
 def class_weights(labels, n_classes):
@@ -250,7 +276,7 @@ def validation_dataset(material, items, batch_size):
     return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(2)
 
 
-def predict(model, material, items, batch_size=FEATURE_BATCH):
+def predict(model, material, items, batch_size=PREDICTION_BATCH):
     """Probabilities of every window of some items, in order.
 
     Args:
@@ -259,12 +285,11 @@ def predict(model, material, items, batch_size=FEATURE_BATCH):
     Returns:
         [n_windows, n_classes] float32.
     """
-    infer = _compiled(lambda x: model(x, training=False), material.feature_shape)
+    # A concrete function: a tf.function a model would count as retracing.
+    infer = tf.function(
+        lambda x: model(x, training=False),
+        input_signature=[tf.TensorSpec((None, *material.feature_shape), tf.float32)],
+        autograph=False,
+    ).get_concrete_function()
     parts = [infer(tf.constant(batch)).numpy() for batch in material.batches(items, batch_size)]
     return np.concatenate(parts).astype(np.float32)
-
-
-def _compiled(function, shape):
-    """A graph of function for float32 batches of any size; traced once, here."""
-    signature = [tf.TensorSpec((None, *shape), tf.float32)]
-    return tf.function(lambda x: function(x), input_signature=signature, autograph=False).get_concrete_function()

@@ -49,6 +49,7 @@ class FrontEnd(keras.layers.Layer):
     """
 
     VERSION = 1
+    XLA = False  # whether XLA makes it faster on a CPU, as benchmarks/frontends.py finds
     frame_length = None
     hop_length = None
 

@@ -88,6 +88,8 @@ class LogMel(FrontEnd):
         SerKerasError: a setting out of its range.
     """
 
+    XLA = True
+
     def __init__(
         self,
         n_mels=64,
