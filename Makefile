@@ -38,7 +38,7 @@ inference-only: install
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/wheel .
 	$(PYTHON) -m venv .venv-inference
 	.venv-inference/bin/python $(PIP) -c $(CONSTRAINTS) build/wheel/*.whl
-	$(BIN)/python -m pytest tests/inference_only.py --python .venv-inference/bin/python
+	$(BIN)/python -m pytest tests/inference_only.py --python $(CURDIR)/.venv-inference/bin/python -s
 
 # The second set of pins: TensorFlow 2.21 and numpy 2, without tensorflow-io and tflite-runtime.
 newest:

@@ -135,7 +135,8 @@ def _speakers(items, indices):
 
 def _train_fold(run, prepared, fold, start):
     material, folder = prepared.material, run.fold(fold.number)
-    title = f"fold {fold.number + 1}/{len(prepared.folds)} {fold.name}"
+    first, *others = fold.name.split()
+    title = f"fold {fold.number + 1}/{len(prepared.folds)} {first}{f' +{len(others)}' if others else ''}"
     classifier, history = training.fit(
         *(prepared.experiment, material, fold.train, fold.validation, prepared.n_classes, folder, fold.number, title),
         initial=start,

@@ -1,7 +1,9 @@
 """Utterances + front end -> tf.data: decoding, windows, cached features, and the order of training."""
 
+import contextlib
 import dataclasses
 import math
+import os
 
 import numpy as np
 import tensorflow as tf
@@ -204,6 +206,9 @@ def front_end_graph(frontend, window):
         autograph=False,
     ).get_concrete_function()
 
+    with _silenced_stderr() if frontend.XLA else contextlib.nullcontext():
+        graph(tf.zeros((FEATURE_BATCH, window)))
+
     def features(windows):
         lacking = -len(windows) % FEATURE_BATCH
         filled = np.concatenate([windows, np.zeros((lacking, window), np.float32)]) if lacking else windows
@@ -211,6 +216,19 @@ def front_end_graph(frontend, window):
         return np.concatenate([graph(tf.constant(batch)).numpy() for batch in batches])[: len(windows)]
 
     return features
+
+
+@contextlib.contextmanager
+def _silenced_stderr():
+    """XLA greets on the first compilation, past Python and past every setting of TensorFlow's logs."""
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def class_weights(labels, n_classes):

@@ -1,6 +1,9 @@
 """A fold, resumable at every epoch, and the whole experiment behind it."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -260,3 +263,32 @@ def test_init_starts_from_a_run_s_weights_and_marks_seen_speakers(finished, corp
         crossvalidation.train(quick(*other), corpus, tmp_path / "other", init=finished.path)
     with pytest.raises(SerKerasError, match="neither a finished run"):
         crossvalidation.train(quick(), corpus, tmp_path / "third", init=tmp_path)
+
+
+TWO_DEVICES = """
+import sys
+import tensorflow as tf
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+from ser_keras import crossvalidation, training
+from tests.test_training import quick
+training.strategy = lambda: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+seen = []
+fit = training.build_classifier
+def counted(*arguments):
+    seen.append(tf.distribute.get_strategy().num_replicas_in_sync)
+    return fit(*arguments)
+training.build_classifier = counted
+run = crossvalidation.train(quick(), [("manifest", sys.argv[1])], sys.argv[2])
+assert 2 in seen, seen
+print(run.metrics["uar"])
+"""
+
+
+def test_several_devices_train_by_mirrored_strategy(corpus, tmp_path):
+    """Two logical CPUs stand for two GPUs."""
+    code = [sys.executable, "-c", TWO_DEVICES, str(corpus[0][1]), str(tmp_path / "run")]
+    done = subprocess.run(code, capture_output=True, text=True, timeout=280, cwd=Path(__file__).parents[1])
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert float(done.stdout.strip().splitlines()[-1]) > 0.6
