@@ -3,7 +3,7 @@
 import numpy as np
 
 from ser_keras import experiment as settings
-from ser_keras import pipeline, protocols, training
+from ser_keras import pipeline, training
 from ser_keras.emotions import class_of_emotion, select
 from ser_keras.errors import SerKerasError
 from ser_keras.evaluation import Predictions
@@ -27,7 +27,7 @@ def reopen(run):
     known = tree.pop("corpora")
     tree.pop("init", None)
     paths = run.provenance["corpora_paths"]
-    prepared = prepare(settings.from_tree(tree, run.settings_file), read_corpora(list(paths.items())))
+    prepared = prepare(settings.from_tree(tree, run.settings_file), read_corpora(list(paths.items())), quiet=True)
     changed = [
         c["name"] for c, now in zip(known, prepared.corpora, strict=True) if c["fingerprint"] != now["fingerprint"]
     ]
@@ -58,12 +58,10 @@ def evaluate(run, corpora=()):
         _, classifier = training.load_model(run.fold(fold.number) / "model.keras")
         parts.append(predict_items(classifier, prepared, fold.test, fold.number))
     utterances, segments = (Predictions.concatenate(tables) for tables in zip(*parts, strict=True))
-    kind = protocols.PROTOCOLS[prepared.experiment.protocol.name]
-    reason = kind.claim if kind.leaky else None
     figures = write_figures(
         *(run.path / "evaluations" / "test", prepared.experiment, utterances, segments),
         protocol=prepared.experiment.protocol.name,
-        leaky_reason=reason,
+        leaky_reason=run.metrics["leaky_reason"],
         commit=provenance()["commit"],
     )
     return [("test", run.path / "evaluations" / "test", figures)]

@@ -66,12 +66,13 @@ def read_corpora(corpora):
     return together
 
 
-def prepare(experiment, listing):
+def prepare(experiment, listing, quiet=False):
     """Decode, cut and extract everything that an experiment needs, and make its folds.
 
     Args:
         experiment: settings.
         listing: what `read_corpora` returned.
+        quiet: don't say what was dropped and skipped; it was said before.
 
     Raises:
         SerKerasError: settings, corpora and protocol don't fit each other.
@@ -90,7 +91,7 @@ def prepare(experiment, listing):
     experiment = experiment.model_copy(update={"classes": live})
     decoded.bad_files = {**listing.bad_files, **decoded.bad_files}
     skipped = [f"skipped {name}: {reason}" for name, reason in decoded.bad_files.items()]
-    for line in (*listing.notes, *dropped, *lost, *decoded.warnings, *skipped):
+    for line in () if quiet else (*listing.notes, *dropped, *lost, *decoded.warnings, *skipped):
         say(line)
 
     labels, window, hop = np.array(labels), experiment.window_samples, experiment.hop_samples

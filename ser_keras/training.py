@@ -1,11 +1,8 @@
 """One fold, resumable at every epoch; the same for the final refit on all speakers."""
 
 import contextlib
-import csv
 import dataclasses
 import hashlib
-import io
-import json
 import math
 import time
 from pathlib import Path
@@ -16,6 +13,7 @@ import tensorflow as tf
 
 from ser_keras import experiment as settings
 from ser_keras import pipeline
+from ser_keras.checkpoints import EpochBoundary, History, load_checkpoint
 from ser_keras.errors import SerKerasError
 from ser_keras.frontends import FRONT_ENDS
 from ser_keras.models import MODELS
@@ -87,117 +85,6 @@ def make_optimizer(training):
         options["weight_decay"] = training.weight_decay
     kinds = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW, "sgd": keras.optimizers.SGD}
     return kinds[training.optimizer](**options)
-
-
-def learning_rate(training, epoch):
-    """Learning rate of an epoch; a function of the epoch alone, so that resuming needs no state."""
-    if training.schedule == "cosine":
-        return training.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / training.epochs))
-    return training.learning_rate
-
-
-@dataclasses.dataclass
-class History:
-    """What resuming has to know beside the weights."""
-
-    rows: list = dataclasses.field(default_factory=list)
-    best_loss: float = math.inf
-    best_epoch: int = 0
-    waited: int = 0
-
-    @property
-    def epochs(self):
-        return len(self.rows)
-
-    def csv(self):
-        text = io.StringIO()
-        fields = list(self.rows[0]) if self.rows else ["epoch"]
-        writer = csv.DictWriter(text, fields, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.rows)
-        return text.getvalue()
-
-
-class EpochBoundary(keras.callbacks.Callback):
-    """Seeds and learning rate before each epoch; history, early stopping and one atomic checkpoint after it.
-
-    Args:
-        training: experiment.Training.
-        seed, fold: decide the dropout seeds with the epoch (Keras loses their state when it saves).
-        path: the checkpoint's file.
-        history: History, as restored.
-        best: the best epoch's weights, as restored; None without early stopping.
-        report: called after each epoch with its logs.
-    """
-
-    def __init__(self, training, seed, fold, path, history, best, report):
-        super().__init__()
-        self.training, self.seed, self.fold, self.path = training, seed, fold, path
-        self.history, self.best, self.report = history, best, report
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.model.optimizer.learning_rate = learning_rate(self.training, epoch)
-        for i, layer in enumerate(self.model._flatten_layers()):
-            if generator := getattr(layer, "seed_generator", None):
-                drawn = np.random.default_rng([self.seed, self.fold, epoch, i]).integers(0, 2**31, 2)
-                generator.state.assign(drawn.astype(np.uint32))
-
-    def on_epoch_end(self, epoch, logs=None):
-        logs = {k: float(v) for k, v in (logs or {}).items()}
-        rate = learning_rate(self.training, epoch)
-        self.history.rows.append({"epoch": epoch + 1, **logs, "learning_rate": rate})
-        self._stop_early(epoch, logs)
-        save_checkpoint(self.path, self.model, self.history, self.best)
-        self.report(logs)
-
-    def _stop_early(self, epoch, logs):
-        rule, loss = self.training.early_stopping, logs.get("val_loss")
-        if rule is None or loss is None:
-            return
-        if loss < self.history.best_loss:
-            self.history.best_loss, self.history.best_epoch, self.history.waited = loss, epoch + 1, 0
-            self.best = self.model.get_weights()
-        else:
-            self.history.waited += 1
-        if self.stopped(rule):
-            self.model.stop_training = True
-
-    def stopped(self, rule):
-        return rule is not None and self.history.waited >= rule.patience and self.history.epochs >= rule.min_epochs
-
-
-def save_checkpoint(path, model, history, best=None):
-    """One atomic file that holds weights, optimiser, history and early stopping's state."""
-    arrays = {f"w{i}": w for i, w in enumerate(model.get_weights())}
-    arrays |= {f"o{i}": v.numpy() for i, v in enumerate(model.optimizer.variables)}
-    arrays |= {f"b{i}": w for i, w in enumerate(best or [])}
-    state = json.dumps(dataclasses.asdict(history))
-    with replacing(path) as temporary:
-        np.savez(temporary, state=np.array(state), **arrays)
-
-
-def load_checkpoint(path, model):
-    """Put a checkpoint back into a compiled model whose optimiser is built.
-
-    Returns:
-        (History, the best epoch's weights or None).
-
-    Raises:
-        SerKerasError: the file is damaged or of another model.
-    """
-    try:
-        with np.load(path) as file:
-            arrays = dict(file)
-        history = History(**json.loads(str(arrays["state"])))
-        model.set_weights([arrays[f"w{i}"] for i in range(len(model.weights))])
-        for i, variable in enumerate(model.optimizer.variables):
-            variable.assign(arrays[f"o{i}"])
-        best = [arrays[f"b{i}"] for i in range(len(model.weights))] if "b0" in arrays else None
-    except (OSError, KeyError, ValueError, EOFError) as error:
-        raise SerKerasError(
-            f"{path} is no checkpoint of this model ({error}); delete it to train this fold anew"
-        ) from None
-    return history, best
 
 
 def fit(experiment, material, train, validation, n_classes, folder, number, title, initial=None, epochs=None):

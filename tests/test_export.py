@@ -31,6 +31,8 @@ from ser_keras.interpreter import Interpreter, installed
 from ser_keras.model_files import Settings
 from tests import small_run
 
+pytestmark = pytest.mark.smoke
+
 FILES = ("model.tflite", "model_float32.tflite")
 
 

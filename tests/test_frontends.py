@@ -15,6 +15,8 @@ from ser_keras.errors import SerKerasError
 from ser_keras.frontends import FRONT_ENDS, LogMel, SpectrogramPair
 from ser_keras.frontends.log_mel import mel_matrix
 
+pytestmark = pytest.mark.smoke
+
 # Largest differences from librosa. Of a magnitude, relative to its frame's largest (float32 itself gives 5e-7);
 # of a log-mel value; of a log-magnitude averaged over 4 x 4 bins, among them bins 100 dB below their frame's largest.
 PAIR_MAGNITUDE_TOLERANCE = 5e-6

@@ -19,6 +19,8 @@ from ser_keras.inference import Model, level_dbfs, load, sliding_windows
 from ser_keras.model_files import Settings
 from tests import small_run
 
+pytestmark = pytest.mark.smoke
+
 
 @pytest.fixture
 def bundle(tmp_path_factory):

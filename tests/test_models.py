@@ -12,6 +12,8 @@ from ser_keras.models.anand2015 import anand2015_cnn
 from ser_keras.models.assemble import end_to_end, split
 from ser_keras.models.log_mel_cnn import AttentiveStatistics, log_mel_cnn
 
+pytestmark = pytest.mark.smoke
+
 PAIR = (64, 64, 2)
 SHAPES = {"anand2015_cnn": PAIR, "log_mel_cnn": (53, 64, 1)}
 

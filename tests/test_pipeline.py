@@ -12,6 +12,8 @@ from ser_keras.errors import SerKerasError
 from ser_keras.frontends import FRONT_ENDS
 from tests.made_corpus import EMOTIONS, write_corpus
 
+pytestmark = pytest.mark.smoke
+
 WINDOW, HOP = 8000, 4000
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from ser_keras import crossvalidation, training
+from ser_keras import checkpoints, crossvalidation, training
 from ser_keras import finished as finished_runs
 from ser_keras.errors import SerKerasError
 from ser_keras.evaluation import Predictions
@@ -111,7 +111,7 @@ class Cut(Exception):
 def _cut_after(monkeypatch, epochs):
     """Stop with an exception once so many checkpoints have been written."""
     written = []
-    save = training.save_checkpoint
+    save = checkpoints.save_checkpoint
 
     def counting(*arguments):
         save(*arguments)
@@ -119,7 +119,7 @@ def _cut_after(monkeypatch, epochs):
         if len(written) == epochs:
             raise Cut
 
-    monkeypatch.setattr(training, "save_checkpoint", counting)
+    monkeypatch.setattr(checkpoints, "save_checkpoint", counting)
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,7 @@ import tensorflow as tf
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
-from ser_keras import crossvalidation, training
+from ser_keras import checkpoints, crossvalidation, training
 from tests.test_training import quick
 training.strategy = lambda: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 seen = []
