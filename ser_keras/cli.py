@@ -22,6 +22,9 @@ def main(arguments=None):
     Returns:
         0 done; 2 bad usage or input, said in one line on standard error; 1 a fault of ours; 130 interrupted.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # file names that aren't UTF-8 are printed escaped; valid JSON, too
+            stream.reconfigure(errors="backslashreplace")
     chosen = parser().parse_args(arguments)
     try:
         return chosen.run(chosen) or 0
