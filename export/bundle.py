@@ -286,5 +286,6 @@ def _origin(run, experiment, fold):
         "protocol": (experiment.get("protocol") or {}).get("name"),
         "leaky": metrics.get("leaky"),
         "corpora": corpora,
+        "init": experiment.get("init"),
         "versions": {k: versions[k] for k in ("ser-keras", "tensorflow", "tensorflow-cpu", "keras") if k in versions},
     }

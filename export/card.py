@@ -22,13 +22,17 @@ def anonymous(command, corpora):
         words = shlex.split(command)
     except ValueError:
         return ""
+    stands_for = {"--out": "RUN", "--init": "INIT", "--recipe": "RECIPE.yaml"}
     result = []
     for i, word in enumerate(words):
+        option, joined, value = word.partition("=")
+        if not (joined and option in stands_for):
+            option, joined, value = (words[i - 1] if i else ""), "", word
         name, equals, path = word.removeprefix("--corpus=").partition("=")
         if equals and name in corpora:
             result.append(word.removesuffix(path) + "PATH")
-        elif i and words[i - 1] == "--out":
-            result.append("RUN")
+        elif option in stands_for and (option != "--recipe" or "/" in value or value.endswith(".yaml")):
+            result.append((f"{option}=" if joined else "") + stands_for[option])
         else:
             result.append(word)
     return shlex.join(result)

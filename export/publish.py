@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import fcntl
+import glob
 import os
 import shutil
 import sys
@@ -33,10 +34,11 @@ def replacing_folder(out, check):
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with _locked(out):
-            for old in out.parent.glob(f".{out.name}.partial-*-old"):  # killed between the two renames of `_put`
+            hidden = f".{glob.escape(out.name)}.partial-*"
+            for old in out.parent.glob(f"{hidden}-old"):  # killed between the two renames of `_put`
                 if not out.exists():
                     os.rename(old, out)
-            for stale in out.parent.glob(f".{out.name}.partial-*"):
+            for stale in out.parent.glob(hidden):
                 shutil.rmtree(stale)
             folder = out.parent / f".{out.name}.partial-{os.getpid()}"
             folder.mkdir()

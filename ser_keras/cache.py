@@ -74,10 +74,16 @@ class RowStore:
             for line in file:
                 if not line.endswith(b"\n"):
                     break  # torn by a kill: the next writer cuts it off
-                key, first, n = json.loads(line)
+                try:
+                    key, first, n = json.loads(line)
+                except (ValueError, TypeError):
+                    raise self._damaged() from None
                 self._spans[key] = (first, n)
                 self._end = max(self._end, first + n)
                 self._index_read += len(line)
+
+    def _damaged(self):
+        return SerKerasError(f"the cache {self.folder} is damaged: delete it, and it is made again")
 
     def __contains__(self, key):
         return key in self._spans
@@ -135,6 +141,6 @@ class RowStore:
         if self._map is None or len(self._map) < n_rows:
             size = (self.folder / "rows.bin").stat().st_size // self._row_bytes
             if size < n_rows:
-                raise SerKerasError(f"the cache {self.folder} is damaged: delete it, and it is made again")
+                raise self._damaged()
             self._map = np.memmap(self.folder / "rows.bin", self.dtype, "r", shape=(size, *self.shape))
         return self._map

@@ -68,6 +68,8 @@ class EpochBoundary(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         logs = {k: float(v) for k, v in (logs or {}).items()}
+        if not math.isfinite(logs.get("loss", 0.0)):
+            raise SerKerasError(f"the loss of epoch {epoch + 1} isn't finite; lower training.learning_rate")
         rate = learning_rate(self.training, epoch)
         self.history.rows.append({"epoch": epoch + 1, **logs, "learning_rate": rate})
         self._stop_early(epoch, logs)

@@ -126,7 +126,12 @@ def parser():
 
     report = command("report", _report, "write the HTML report of a run, or compare several")
     report.add_argument("run_directories", metavar="RUN", nargs="+", type=Path)
-    report.add_argument("--out", metavar="HTML", type=Path, help="where a comparison goes (default: comparison.html)")
+    report.add_argument(
+        "--out",
+        metavar="HTML",
+        type=Path,
+        help="where it goes (default: RUN/report.html; a comparison: comparison.html)",
+    )
     return top
 
 
@@ -259,9 +264,12 @@ def _report(chosen):
     if len(chosen.run_directories) > 1:
         print(write_comparison(chosen.run_directories, chosen.out or Path("comparison.html")))
     else:
-        from ser_keras.runs import Run
+        from ser_keras.runs import Run, write_atomic
 
-        print(write_report(Run.existing(chosen.run_directories[0]).path))
+        written = write_report(Run.existing(chosen.run_directories[0]).path)
+        if chosen.out:
+            write_atomic(chosen.out, written.read_bytes())
+        print(chosen.out or written)
 
 
 def _quiet_tensorflow():

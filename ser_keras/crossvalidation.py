@@ -9,6 +9,7 @@ import numpy as np
 
 from ser_keras import experiment as settings
 from ser_keras import protocols, training
+from ser_keras.cache import fingerprint
 from ser_keras.errors import SerKerasError
 from ser_keras.evaluation import Predictions
 from ser_keras.figures import predict_items, write_figures
@@ -74,6 +75,9 @@ def train(experiment, corpora, out, resume=False, only_fold=None, init=None):
     with run.locked():
         if run.settings_file.is_file() and not resume:
             raise SerKerasError(f"{out} holds a run already; --resume goes on with it, or choose another --out")
+        if not run.settings_file.is_file() and (run.final.exists() or (run.path / "folds").exists()):
+            raise SerKerasError(f"{out} holds folds without their experiment.yaml; delete them or choose another --out")
+        run.sweep()
         start = training.load_initial(init) if init is not None else None
         prepared = prepare(experiment, read_corpora(corpora))
         resolved = {**prepared.experiment.model_dump(), "corpora": prepared.corpora}
@@ -81,14 +85,16 @@ def train(experiment, corpora, out, resume=False, only_fold=None, init=None):
             resolved["init"] = start.described
         if run.settings_file.is_file():
             _same_settings(run, resolved)
+        _check_before_writing(prepared, only_fold, start)
         write_atomic(run.settings_file, settings.dump_yaml(resolved))
         record = _record(run, prepared, corpora)
-        numbers = [f.number for f in prepared.folds]
-        if only_fold is not None and only_fold not in numbers:
-            raise SerKerasError(f"there is no fold {only_fold}; this protocol has folds 0 to {numbers[-1]}")
+        digest = fingerprint(resolved)
         for fold in prepared.folds:
-            if only_fold in (None, fold.number) and not (run.fold(fold.number) / "fold.json").is_file():
-                _train_fold(run, prepared, fold, start)
+            done = run.fold(fold.number) / "fold.json"
+            if done.is_file() and read_json(done)["settings"] != digest:
+                raise SerKerasError(f"{done.parent} was trained with other settings or other data than {out}")
+            if only_fold in (None, fold.number) and not done.is_file():
+                _train_fold(run, prepared, fold, start, digest)
         if len(run.folds()) == len(prepared.folds):
             _pool(run, prepared, record, start)
             if only_fold is None:
@@ -99,6 +105,16 @@ def train(experiment, corpora, out, resume=False, only_fold=None, init=None):
         if run.finished:
             write_report(run.path)
     return run
+
+
+def _check_before_writing(prepared, only_fold, start):
+    """Refuse what can't be trained before the run directory says that it was started."""
+    numbers = [f.number for f in prepared.folds]
+    if only_fold is not None and only_fold not in numbers:
+        raise SerKerasError(f"there is no fold {only_fold}; this protocol has folds 0 to {numbers[-1]}")
+    classifier = training.build_classifier(prepared.experiment, prepared.material.feature_shape, prepared.n_classes)
+    if start is not None:
+        start(classifier)
 
 
 def _same_settings(run, resolved):
@@ -124,6 +140,7 @@ def _record(run, prepared, corpora):
         "corpora_paths": {name: str(Path(root).resolve()) for name, root in corpora},
         "dropped": prepared.dropped,
         "bad_files": prepared.decoded.bad_files,
+        "warnings": prepared.decoded.warnings,
     }
     write_json(file, record)
     return record
@@ -133,7 +150,7 @@ def _speakers(items, indices):
     return sorted({items[i].speaker for i in indices} - {None})
 
 
-def _train_fold(run, prepared, fold, start):
+def _train_fold(run, prepared, fold, start, digest):
     material, folder = prepared.material, run.fold(fold.number)
     first, *others = fold.name.split()
     title = f"fold {fold.number + 1}/{len(prepared.folds)} {first}{f' +{len(others)}' if others else ''}"
@@ -145,7 +162,7 @@ def _train_fold(run, prepared, fold, start):
     utterances.write_csv(folder / "predictions.csv")
     segments.write_csv(folder / "segments.csv")
     parts = ("train", "validation", "test")
-    record = {"name": fold.name} | {p: _speakers(material.items, getattr(fold, p)) for p in parts}
+    record = {"name": fold.name, "settings": digest} | {p: _speakers(material.items, getattr(fold, p)) for p in parts}
     record |= {f"n_{p}": len(getattr(fold, p)) for p in parts}
     training.finish(folder, prepared.experiment, classifier, history, record)
 

@@ -14,14 +14,15 @@ from ser_keras.emotions import class_of_emotion
 from ser_keras.errors import SerKerasError, nearest
 
 Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Count = Annotated[int, Field(ge=1, strict=True)]
+Seed = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
+Seconds = Annotated[float, Field(gt=0, le=600)]
 
 
 class Settings(BaseModel):
     """Base of every branch: unknown names are refused."""
 
-    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+    model_config = ConfigDict(extra="forbid", validate_assignment=True, allow_inf_nan=False)
 
 
 class Component(BaseModel):
@@ -97,12 +98,12 @@ class Experiment(Settings):
     source: str = ""
     seed: Seed = 0
     classes: Annotated[dict[str, list[str]], AfterValidator(_known_emotions)]
-    window_s: Positive
-    hop_s: Positive
+    window_s: Seconds
+    hop_s: Seconds
     tail_rule: Literal[TAIL_RULES] = "drop"
     audio: AudioSettings = AudioSettings()
     frontend: Component
-    augmentation: dict = {}
+    augmentation: Settings = Settings()
     model: Component
     training: Training = Training()
     protocol: Protocol = Protocol()
@@ -154,7 +155,10 @@ def load_experiment(recipe, changes=()):
     if recipe in known:
         text, where = known[recipe].read_text(encoding="utf-8"), recipe
     elif Path(recipe).is_file():
-        text, where = Path(recipe).read_text(encoding="utf-8"), str(recipe)
+        try:
+            text, where = Path(recipe).read_text(encoding="utf-8"), str(recipe)
+        except (OSError, UnicodeDecodeError) as error:
+            raise SerKerasError(f"recipe {recipe} can't be read: {error}") from None
     else:
         raise SerKerasError(
             f"no recipe '{recipe}'; nearest: {nearest(recipe, known)} (or give the path of a YAML file)"

@@ -31,6 +31,7 @@ def predict_items(classifier, prepared, items, fold):
 
 def write_figures(folder, experiment, utterances, segments, *, protocol, leaky_reason, commit):
     """Write the tables of a folder; `metrics.json` comes last and marks them whole."""
+    (folder / "metrics.json").unlink(missing_ok=True)  # it marks the tables whole
     figures = metrics(
         utterances,
         segments,

@@ -4,22 +4,26 @@ import numpy as np
 
 from ser_keras import experiment as settings
 from ser_keras import pipeline, training
-from ser_keras.emotions import class_of_emotion, select
+from ser_keras.emotions import class_of_emotion
 from ser_keras.errors import SerKerasError
 from ser_keras.evaluation import Predictions
 from ser_keras.figures import predict_items, write_figures
-from ser_keras.preparation import Prepared, prepare, read_corpora
+from ser_keras.preparation import Prepared, prepare, read_corpora, usable
 from ser_keras.progress import say
 from ser_keras.runs import provenance
 
 
-def reopen(run):
-    """A finished run's experiment, prepared again from the corpora that it was trained on.
+def reopen(run, unfinished=False):
+    """A run's experiment, prepared again from the corpora that it was trained on.
+
+    Args:
+        run: Run.
+        unfinished: whether a run without its final model will do.
 
     Raises:
         SerKerasError: the run isn't finished, or its corpora have moved or changed.
     """
-    if not (run.final / "fold.json").is_file():
+    if not unfinished and not (run.final / "fold.json").is_file():
         raise SerKerasError(
             f"{run.path} isn't finished; `ser-keras train ... --resume --out {run.path}` goes on with it"
         )
@@ -50,8 +54,11 @@ def evaluate(run, corpora=()):
     Raises:
         SerKerasError: the run isn't finished, or the data don't fit it.
     """
-    if corpora:
-        return [_evaluate_final(run, name, root) for name, root in corpora]
+    with run.locked():
+        return [_evaluate_final(run, name, root) for name, root in corpora] or [_evaluate_folds(run)]
+
+
+def _evaluate_folds(run):
     prepared = reopen(run)
     parts = []
     for fold in prepared.folds:
@@ -64,20 +71,17 @@ def evaluate(run, corpora=()):
         leaky_reason=run.metrics["leaky_reason"],
         commit=provenance()["commit"],
     )
-    return [("test", run.path / "evaluations" / "test", figures)]
+    return "test", run.path / "evaluations" / "test", figures
 
 
 def _evaluate_final(run, name, root):
     tree = run.experiment
     known = tree.pop("corpora")
-    tree.pop("init", None)
+    start = tree.pop("init", None) or {}
     experiment = settings.from_tree(tree, run.settings_file)
     _, classifier = training.load_model(run.final / "model.keras")
     training.configure(experiment)
-    chosen, _, _, dropped = select(read_corpora([(name, root)]).utterances, experiment.classes)
-    for line in dropped:
-        say(line)
-    decoded = pipeline.decode(chosen, experiment.audio.decoder, experiment.audio.bad_files)
+    decoded, _, _, dropped = usable(read_corpora([(name, root)]), experiment)
     lookup = class_of_emotion(experiment.classes)
     labels = np.array([lookup[u.emotion] for u in decoded.utterances])
     frontend = training.build_frontend(experiment)
@@ -87,9 +91,11 @@ def _evaluate_final(run, name, root):
     )
     prepared = Prepared(experiment, frontend, decoded, labels, material, [], [], dropped)
     utterances, segments = predict_items(classifier, prepared, np.arange(len(material.items)), 0)
-    seen = {s for corpus in known for s in corpus["speakers"]} & {u.speaker for u in decoded.utterances}
+    heard = {s for corpus in known for s in corpus["speakers"]} | set(start.get("speakers", []))
+    seen = heard & {u.speaker for u in decoded.utterances}
     reason = None
-    if seen or name in {c["name"] for c in known}:
+    # Tables and databases have no name of their own: there only speakers can tell.
+    if seen or (name in {c["name"] for c in known} and name not in ("manifest", "audformat")):
         reason = f"LEAKY: the final model was trained on {name}" + (f", {len(seen)} of these speakers" if seen else "")
     folder = run.path / "evaluations" / name
     figures = write_figures(
@@ -118,9 +124,9 @@ def export(run, out, fold=None):
 
     prepared = None
     try:
-        prepared = reopen(run)
+        prepared = reopen(run, unfinished=fold is not None)
     except SerKerasError as error:
-        if not (run.final / "fold.json").is_file():
+        if fold is None and not (run.final / "fold.json").is_file():
             raise
         say(f"no cross-validated estimate for the converted model: {error}")
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import json
 import math
 import os
 
@@ -54,6 +55,7 @@ def decode(utterances, decoder="soundfile", bad_files="skip"):
     store = RowStore(cache_folder() / "audio", np.int16)
     bad, warnings, kept, keys = {}, [], [], []
     contents = {}
+    said = _Said(store.folder / "warnings.jsonl")
 
     def missing():
         for utterance in utterances:
@@ -66,8 +68,9 @@ def decode(utterances, decoder="soundfile", bad_files="skip"):
                 key = fingerprint(contents[utterance.path], part, decoder, AUDIO_CACHE_VERSION)
                 if key not in store:
                     loaded = audio.load(utterance.path, *part, decoder)
-                    warnings.extend(f"{utterance.name}: {w}" for w in loaded.warnings)
+                    said.keep(key, loaded.warnings)
                     yield key, audio.to_int16(loaded.samples)
+                warnings.extend(f"{utterance.name}: {w}" for w in said.of(key))
             except (audio.AudioError, OSError) as error:
                 if bad_files == "fail":
                     raise SerKerasError(f"{error} (audio.bad_files=skip goes on without such files)") from None
@@ -84,6 +87,27 @@ def decode(utterances, decoder="soundfile", bad_files="skip"):
     spans = np.array([store.span(k) for k in keys])
     hashes = [fingerprint(store.rows(k)) for k in keys]
     return Decoded(kept, spans, hashes, bad, warnings, store)
+
+
+class _Said:
+    """What decoding warned of, kept beside the audio so that it is said for cached files as well."""
+
+    def __init__(self, path):
+        self.path, self.lines = path, {}
+        with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8") as file:
+            for line in file:
+                with contextlib.suppress(ValueError):  # torn by a kill
+                    key, warnings = json.loads(line)
+                    self.lines[key] = warnings
+
+    def keep(self, key, warnings):
+        if warnings:
+            self.lines[key] = list(warnings)
+            with open(self.path, "a", encoding="utf-8") as file:
+                file.write(json.dumps([key, self.lines[key]]) + "\n")
+
+    def of(self, key):
+        return self.lines.get(key, [])
 
 
 @dataclasses.dataclass

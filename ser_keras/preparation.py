@@ -81,18 +81,8 @@ def prepare(experiment, listing, quiet=False):
     protocols.protocol_kind(experiment.protocol.name, listing.utterances)
     training.configure(experiment)
     frontend = training.build_frontend(experiment)
-    chosen, _, live, dropped = select(listing.utterances, experiment.classes)
-    if listing.bad_files and experiment.audio.bad_files == "fail":
-        name, reason = next(iter(listing.bad_files.items()))
-        raise SerKerasError(f"{name}: {reason} (audio.bad_files=skip goes on without such files)")
-    decoded = pipeline.decode(chosen, experiment.audio.decoder, experiment.audio.bad_files)
-    # A class may have lost its last file to a bad one.
-    _, labels, live, lost = select(decoded.utterances, live)
+    decoded, labels, live, dropped = usable(listing, experiment, quiet)
     experiment = experiment.model_copy(update={"classes": live})
-    decoded.bad_files = {**listing.bad_files, **decoded.bad_files}
-    skipped = [f"skipped {name}: {reason}" for name, reason in decoded.bad_files.items()]
-    for line in () if quiet else (*listing.notes, *dropped, *lost, *decoded.warnings, *skipped):
-        say(line)
 
     labels, window, hop = np.array(labels), experiment.window_samples, experiment.hop_samples
     items, item_labels, spans = decoded.utterances, labels, decoded.spans
@@ -110,7 +100,43 @@ def prepare(experiment, listing, quiet=False):
     folds = protocols.make_folds(items, item_labels, experiment.protocol, experiment.seed, validate)
     material = pipeline.extract(decoded, items, item_labels, spans, frontend, window, hop, experiment.tail_rule)
     corpora = _describe_corpora(decoded)
-    return Prepared(experiment, frontend, decoded, labels, material, folds, corpora, [*dropped, *lost])
+    return Prepared(experiment, frontend, decoded, labels, material, folds, corpora, dropped)
+
+
+def usable(listing, experiment, quiet=False):
+    """Decode what of a listing belongs to the experiment's classes, and say what doesn't or can't be used.
+
+    Returns:
+        (pipeline.Decoded, labels as a list of ints, the classes that have data, lines on what was dropped).
+
+    Raises:
+        SerKerasError: a bad file under `audio.bad_files=fail`, or fewer than two classes have data.
+    """
+    if listing.bad_files and experiment.audio.bad_files == "fail":
+        name, reason = next(iter(listing.bad_files.items()))
+        raise SerKerasError(f"{name}: {reason} (audio.bad_files=skip goes on without such files)")
+    chosen, _, live, dropped = select(listing.utterances, experiment.classes)
+    decoded = pipeline.decode(chosen, experiment.audio.decoder, experiment.audio.bad_files)
+    # A class may have lost its last file to a bad one.
+    _, labels, live, lost = select(decoded.utterances, live)
+    decoded.bad_files = {**listing.bad_files, **decoded.bad_files}
+    decoded.warnings += _same_audio(decoded)
+    skipped = [f"skipped {name}: {reason}" for name, reason in decoded.bad_files.items()]
+    for line in () if quiet else (*listing.notes, *dropped, *lost, *decoded.warnings, *skipped):
+        say(line)
+    return decoded, labels, live, [*dropped, *lost]
+
+
+def _same_audio(decoded):
+    """Lines on identical audio under different speakers: it would be on both sides of a split."""
+    first, lines = {}, []
+    for utterance, digest in zip(decoded.utterances, decoded.hashes, strict=True):
+        other = first.setdefault(digest, utterance)
+        if other.speaker != utterance.speaker:
+            lines.append(
+                f"LEAK: {utterance.name} ({utterance.speaker}) is the same audio as {other.name} ({other.speaker})"
+            )
+    return lines
 
 
 def _describe_corpora(decoded):

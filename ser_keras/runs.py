@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -167,6 +168,12 @@ class Run:
             handle.flush()
             yield self
 
+    def sweep(self):
+        """Remove the half-written files of killed processes; call it under the lock."""
+        for left in self.path.rglob(".partial-*"):
+            with contextlib.suppress(OSError):
+                left.unlink()
+
     def clear(self):
         """Remove what a run writes, and nothing else, so that it can start afresh; the lock stays."""
         for name in ("folds", "final", "evaluations", "tensorboard", "bundle"):
@@ -193,7 +200,7 @@ def provenance():
             versions[package] = metadata.version(package)
     commit, dirty = _commit()
     return {
-        "command": " ".join(["ser-keras", *sys.argv[1:]]),
+        "command": shlex.join(["ser-keras", *sys.argv[1:]]),
         "commit": commit,
         "dirty": dirty,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),

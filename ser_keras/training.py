@@ -191,8 +191,10 @@ def _plain(experiment, classifier, feature_shape, n_classes):
 def _float32():
     policy = keras.mixed_precision.global_policy()
     keras.mixed_precision.set_global_policy("float32")
-    yield
-    keras.mixed_precision.set_global_policy(policy)
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_global_policy(policy)
 
 
 def save_model(path, experiment, classifier):
@@ -250,14 +252,21 @@ def load_initial(path):
     """
     path = Path(path)
     if (path / "final" / "model.keras").is_file():
-        file, corpora = path / "final" / "model.keras", Run.existing(path).experiment["corpora"]
+        file, origin = path / "final" / "model.keras", Run.existing(path).experiment
     elif (path / "model.keras").is_file():
-        file, corpora = path / "model.keras", read_json(path / "bundle.json")["created_from"]["corpora"]
+        file, origin = path / "model.keras", read_json(path / "bundle.json")["created_from"]
     else:
         raise SerKerasError(f"--init {path}: neither a finished run (final/model.keras) nor a bundle with model.keras")
+    corpora, before = origin["corpora"], origin.get("init") or {}
     _, classifier = load_model(file)
-    speakers = {s for corpus in corpora for s in corpus.get("speakers", [])}
-    described = {"name": path.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    speakers = {s for corpus in corpora for s in corpus.get("speakers", [])} | set(before.get("speakers", []))
+    names = sorted({corpus["name"] for corpus in corpora} | set(before.get("corpora", [])))
+    described = {
+        "name": path.name,
+        "corpora": names,
+        "speakers": sorted(speakers),
+        "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+    }
     return InitialWeights(classifier.get_weights(), speakers, described)
 
 
@@ -265,9 +274,9 @@ def finish(folder, experiment, classifier, history, record):
     """Write a trained fold's files; `fold.json` comes last and marks it done."""
     save_model(folder / "model.keras", experiment, classifier)
     write_atomic(folder / "history.csv", history.csv())
-    (folder / "checkpoint.npz").unlink(missing_ok=True)
     chosen = history.best_epoch or history.epochs
     write_json(folder / "fold.json", {**record, "epochs": history.epochs, "best_epoch": chosen})
+    (folder / "checkpoint.npz").unlink(missing_ok=True)
 
 
 def estimate_seconds(experiment, feature_shape, n_classes, windows, steps=4):

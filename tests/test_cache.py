@@ -106,6 +106,13 @@ def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path):
     assert (again.rows("b") == rows(1000, 2)).all()
 
 
+def test_a_damaged_index_is_one_line(tmp_path):
+    RowStore(tmp_path, np.float32, (3, 2)).extend([("a", rows(4, 1))])
+    (tmp_path / "index.jsonl").write_text("garbage\n")
+    with pytest.raises(SerKerasError, match="damaged: delete it"):
+        RowStore(tmp_path, np.float32, (3, 2))
+
+
 def test_a_place_that_cannot_be_used_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SerKerasError, match="can't be used"):

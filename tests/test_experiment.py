@@ -52,6 +52,10 @@ def test_set(change, path, value):
         ("classes={anger: [angry]}", "'angry' is no emotion.*anger"),
         ("classes={a: [anger], b: [anger]}", "emotion 'anger' stands in two classes"),
         ("training.epochs={", "no YAML"),
+        ("training.epochs=true", "training.epochs: .*valid integer"),
+        ("training.learning_rate=.inf", "training.learning_rate: .*finite"),
+        ("window_s=100000", "window_s: .*600"),
+        ("augmentation.foo=3", "unknown setting 'augmentation.foo'"),
     ],
 )
 def test_what_does_not_fit_is_one_line(change, line):

@@ -1,6 +1,7 @@
 """A fold, resumable at every epoch, and the whole experiment behind it."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import soundfile
 import yaml
 
 from ser_keras import checkpoints, crossvalidation, training
@@ -172,11 +174,54 @@ def test_other_settings_or_data_are_refused_with_the_difference(finished, corpus
 
 
 def test_a_damaged_checkpoint_is_one_line(corpus, tmp_path):
-    folder = tmp_path / "run" / "folds" / "0"
-    folder.mkdir(parents=True)
-    (folder / "checkpoint.npz").write_bytes(b"PK no")
+    run = crossvalidation.train(quick("training.epochs=1"), corpus, tmp_path / "run", only_fold=1)
+    run.fold(0).mkdir()
+    (run.fold(0) / "checkpoint.npz").write_bytes(b"PK no")
     with pytest.raises(SerKerasError, match="no checkpoint of this model"):
-        crossvalidation.train(quick(), corpus, tmp_path / "run", resume=True)
+        crossvalidation.train(quick("training.epochs=1"), corpus, tmp_path / "run", resume=True)
+
+
+def test_folds_of_other_settings_are_not_taken_for_this_run_s(finished, corpus, tmp_path):
+    shutil.copytree(finished.path, tmp_path / "copy")
+    (tmp_path / "copy" / "experiment.yaml").unlink()
+    with pytest.raises(SerKerasError, match="folds without their experiment.yaml"):
+        crossvalidation.train(quick("seed=5"), corpus, tmp_path / "copy")
+    run = crossvalidation.train(quick("seed=5", "training.epochs=1"), corpus, tmp_path / "run", only_fold=0)
+    shutil.copytree(finished.fold(1), run.fold(1))
+    with pytest.raises(SerKerasError, match="was trained with other settings"):
+        crossvalidation.train(quick("seed=5", "training.epochs=1"), corpus, run.path, resume=True)
+
+
+@pytest.mark.parametrize(("change", "only_fold"), [("model.kernel=[64, 500]", None), ("training.epochs=1", 7)])
+def test_what_cannot_be_trained_leaves_no_run_behind(corpus, tmp_path, change, only_fold):
+    with pytest.raises(SerKerasError):
+        crossvalidation.train(quick(change), corpus, tmp_path / "run", only_fold=only_fold)
+    assert not (tmp_path / "run" / "experiment.yaml").exists()
+    crossvalidation.train(quick("training.epochs=1"), corpus, tmp_path / "run", only_fold=0)
+
+
+def test_a_loss_that_is_not_finite_is_one_line(corpus, tmp_path):
+    with pytest.raises(SerKerasError, match="lower training.learning_rate"):
+        crossvalidation.train(quick("training.optimizer=sgd", "training.learning_rate=1e30"), corpus, tmp_path / "run")
+
+
+def test_a_fold_of_an_unfinished_run_can_be_exported(corpus, tmp_path):
+    run = crossvalidation.train(quick("training.epochs=1"), corpus, tmp_path / "run", only_fold=0)
+    lines = finished_runs.export(run, tmp_path / "bundle", fold=0)
+    assert any("UAR" in line for line in lines)
+    with pytest.raises(SerKerasError, match="isn't finished"):
+        finished_runs.export(run, tmp_path / "other")
+
+
+def test_warnings_and_identical_audio_are_said_again_from_the_cache(tmp_path, capsys):
+    manifest = write_corpus(tmp_path / "corpus", speakers=4, takes=1)
+    loud = tmp_path / "corpus" / "s0_anger_0.wav"
+    soundfile.write(loud, np.sign(np.sin(np.arange(16000) / 20)), 16000, subtype="PCM_16")
+    shutil.copyfile(loud, tmp_path / "corpus" / "s1_anger_0.wav")
+    for _ in range(2):
+        crossvalidation.dry_run(quick(), [("manifest", manifest)])
+        said = capsys.readouterr().err
+        assert "clipping" in said and "is the same audio as" in said
 
 
 def test_mixed_precision_trains_and_leaves_a_float32_model(corpus, tmp_path):
@@ -253,6 +298,9 @@ def test_init_starts_from_a_run_s_weights_and_marks_seen_speakers(finished, corp
     start, kept = (training.load_model(r.final / "model.keras")[1].get_weights() for r in (finished, run))
     np.testing.assert_allclose(kept[-1], start[-1], atol=1e-6)
     assert run.metrics["leaky"] and "initial weights" in run.metrics["leaky_reason"]
+    other = [("manifest", write_corpus(tmp_path / "others", speakers=6, seed=3))]
+    hop = crossvalidation.train(quick(*changes), other, tmp_path / "hop", init=finished.path)
+    assert training.load_initial(hop.path).speakers == {f"manifest/s{i}" for i in range(6)}, "two hops are remembered"
     bundle = tmp_path / "bundle"
     finished_runs.export(finished, bundle)
     from_bundle = training.load_initial(bundle)
