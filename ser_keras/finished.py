@@ -27,17 +27,22 @@ def reopen(run, unfinished=False):
         raise SerKerasError(
             f"{run.path} isn't finished; `ser-keras train ... --resume --out {run.path}` goes on with it"
         )
-    tree = run.experiment
-    known = tree.pop("corpora")
-    tree.pop("init", None)
+    experiment, known, _ = _trained_with(run)
     paths = run.provenance["corpora_paths"]
-    prepared = prepare(settings.from_tree(tree, run.settings_file), read_corpora(list(paths.items())), quiet=True)
+    prepared = prepare(experiment, read_corpora(list(paths.items())), quiet=True)
     changed = [
         c["name"] for c, now in zip(known, prepared.corpora, strict=True) if c["fingerprint"] != now["fingerprint"]
     ]
     if changed:
         raise SerKerasError(f"corpus {changed[0]} is not what it was when {run.path} was trained on it")
     return prepared
+
+
+def _trained_with(run):
+    """What experiment.yaml holds: (settings, the corpora, what the initial weights were)."""
+    tree = run.experiment
+    known, start = tree.pop("corpora"), tree.pop("init", None) or {}
+    return settings.from_tree(tree, run.settings_file), known, start
 
 
 def evaluate(run, corpora=()):
@@ -75,10 +80,7 @@ def _evaluate_folds(run):
 
 
 def _evaluate_final(run, name, root):
-    tree = run.experiment
-    known = tree.pop("corpora")
-    start = tree.pop("init", None) or {}
-    experiment = settings.from_tree(tree, run.settings_file)
+    experiment, known, start = _trained_with(run)
     _, classifier = training.load_model(run.final / "model.keras")
     training.configure(experiment)
     decoded, _, _, dropped = usable(read_corpora([(name, root)]), experiment)
