@@ -16,7 +16,7 @@ $(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
 		{ echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV), some minutes"
-	$(BIN)/python $(PIP) -c $(CONSTRAINTS) -e '.[$(TRAIN),tfio,tune,export,tflite-runtime,demo,jax,dev]'
+	$(BIN)/python $(PIP) -c $(CONSTRAINTS) -e '.[$(TRAIN),tfio,augment,tune,export,tflite-runtime,demo,jax,dev]'
 	@touch $@
 
 demo: install
@@ -43,7 +43,7 @@ inference-only: install
 # The second set of pins: TensorFlow 2.21 and numpy 2, without tensorflow-io and tflite-runtime.
 newest:
 	$(PYTHON) -m venv .venv-newest
-	.venv-newest/bin/python $(PIP) -c constraints/newest.txt -e '.[train-cpu,tune,export,demo,dev]'
+	.venv-newest/bin/python $(PIP) -c constraints/newest.txt -e '.[train-cpu,augment,tune,export,demo,dev]'
 	.venv-newest/bin/python -m pytest -m "smoke and not faults"
 
 bench: install

@@ -3,7 +3,7 @@
 python benchmarks/frontends.py [--threads N] [--clips N] [--repeats N] [--out FILE]
 
 Both sides have the same number of threads, are warmed up, and work through the same clips in turn; medians over the
-repeats. The graph is `pipeline.front_end_graph`, as training fills its caches with it.
+repeats. The graph is `graphs.feature_function`, as training fills its caches with it.
 """
 
 import argparse
@@ -118,7 +118,7 @@ def main():
     import keras
 
     from ser_keras.frontends import LogMel, SpectrogramPair
-    from ser_keras.pipeline import front_end_graph
+    from ser_keras.graphs import feature_function
 
     lines = [
         f"{processor()}, {os.cpu_count()} cores; {args.threads} thread(s) on either side; TensorFlow {tf.__version__}, "
@@ -133,7 +133,7 @@ def main():
         ("spectrogram_pair", SpectrogramPair(), pair_by_librosa, PAIR_CLIP, PAIR_TOLERANCE),
     ):
         clips = speech_like(args.clips, n_samples)
-        graph = front_end_graph(layer, n_samples)
+        graph = feature_function(layer, n_samples)
         difference, slow, fast = compare(graph, reference(librosa, layer), clips, args.repeats, tolerance)
         rates = f"{1 / fast:.0f} | {1 / slow:.0f} | {slow / fast:.1f}"
         lines.append(f"| `{name}` | {n_samples / 16000:g} s | {rates} | {difference:.1e} |")

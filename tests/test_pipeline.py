@@ -1,20 +1,17 @@
-"""Decoding, caching and the order of training."""
-
-import shutil
+"""The order of training, what is drawn in it, and predictions."""
 
 import numpy as np
 import pytest
-import soundfile
 
-from ser_keras import audio, corpora, pipeline
-from ser_keras.cache import cache_folder
-from ser_keras.errors import SerKerasError
+from ser_keras import corpora, pipeline
+from ser_keras.augmentation.live import Live
+from ser_keras.augmentation.mixup import Mixup
+from ser_keras.experiment import Augmentation
 from ser_keras.frontends import FRONT_ENDS
-from tests.made_corpus import EMOTIONS, write_corpus
+from tests.made_corpus import write_corpus
+from tests.test_material import WINDOW, material_of
 
 pytestmark = pytest.mark.smoke
-
-WINDOW, HOP = 8000, 4000
 
 
 @pytest.fixture(scope="module")
@@ -22,67 +19,27 @@ def utterances(tmp_path_factory):
     return corpora.read("manifest", write_corpus(tmp_path_factory.mktemp("corpus")))
 
 
-@pytest.fixture
-def fresh_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("SER_KERAS_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+@pytest.fixture(scope="module")
+def material(utterances):
+    return material_of(utterances)
 
 
-def labels_of(utterances):
-    return np.array([list(EMOTIONS).index(u.emotion) for u in utterances])
+def every(material):
+    return material.examples(np.arange(len(material.items)))
 
 
-def material_of(utterances, tail="drop"):
-    decoded = pipeline.decode(utterances)
-    labels = labels_of(decoded.utterances)
-    frontend = FRONT_ENDS["log_mel"]()
-    return pipeline.extract(decoded, decoded.utterances, labels, decoded.spans, frontend, WINDOW, HOP, tail)
-
-
-def drawn(material, epochs=2, first_epoch=0, seed=0, fold=0, batch_size=16, weights=None):
-    items = np.arange(len(material.items))
+def drawn(material, epochs=2, first_epoch=0, seed=0, fold=0, batch_size=16, **options):
     settings = {"batch_size": batch_size, "seed": seed, "fold": fold, "epochs": epochs, "first_epoch": first_epoch}
-    dataset, steps = pipeline.training_dataset(material, items, weights=weights, **settings)
-    return [tuple(part.numpy() for part in batch) for batch in dataset], steps
+    dataset, steps = pipeline.training_dataset(material, every(material), **settings, **options)
+    return list(dataset.as_numpy_iterator()), steps
 
 
-def test_features_are_the_front_end_s_of_every_window(utterances):
-    material = material_of(utterances)
-    frontend = FRONT_ENDS["log_mel"]()
-    for item in (0, 7):
-        samples = audio.load(utterances[item].path).samples
-        expected = np.asarray(frontend(audio.windows(samples, WINDOW, HOP, "drop")))
-        rows, owner = material.rows([item])
-        assert (owner == item).all() and len(rows) == len(expected) == len(material.starts[item])
-        np.testing.assert_allclose(material.store.gather(rows), expected, atol=1e-4)
-        np.testing.assert_allclose(material.samples(item), samples, atol=2**-15)
+def live(material, **settings):
+    augmentation = Augmentation(mode="random", **settings)
+    return Live(augmentation, FRONT_ENDS["log_mel"](), material, every(material))
 
 
-def test_the_caches_are_used_and_know_no_path(utterances, fresh_cache, tmp_path, monkeypatch):
-    before = material_of(utterances)
-    shutil.copytree(next(iter({u.path for u in utterances})).rsplit("/", 1)[0], tmp_path / "moved")
-    moved = corpora.read("manifest", tmp_path / "moved" / "manifest.csv")
-
-    def refuse(*arguments, **keywords):
-        raise AssertionError("decoded again")
-
-    monkeypatch.setattr(audio, "load", refuse)
-    after = material_of(moved)
-    assert (after.first_row == before.first_row).all()
-    assert len(list((cache_folder() / "features").iterdir())) == 1
-
-
-def test_other_settings_have_a_cache_of_their_own(utterances, fresh_cache):
-    decoded = pipeline.decode(utterances[:3])
-    for settings in ({}, {"n_mels": 20}, {}):
-        pipeline.extract(
-            decoded, utterances[:3], [0, 0, 0], decoded.spans, FRONT_ENDS["log_mel"](**settings), WINDOW, HOP, "drop"
-        )
-    assert len(list((cache_folder() / "features").iterdir())) == 2
-
-
-def test_an_epoch_holds_every_window_once_with_its_label(utterances):
-    material = material_of(utterances)
+def test_an_epoch_holds_every_window_once_with_its_label(material):
     rows, owner = material.rows(np.arange(len(material.items)))
     batches, steps = drawn(material, epochs=1)
     assert len(batches) == steps
@@ -93,60 +50,103 @@ def test_an_epoch_holds_every_window_once_with_its_label(utterances):
     np.testing.assert_array_equal(y[order[0]], material.labels[owner][order[1]])
 
 
-def test_the_order_follows_from_seed_fold_and_epoch_alone(utterances):
-    material = material_of(utterances)
-    whole, steps = drawn(material, epochs=3)
-    resumed, _ = drawn(material, epochs=3, first_epoch=1)
+@pytest.mark.parametrize(
+    "settings",
+    [None, {"pitch": [-3, 3], "snr_db": [10, 30]}, {"path": "waveform", "rate": [0.8, 1.2], "equalise_db": 3}],
+)
+def test_what_is_drawn_follows_from_seed_fold_and_epoch_alone(material, settings):
+    if settings and settings.get("path") == "waveform":
+        pytest.importorskip("python_stretch")
+    options = {"live": live(material, **settings) if settings else None, "mixup": Mixup(0.4, 3) if settings else None}
+    whole, steps = drawn(material, epochs=3, **options)
+    resumed, _ = drawn(material, epochs=3, first_epoch=1, **options)
+    assert len(whole) == 3 * steps and len(resumed) == 2 * steps
     for a, b in zip(whole[steps:], resumed, strict=True):
         assert all((p == q).all() for p, q in zip(a, b, strict=True))
     first = whole[0][0]
-    for other in (whole[steps][0], drawn(material, seed=1)[0][0][0], drawn(material, fold=1)[0][0][0]):
-        assert (first != other).any()
+    for other in (whole[steps], drawn(material, seed=1, **options)[0][0], drawn(material, fold=1, **options)[0][0]):
+        assert (first != other[0]).any()
 
 
-def test_class_weights_balance_the_loss(utterances):
+def test_live_windows_that_nothing_changes_are_those_of_the_cache(material):
+    plain, _ = drawn(material, epochs=1)
+    for settings in ({"pitch": [0, 0.0], "snr_db": [100]}, {"rate": [1.0], "time_masks": 2}):
+        untouched, _ = drawn(material, epochs=1, live=live(material, **settings, probability=0.0))
+        for (x, y), (x_live, y_live) in zip(plain, untouched, strict=True):
+            assert (y == y_live).all()
+            np.testing.assert_allclose(x_live, x, atol=2e-3)
+
+
+def test_live_augmentation_changes_what_it_should_and_no_more(material):
+    louder, _ = drawn(material, epochs=1, live=live(material, gain_db=[6.0]))
+    plain, _ = drawn(material, epochs=1)
+    for (x, _), (changed, _) in zip(plain, louder, strict=True):
+        loud = x > -5  # well above the offset within the logarithm
+        np.testing.assert_allclose((changed - x)[loud], np.log(10**0.6), atol=0.01)
+    faster, _ = drawn(material, epochs=1, live=live(material, rate=[1.2]))
+    assert max(np.abs(a - b).max() for (a, _), (b, _) in zip(plain, faster, strict=True)) > 0.5
+
+
+def test_a_fast_window_s_source_lies_within_its_utterance(material):
+    fast = live(material, rate=[1.25])
+    numbers = np.arange(len(fast.examples))
+    heard = fast._sources(numbers, np.full(len(numbers), 1.25, np.float32))
+    lengths = material.spans[fast.examples.owner, 1]
+    for source, n in zip(heard, lengths, strict=True):
+        needed = int(WINDOW * 1.25)
+        assert n < needed or source[:needed].any() and np.flatnonzero(source)[-1] >= needed - 100
+
+
+def test_mixup_blends_features_and_labels_alike(material):
+    plain, _ = drawn(material, epochs=1)
+    mixed, _ = drawn(material, epochs=1, mixup=Mixup(0.5, 3), weights=[1.0, 2.0, 3.0])
+    partner_found = 0
+    for (x, y), (x_mixed, y_mixed, w_mixed) in zip(plain, mixed, strict=True):
+        assert y_mixed.shape == (len(y), 3)
+        np.testing.assert_allclose(y_mixed.sum(axis=1), 1, atol=1e-6)
+        assert (y_mixed[np.arange(len(y)), y] >= 0.5 - 1e-6).all(), "its own label keeps the greater part"
+        np.testing.assert_allclose(w_mixed, y_mixed @ [1.0, 2.0, 3.0], atol=1e-5)
+        for i in range(len(y)):
+            other = np.flatnonzero(y_mixed[i] * (np.arange(3) != y[i]))
+            if len(other):
+                weight = y_mixed[i, y[i]]
+                candidates = x[y == other[0]]
+                errors = np.abs(weight * x[i] + (1 - weight) * candidates - x_mixed[i]).max(axis=(1, 2, 3))
+                assert errors.min() < 1e-4
+                partner_found += 1
+    assert partner_found
+
+
+def test_class_weights_balance_the_loss(material):
     labels = np.array([0] * 30 + [1] * 10)
     weights = pipeline.class_weights(labels, 3)
     assert weights[2] == 0
     assert weights[0] * 30 == pytest.approx(weights[1] * 10)
     assert weights[labels].mean() == pytest.approx(1)
-    material = material_of(utterances)
     [batch, *_], _ = drawn(material, weights=[1.0, 2.0, 3.0])
     assert (batch[2] == np.array([1.0, 2.0, 3.0])[batch[1]]).all()
 
 
-def test_bad_files_are_skipped_and_listed_or_fatal_as_chosen(tmp_path):
-    manifest = write_corpus(tmp_path, speakers=2, takes=1)
-    broken = corpora.read("manifest", manifest)[0]
-    with open(broken.path, "wb") as file:
-        file.write(b"no audio")
-    utterances = corpora.read("manifest", manifest)
-    decoded = pipeline.decode(utterances)
-    assert list(decoded.bad_files) == [broken.name] and len(decoded.utterances) == len(utterances) - 1
-    with pytest.raises(SerKerasError, match="bad_files=skip"):
-        pipeline.decode(utterances, bad_files="fail")
-    with pytest.raises(SerKerasError, match="none of the 1 audio files can be used"):
-        pipeline.decode([broken])
+def test_sequences_come_padded_with_their_labels(utterances):
+    material = material_of(utterances, sequence=True)
+    batches, steps = drawn(material, epochs=1, batch_size=5)
+    assert len(batches) == steps
+    y = np.concatenate([batch[1] for batch in batches])
+    assert (np.bincount(y) == np.bincount(material.labels)).all()
+    (features, present), _ = batches[0]
+    assert features.shape[:2] == present.shape and features.shape[2:] == material.feature_shape
+    watched = list(pipeline.validation_dataset(material, np.arange(7), 4).as_numpy_iterator())
+    assert (np.concatenate([y for _, y in watched]) == material.labels[:7]).all()
 
 
-def test_silence_and_clipping_are_said_every_time(tmp_path):
-    manifest = write_corpus(tmp_path, speakers=1, takes=1)
-    utterances = corpora.read("manifest", manifest)
-    soundfile.write(utterances[0].path, np.zeros(16000), 16000)
-    assert any(utterances[0].name in line for line in pipeline.decode(utterances).warnings)
-
-
-def test_memory_stays_flat_over_many_windows(utterances):
+def test_memory_stays_flat_over_many_windows(material):
     """The dataset maps the cache: it holds a few batches, not the features."""
     import tracemalloc
 
-    material = material_of(utterances)
-    rows, _ = material.rows(np.arange(len(material.items)))
-    whole = len(rows) * int(np.prod(material.feature_shape)) * 4
+    examples = every(material)
+    whole = len(examples) * int(np.prod(material.feature_shape)) * 4
     tracemalloc.start()
-    dataset, _ = pipeline.training_dataset(
-        material, np.arange(len(material.items)), batch_size=2, seed=0, fold=0, epochs=3
-    )
+    dataset, _ = pipeline.training_dataset(material, examples, batch_size=2, seed=0, fold=0, epochs=3)
     for _ in dataset:
         pass
     peak = tracemalloc.get_traced_memory()[1]

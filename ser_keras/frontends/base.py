@@ -1,6 +1,9 @@
 """What every front end is: a layer without weights, a pure function of its settings, in two steps."""
 
+import math
+
 import keras
+import numpy as np
 from keras import ops
 
 from ser_keras.errors import SerKerasError
@@ -33,11 +36,34 @@ def frames(wave, length, hop, count, start=0):
     return ops.concatenate(parts, axis=-1)
 
 
+def frames_at(wave, length, starts, step):
+    """Overlapping frames of a waveform that begin anywhere, cut in pieces of `step` samples.
+
+    Args:
+        wave: [B, N].
+        length: samples in a frame, a multiple of `step`.
+        starts: [B, ...] int32, first sample of each frame, multiples of `step`, from 0.
+        step: samples in a piece; the more, the faster.
+
+    Returns:
+        [B, ..., length]; what lies behind the waveform's end is undefined.
+    """
+    lacking = -wave.shape[1] % step
+    wave = ops.pad(wave, ((0, 0), (0, lacking))) if lacking else wave
+    n_pieces = wave.shape[1] // step
+    place = ops.expand_dims(starts // step, -1) + np.arange(length // step, dtype=np.int32)
+    clip = ops.arange(ops.shape(wave)[0], dtype="int32") * n_pieces
+    place = ops.minimum(place, n_pieces - 1) + ops.reshape(clip, (-1, *[1] * (len(place.shape) - 1)))
+    pieces = ops.take(ops.reshape(wave, (-1, step)), place, axis=0)
+    return ops.reshape(pieces, (-1, *starts.shape[1:], length))
+
+
 class FrontEnd(keras.layers.Layer):
     """Waveform to features: `features(spectrum(sanitise(wave)))`, nothing adapted, nothing random.
 
     Augmentation of the spectrum goes between the two steps. A subclass gives `spectrum`, `features`,
-    `compute_output_shape`, `frame_length` and `hop_length`, and a `get_config` with all its settings.
+    `compute_output_shape`, `frame_length`, `hop_length`, `bin_hz` (Hz of each bin, equally spaced), `log_offset` (what
+    it adds to the spectrum before the logarithm), `SPECTRUM_POWER`, and a `get_config` with all its settings.
     `VERSION` goes up whenever the same settings would give other values, so that cached features are made afresh.
 
     Args:
@@ -49,6 +75,7 @@ class FrontEnd(keras.layers.Layer):
     """
 
     VERSION = 1
+    SPECTRUM_POWER = None  # 1: `spectrum` gives magnitudes, 2: their squares
     XLA = False  # whether XLA makes it faster on a CPU, as benchmarks/frontends.py finds
     frame_length = None
     hop_length = None
@@ -85,8 +112,26 @@ class FrontEnd(keras.layers.Layer):
         wave = ops.where(ops.abs(wave) <= LARGEST_FLOAT32, wave, 0.0)
         return ops.clip(wave, -1.0, 1.0)
 
-    def spectrum(self, wave):
-        """[B, N] to [B, C, T, F]: magnitude or power, linear; time and frequency are always the last two axes."""
+    @property
+    def top_hz(self):
+        """The highest frequency that features show, in Hz."""
+        return float(self.bin_hz[-1])
+
+    @property
+    def start_step(self):
+        """Samples of which the first samples of frames are multiples."""
+        return math.gcd(self.hop_length, 16)
+
+    def spectrum(self, wave, starts=None):
+        """Magnitude or power, linear; time and frequency are always the last two axes.
+
+        Args:
+            wave: [B, N].
+            starts: [B, T] int32, the first sample of each frame, multiples of `start_step`; None: those of every hop.
+
+        Returns:
+            [B, C, T, F].
+        """
         raise NotImplementedError
 
     def features(self, spectrum):

@@ -1,11 +1,13 @@
 """Log-mel spectrogram."""
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
 
 from ser_keras.errors import SerKerasError, nearest
-from ser_keras.frontends.base import SAMPLE_RATE, FrontEnd, frames
+from ser_keras.frontends.base import SAMPLE_RATE, FrontEnd, frames, frames_at
 
 MEL_SCALES = ("slaney", "htk")
 NORMALISATIONS = ("none", "mean", "mean_std")
@@ -88,6 +90,7 @@ class LogMel(FrontEnd):
         SerKerasError: a setting out of its range.
     """
 
+    SPECTRUM_POWER = 2
     XLA = True
 
     def __init__(
@@ -139,9 +142,22 @@ class LogMel(FrontEnd):
             if not ok:
                 raise SerKerasError(f"log_mel: {name} is {getattr(self, name)}; it must be {valid}")
 
-    def spectrum(self, wave):
-        """[B, N] to power [B, 1, T, n_fft // 2 + 1]."""
-        framed = frames(wave, self.n_fft, self.hop_length, self.n_frames(wave.shape[1]))
+    @property
+    def bin_hz(self):
+        """Hz of each bin of the spectrum, which always reaches half the sampling rate."""
+        return np.arange(self.n_fft // 2 + 1) * SAMPLE_RATE / self.n_fft
+
+    @property
+    def top_hz(self):
+        """See `FrontEnd`."""
+        return float(self.f_max)
+
+    def spectrum(self, wave, starts=None):
+        """[B, N] to power [B, 1, T, n_fft // 2 + 1]; see `FrontEnd`."""
+        if starts is None:
+            framed = frames(wave, self.n_fft, self.hop_length, self.n_frames(wave.shape[1]))
+        else:
+            framed = frames_at(wave, self.n_fft, starts, math.gcd(self.start_step, self.n_fft))
         real, imaginary = ops.rfft(framed * self._window)
         return ops.expand_dims(ops.square(real) + ops.square(imaginary), 1)
 

@@ -13,17 +13,20 @@ LiteRT on one thread, where this module takes 2.3. Only bins 1..256 are wanted, 
 The 5 ms frame is one block: the same functions serve for it, with a projection of its own that holds its window.
 """
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
 
 from ser_keras.errors import SerKerasError
-from ser_keras.frontends.base import FrontEnd, frames
+from ser_keras.frontends.base import SAMPLE_RATE, FrontEnd, frames, frames_at
 
 N_FFT = 2048
 N_BINS = 256  # bins 1..256: 7.8 to 2000 Hz
 HOP = 32
 LONG, SHORT = 640, 80
+SHORT_START = (LONG - SHORT) // 2  # both channels are centred on the same instants
 REDUCTION = 4
 BLOCK = 64
 N_BLOCKS = LONG // BLOCK
@@ -71,6 +74,7 @@ class SpectrogramPair(FrontEnd):
         SerKerasError: `log_offset` out of its range.
     """
 
+    SPECTRUM_POWER = 1
     frame_length = LONG
     hop_length = HOP
 
@@ -90,23 +94,35 @@ class SpectrogramPair(FrontEnd):
         self._odd_phases = np.concatenate([-sine, -cosine]).astype(np.float32)
 
     @property
+    def bin_hz(self):
+        """Hz of each bin of the spectrum."""
+        return np.arange(1, N_BINS + 1) * SAMPLE_RATE / N_FFT
+
+    @property
     def least_samples(self):
         return LONG + (REDUCTION - 1) * HOP
 
-    def spectrum(self, wave):
-        """[B, N] to magnitude [B, 2, T, 256] (long and short frames; bin 1 first)."""
-        n_frames = self.n_frames(wave.shape[1])
-        magnitude = ops.stack([self._long(wave, n_frames), self._short(wave, n_frames)], axis=1)
+    def spectrum(self, wave, starts=None):
+        """[B, N] to magnitude [B, 2, T, 256] (long and short frames; bin 1 first); see `FrontEnd`."""
+        if starts is None:
+            n_frames = self.n_frames(wave.shape[1])
+            hops_a_block = BLOCK // HOP
+            blocks = frames(wave, BLOCK, HOP, n_frames + (N_BLOCKS - 1) * hops_a_block)
+            parts = [blocks[:, hops_a_block * j : hops_a_block * j + n_frames] for j in range(N_BLOCKS)]
+            long, short = ops.stack(parts, axis=1), frames(wave, SHORT, HOP, n_frames, start=SHORT_START)
+        else:
+            n_frames = starts.shape[1]
+            block_starts = ops.expand_dims(starts, 1) + BLOCK * np.arange(N_BLOCKS, dtype=np.int32)[:, None]
+            long = frames_at(wave, BLOCK, block_starts, self.start_step)
+            short = frames_at(wave, SHORT, starts + SHORT_START, math.gcd(SHORT_START, self.start_step))
+        magnitude = ops.stack([self._long(long), self._short(short)], axis=1)
         # [B, 2, 32, T, 8] -> [B, 2, T, 8, 32]: bins in order
         magnitude = ops.transpose(magnitude, (0, 1, 3, 4, 2))
         return ops.reshape(magnitude, (-1, 2, n_frames, N_BINS))
 
-    def _long(self, wave, n_frames):
-        """[B, N] to [B, 32, T, 8]."""
-        hops_a_block = BLOCK // HOP
-        blocks = frames(wave, BLOCK, HOP, n_frames + (N_BLOCKS - 1) * hops_a_block)
-        framed = ops.stack([blocks[:, hops_a_block * j : hops_a_block * j + n_frames] for j in range(N_BLOCKS)], axis=1)
-        framed = framed * self._long_window  # [B, 10, T, 64]
+    def _long(self, framed):
+        """[B, 10, T, 64] to [B, 32, T, 8]."""
+        framed = framed * self._long_window
         even = self._bins(framed, self._even, self._even_phases)
         odd = self._bins(framed, self._odd, self._odd_phases)
         power = ops.square(even + odd)
@@ -120,9 +136,9 @@ class SpectrogramPair(FrontEnd):
         sums = ops.reshape(ops.matmul(phases, coefficients), (-1, 2, N_REMAINDERS, n_frames, RANK))
         return ops.matmul(sums, functions)
 
-    def _short(self, wave, n_frames):
-        """[B, N] to [B, 32, T, 8]."""
-        framed = ops.expand_dims(frames(wave, SHORT, HOP, n_frames, start=(LONG - SHORT) // 2), 1)
+    def _short(self, framed):
+        """[B, T, 80] to [B, 32, T, 8]."""
+        framed = ops.expand_dims(framed, 1)
         (_, even, even_functions), (_, odd, odd_functions) = self._even, self._odd
         real = ops.matmul(ops.matmul(framed, even), even_functions)
         imaginary = ops.matmul(ops.matmul(framed, odd), odd_functions)

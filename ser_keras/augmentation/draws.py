@@ -1,0 +1,170 @@
+"""What is changed in each window: drawn from a seed, or taken from a grid."""
+
+import dataclasses
+import itertools
+
+import numpy as np
+
+from ser_keras.frontends.base import SAMPLE_RATE
+from ser_keras.frontends.log_mel import _hz_to_mel
+
+EQUALISER_POINTS = 8
+TOP_HZ = SAMPLE_RATE / 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """One combination of a grid: pitch in semitones, rate (1.1 is a tenth faster) and gain in dB."""
+
+    pitch: float = 0.0
+    rate: float = 1.0
+    gain_db: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Draws:
+    """The changes of n windows; all arrays float32 but for `noise_seed`.
+
+    Attributes:
+        pitch: [n] semitones; formants move with the pitch.
+        rate: [n] tempo; 1.1 is a tenth faster, so that the window holds a tenth more of the source.
+        gain_db: [n] dB.
+        snr_db: [n] dB of white noise under the window's power; infinite: no noise.
+        equaliser: [n, EQUALISER_POINTS] dB at frequencies equally spaced in mel, see `equaliser_matrix`.
+        time_masks: [n, M, 2] start and width in seconds from the window's begin; width 0: none.
+        frequency_masks: [n, M, 2] start and width in Hz; width 0: none.
+        noise_seed: [n, 2] int32, what the noise follows from.
+    """
+
+    pitch: np.ndarray
+    rate: np.ndarray
+    gain_db: np.ndarray
+    snr_db: np.ndarray
+    equaliser: np.ndarray
+    time_masks: np.ndarray
+    frequency_masks: np.ndarray
+    noise_seed: np.ndarray
+
+    def __len__(self):
+        return len(self.pitch)
+
+    def take(self, index):
+        """The draws of some windows."""
+        return Draws(**{field.name: getattr(self, field.name)[index] for field in dataclasses.fields(self)})
+
+    def as_dict(self, names=None):
+        """name -> array; all of them, or those that `varied` names."""
+        return {name: getattr(self, name) for name in names or [field.name for field in dataclasses.fields(self)]}
+
+    @classmethod
+    def unchanged(cls, n):
+        """Draws that leave n windows as they are."""
+        zeros = np.zeros(n, np.float32)
+        return cls(
+            pitch=zeros,
+            rate=zeros + 1,
+            gain_db=zeros,
+            snr_db=zeros + np.float32(np.inf),
+            equaliser=np.zeros((n, EQUALISER_POINTS), np.float32),
+            time_masks=np.zeros((n, 0, 2), np.float32),
+            frequency_masks=np.zeros((n, 0, 2), np.float32),
+            noise_seed=np.zeros((n, 2), np.int32),
+        )
+
+
+def grid(settings):
+    """Every combination of pitch, rate and gain; the unchanged one first where it is one of them.
+
+    Args:
+        settings: has `pitch`, `rate` and `gain_db`, lists of which an empty one stands for "unchanged".
+
+    Returns:
+        list of Point, without repetitions.
+    """
+    axes = (settings.pitch or [0.0], settings.rate or [1.0], settings.gain_db or [0.0])
+    points = dict.fromkeys(Point(*map(float, values)) for values in itertools.product(*axes))
+    return sorted(points, key=lambda point: point != Point())
+
+
+def of_points(points):
+    """The Draws of a list of Point."""
+    columns = {
+        name: np.array([getattr(point, name) for point in points], np.float32) for name in ("pitch", "rate", "gain_db")
+    }
+    return dataclasses.replace(Draws.unchanged(len(points)), **columns)
+
+
+def varied(settings):
+    """Names of the fields of Draws that some settings vary; the others needn't be handed on."""
+    names = [name for name in ("pitch", "rate", "gain_db") if getattr(settings, name)]
+    if settings.mode == "random":
+        names += ["snr_db", "noise_seed"] if settings.snr_db else []
+        names += ["equaliser"] if settings.equalise_db else []
+        names += [name for name in ("time_masks", "frequency_masks") if getattr(settings, name)]
+    return tuple(names)
+
+
+def draw(settings, n, window_s, seed, top_hz=TOP_HZ):
+    """Draw the changes of n windows.
+
+    Window i's follow from the seed, the settings and i alone, whatever n is.
+
+    Args:
+        settings: see `experiment.Augmentation`, mode `random`.
+        n: number of windows.
+        window_s: their length in seconds, within which time masks lie.
+        seed: a sequence of integers, for `numpy.random.default_rng`.
+        top_hz: the highest frequency that the front end shows, below which frequency masks lie.
+
+    Returns:
+        Draws.
+    """
+    n_time, n_frequency = settings.time_masks, settings.frequency_masks
+    # One row of uniform numbers a window. Normal ones are made of them, since NumPy's own take a varying share.
+    sizes = {"one_each": 7, "equaliser": EQUALISER_POINTS, "time": 2 * n_time, "frequency": 2 * n_frequency}
+    uniform = np.random.default_rng(seed).random((n, sum(sizes.values())))
+    one_each, equaliser, time, frequency = np.split(uniform, np.cumsum(list(sizes.values()))[:-1], axis=1)
+    changed = one_each[:, 0] < settings.probability
+
+    def between(column, values, unchanged):
+        if not values:
+            return np.full(n, unchanged, np.float32)
+        drawn = min(values) + (max(values) - min(values)) * one_each[:, column]
+        return np.where(changed, drawn, unchanged).astype(np.float32)
+
+    radius = np.sqrt(-2 * np.log1p(-equaliser[:, ::2]))
+    angle = 2 * np.pi * equaliser[:, 1::2]
+    normal = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+
+    return Draws(
+        pitch=between(1, settings.pitch, 0.0),
+        rate=np.exp(between(2, np.log(settings.rate).tolist(), 0.0)),
+        gain_db=between(3, settings.gain_db, 0.0),
+        snr_db=between(4, settings.snr_db, np.inf),
+        equaliser=np.where(changed[:, None], settings.equalise_db * normal, 0).astype(np.float32),
+        time_masks=_masks(time, settings.time_mask_s, window_s, changed),
+        frequency_masks=_masks(frequency, settings.frequency_mask_hz, top_hz, changed),
+        noise_seed=(one_each[:, 5:] * 2**31).astype(np.int32),
+    )
+
+
+def _masks(uniform, greatest, extent, changed):
+    """[n, 2 M] uniform numbers to [n, M, 2] start and width; the masks lie within 0 to `extent`."""
+    width = uniform[:, ::2] * min(greatest, extent) * changed[:, None]
+    start = uniform[:, 1::2] * (extent - width)
+    return np.stack([start, width], axis=-1).astype(np.float32)
+
+
+def equaliser_matrix(hz):
+    """From dB at the control points to dB at some frequencies: linear in mel (Slaney's) between neighbours.
+
+    The points are equally spaced in mel from 0 to 8000 Hz.
+
+    Args:
+        hz: [F] frequencies in Hz, 0 to 8000.
+
+    Returns:
+        [EQUALISER_POINTS, F] float32.
+    """
+    mel = _hz_to_mel(hz, "slaney") / _hz_to_mel(TOP_HZ, "slaney") * (EQUALISER_POINTS - 1)
+    return np.maximum(0, 1 - np.abs(mel - np.arange(EQUALISER_POINTS)[:, None])).astype(np.float32)

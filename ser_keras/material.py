@@ -1,0 +1,218 @@
+"""Windows of utterances as cached features: what training and evaluation read."""
+
+import dataclasses
+
+import numpy as np
+
+from ser_keras import audio
+from ser_keras.augmentation.grids import base_cut, grid_cuts
+from ser_keras.cache import RowStore, cache_folder, fingerprint
+from ser_keras.graphs import feature_function
+from ser_keras.progress import stage
+
+QUEUE = 64  # windows that are gathered before they go through the front end
+PREDICTION_BATCH = 64
+
+
+@dataclasses.dataclass
+class Variant:
+    """One way of hearing the items: as they are, or at one point of an augmentation grid.
+
+    Attributes:
+        first_row, n_windows: [n_items] where an item's windows stand in the store.
+        rate: its tempo; window k begins about where window k * rate of the unchanged item does.
+    """
+
+    first_row: np.ndarray
+    n_windows: np.ndarray
+    rate: float = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Examples:
+    """What training draws from: windows, or utterances as sequences of windows.
+
+    Attributes:
+        rows: [n_windows] rows of the store.
+        owner: [n_windows] item that a window belongs to.
+        number: [n_windows] the window's number within its item.
+        edges: [n + 1]; example i is the windows edges[i] to edges[i + 1] - 1.
+        sequence: whether an example is a sequence.
+    """
+
+    rows: np.ndarray
+    owner: np.ndarray
+    number: np.ndarray
+    edges: np.ndarray
+    sequence: bool
+
+    def __len__(self):
+        return len(self.edges) - 1
+
+    @property
+    def items(self):
+        """[n] item of each example."""
+        return self.owner[self.edges[:-1]]
+
+
+@dataclasses.dataclass
+class Material:
+    """Items (utterances, or chunks of them) with their windows' features in the cache.
+
+    Attributes:
+        items: list of Utterance.
+        labels: [n_items] class of each.
+        first_row, n_windows: [n_items] where an item's windows stand in `store`.
+        starts: list of arrays, the windows' first samples within the item.
+        store: RowStore of float32 features.
+        window: samples of a window.
+        spans: [n_items, 2] first sample and number of samples of each item in `audio_store`.
+        audio_store: RowStore of int16 samples.
+        variants: what training hears: the items as they are, or each point of the augmentation grid.
+        sequence: whether a classifier sees all windows of an item at once.
+    """
+
+    items: list
+    labels: np.ndarray
+    first_row: np.ndarray
+    n_windows: np.ndarray
+    starts: list
+    store: RowStore
+    window: int
+    spans: np.ndarray
+    audio_store: RowStore
+    variants: list
+    sequence: bool = False
+
+    @property
+    def feature_shape(self):
+        return self.store.shape
+
+    def samples(self, item):
+        """float32 samples of one item, [n] at 16 kHz."""
+        return audio.from_int16(self.audio_store.slice(*self.spans[item].tolist()))
+
+    def rows(self, items):
+        """(rows of all windows of some items as they are, in order; the item that each belongs to)."""
+        rows, owner, _ = _rows(self.first_row, self.n_windows, items)
+        return rows, owner
+
+    def batches(self, items, batch_size=PREDICTION_BATCH):
+        """The features of some items' windows as they are, in order, a batch at a time."""
+        rows, _ = self.rows(items)
+        for i in range(0, len(rows), batch_size):
+            yield self.store.gather(rows[i : i + batch_size])
+
+    def sequences(self, items, batch_size=PREDICTION_BATCH):
+        """Some items in order as padded sequences: yields ([b, T, ...], present [b, T])."""
+        for i in range(0, len(items), batch_size):
+            rows, _, _ = _rows(self.first_row, self.n_windows, items[i : i + batch_size])
+            edges = np.concatenate([[0], np.cumsum(self.n_windows[items[i : i + batch_size]])])
+            yield self.padded(rows, edges)
+
+    def padded(self, rows, edges):
+        """Sequences of rows as one array: features [n, T, ...], zeros behind a sequence's end, and present [n, T]."""
+        lengths = np.diff(edges)
+        present = np.arange(lengths.max()) < lengths[:, None]
+        features = np.zeros((*present.shape, *self.feature_shape), np.float32)
+        features[present] = self.store.gather(rows)
+        return features, present
+
+    def examples(self, items, without=()):
+        """What training on some items draws from, at every point of the augmentation grid.
+
+        Args:
+            items: indices.
+            without: rows of unchanged windows to leave out, with what stands for them at other points of the grid.
+
+        Returns:
+            Examples.
+        """
+        parts, edges, end = [], [np.zeros(1, int)], 0
+        for variant in self.variants:
+            rows, owner, number = _rows(variant.first_row, variant.n_windows, items)
+            nearest = np.minimum(np.round(number * variant.rate).astype(int), self.n_windows[owner] - 1)
+            keep = ~np.isin(self.first_row[owner] + nearest, without)
+            rows, owner, number = rows[keep], owner[keep], number[keep]
+            parts.append((rows, owner, number))
+            ends = np.flatnonzero(np.diff(owner, append=-1)) + 1 if self.sequence else np.arange(1, len(rows) + 1)
+            edges.append(end + ends)
+            end += len(rows)
+        return Examples(*(np.concatenate(p) for p in zip(*parts, strict=True)), np.concatenate(edges), self.sequence)
+
+
+def _rows(first_row, n_windows, items):
+    """(rows of all windows of some items, the items that they belong to, their numbers within these)."""
+    items = np.asarray(items, int)
+    counts = n_windows[items]
+    owner = np.repeat(items, counts)
+    number = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return first_row[owner] + number, owner, number
+
+
+def extract(decoded, items, labels, spans, extractor, window, hop, tail, augmentation=None, sequence=False):
+    """Features of every window of every item, from the cache or through the front end into it.
+
+    The cache's key is a hash of the item's samples, the front end's settings and version, the windowing and the point
+    of the augmentation grid: no fold, seed or path.
+
+    Args:
+        decoded: Decoded.
+        items, labels: utterances or chunks and their classes.
+        spans: [n, 2] where each item's samples stand in the audio store.
+        extractor: a FrontEnd, or a descriptor set.
+        window, hop: in samples.
+        tail: tail rule of `audio.windows`.
+        augmentation: experiment.Augmentation; only a grid is made here, what is random is drawn live.
+        sequence: whether a classifier sees all windows of an item at once.
+
+    Returns:
+        Material.
+    """
+    shape = tuple(extractor.compute_output_shape((None, window))[1:])
+    settings = [extractor.get_config(), type(extractor).__name__, extractor.VERSION, window, hop, tail]
+    settings[0] = {k: v for k, v in settings[0].items() if k not in ("name", "trainable")}
+    store = RowStore(cache_folder() / "features" / fingerprint(settings), np.float32, shape)
+    wholes = {tuple(span): digest for span, digest in zip(decoded.spans.tolist(), decoded.hashes, strict=True)}
+    keys = [wholes.get((first, n)) or fingerprint(decoded.store.slice(first, n)) for first, n in spans.tolist()]
+
+    base = base_cut(feature_function(extractor, window), window, hop, tail)
+    cuts = [base]
+    if augmentation is not None and augmentation.mode == "grid":
+        cuts += grid_cuts(augmentation, extractor, base, window, hop, tail)
+    variants = []
+    for cut in cuts:
+        with stage(cut.title, len(items), "utterances") as advance:
+            store.extend(_missing(cut, keys, spans.tolist(), decoded.store, store, advance))
+        found = np.array([store.span(cut.key(key)) for key in keys])
+        variants.append(Variant(found[:, 0], found[:, 1], cut.rate))
+    first = variants[0]
+    starts = [audio.window_starts(n, window, hop, tail) for n in spans[:, 1].tolist()]
+    return Material(
+        *(items, np.asarray(labels), first.first_row, first.n_windows, starts, store, window, spans, decoded.store),
+        variants=variants[1:] or variants,
+        sequence=sequence,
+    )
+
+
+def _missing(cut, keys, spans, audio_store, store, advance):
+    """Yield (key, features) of what the store lacks."""
+    queue, queued, seen = [], 0, set()
+
+    def computed():
+        if queue:
+            features = cut.compute(np.concatenate([windows for _, windows in queue]))
+            edges = np.cumsum([len(windows) for _, windows in queue])[:-1]
+            yield from zip((key for key, _ in queue), np.split(features, edges), strict=True)
+
+    for key, (first, n) in zip(map(cut.key, keys), spans, strict=True):
+        advance()
+        if key in store or key in seen:
+            continue
+        seen.add(key)
+        queue.append((key, cut.windows(audio_store.slice(first, n))))
+        queued += len(queue[-1][1])
+        if queued >= QUEUE:
+            yield from computed()
+            queue, queued = [], 0
+    yield from computed()

@@ -1,0 +1,162 @@
+"""Windows as cached features, and what training draws from."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from ser_keras import audio, corpora, decoding
+from ser_keras.augmentation import draws
+from ser_keras.augmentation.spectra import SpectralAugmentation
+from ser_keras.cache import cache_folder
+from ser_keras.errors import SerKerasError
+from ser_keras.experiment import Augmentation
+from ser_keras.frontends import FRONT_ENDS
+from ser_keras.material import extract
+from tests.made_corpus import EMOTIONS, write_corpus
+
+pytestmark = pytest.mark.smoke
+
+WINDOW, HOP = 8000, 4000
+
+
+@pytest.fixture(scope="module")
+def utterances(tmp_path_factory):
+    return corpora.read("manifest", write_corpus(tmp_path_factory.mktemp("corpus")))
+
+
+@pytest.fixture
+def fresh_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("SER_KERAS_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def labels_of(utterances):
+    return np.array([list(EMOTIONS).index(u.emotion) for u in utterances])
+
+
+def material_of(utterances, tail="drop", frontend=None, **options):
+    decoded = decoding.decode(utterances)
+    labels = labels_of(decoded.utterances)
+    frontend = frontend or FRONT_ENDS["log_mel"]()
+    return extract(decoded, decoded.utterances, labels, decoded.spans, frontend, WINDOW, HOP, tail, **options)
+
+
+def grid(**settings):
+    return Augmentation(mode="grid", **settings)
+
+
+def test_features_are_the_front_end_s_of_every_window(utterances):
+    material = material_of(utterances)
+    frontend = FRONT_ENDS["log_mel"]()
+    for item in (0, 7):
+        samples = audio.load(utterances[item].path).samples
+        expected = np.asarray(frontend(audio.windows(samples, WINDOW, HOP, "drop")))
+        rows, owner = material.rows([item])
+        assert (owner == item).all() and len(rows) == len(expected) == len(material.starts[item])
+        np.testing.assert_allclose(material.store.gather(rows), expected, atol=1e-4)
+        np.testing.assert_allclose(material.samples(item), samples, atol=2**-15)
+
+
+def test_the_caches_are_used_and_know_no_path(utterances, fresh_cache, tmp_path, monkeypatch):
+    before = material_of(utterances)
+    shutil.copytree(next(iter({u.path for u in utterances})).rsplit("/", 1)[0], tmp_path / "moved")
+    moved = corpora.read("manifest", tmp_path / "moved" / "manifest.csv")
+
+    def refuse(*arguments, **keywords):
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr(audio, "load", refuse)
+    after = material_of(moved)
+    assert (after.first_row == before.first_row).all()
+    assert len(list((cache_folder() / "features").iterdir())) == 1
+
+
+def test_other_settings_have_a_cache_of_their_own(utterances, fresh_cache):
+    for settings in ({}, {"n_mels": 20}, {}):
+        material_of(utterances[:3], frontend=FRONT_ENDS["log_mel"](**settings))
+    assert len(list((cache_folder() / "features").iterdir())) == 2
+
+
+def test_a_grid_gives_training_every_point_and_leaves_the_items_as_they_are(utterances):
+    plain = material_of(utterances)
+    varied = material_of(utterances, augmentation=grid(pitch=[-2, 0, 2], rate=[0.8, 1.0]))
+    items = np.array([0, 5])
+    assert (varied.rows(items)[0] == plain.rows(items)[0]).all(), "evaluation reads what it always read"
+    examples = varied.examples(items)
+    assert set(examples.items) == {0, 5}
+    n = [len(audio.window_starts(round(plain.spans[i, 1] / r), WINDOW, HOP, "drop")) for i in items for r in (0.8, 1)]
+    assert len(examples) == 3 * sum(n), "a slowed utterance has more windows"
+    assert len(np.unique(examples.rows)) == len(examples)
+
+
+def test_a_point_of_the_grid_is_the_augmented_window(utterances):
+    settings = grid(pitch=[3.0], rate=[1.25], gain_db=[-6.0])
+    material, frontend = material_of(utterances[:2], augmentation=settings), FRONT_ENDS["log_mel"]()
+    augment = SpectralAugmentation.from_settings(frontend, WINDOW, settings)
+    drawn = draws.of_points([draws.Point(3.0, 1.25, -6.0)]).as_dict(("pitch", "rate", "gain_db"))
+    examples = material.examples([1])
+    samples = np.concatenate([material.samples(1), np.zeros(augment.source_samples, np.float32)])
+    for k, row in enumerate(examples.rows):
+        start = round(k * HOP * 1.25)
+        expected = np.asarray(augment(samples[None, start : start + augment.source_samples], drawn))[0]
+        np.testing.assert_allclose(material.store.gather([row])[0], expected, atol=1e-3)
+
+
+def test_both_paths_of_a_grid_are_near_each_other_and_apart_in_the_cache(utterances):
+    pytest.importorskip("python_stretch")
+    features = {}
+    for path in ("spectrum", "waveform"):
+        material = material_of(utterances[:1], augmentation=grid(path=path, pitch=[2.0], rate=[0.9]))
+        features[path] = material.store.gather(material.examples([0]).rows), material.examples([0]).rows
+    (a, rows_a), (b, rows_b) = features.values()
+    assert not set(rows_a) & set(rows_b)
+    assert a.shape == b.shape
+    plain = material_of(utterances[:1])
+    unchanged = plain.store.gather(plain.rows([0])[0])[: len(a)]
+    assert np.median(np.abs(a - b)) < 0.5 * np.median(np.abs(a[: len(unchanged)] - unchanged))
+
+
+def test_spectra_of_descriptors_are_refused(utterances):
+    class Level:
+        VERSION = 1
+
+        def get_config(self):
+            return {}
+
+        def compute_output_shape(self, shape):
+            return (None, 1)
+
+        def __call__(self, windows):
+            return np.abs(windows).mean(axis=1, keepdims=True)
+
+    with pytest.raises(SerKerasError, match="path=waveform"):
+        material_of(utterances[:1], frontend=Level(), augmentation=grid(pitch=[1]))
+    material = material_of(utterances[:1], frontend=Level())
+    expected = np.abs(audio.windows(material.samples(0), WINDOW, HOP, "drop")).mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(material.store.gather(material.rows([0])[0]), expected, rtol=1e-6)
+
+
+def test_windows_left_out_are_left_out_at_every_point(utterances):
+    material = material_of(utterances, augmentation=grid(rate=[0.5, 1.0]))
+    first = int(material.first_row[3])
+    examples = material.examples([2, 3], without=np.array([first]))
+    plain = material.examples([2, 3])
+    gone = set(plain.rows) - set(examples.rows)
+    # Window 0 of the item as it is, and windows 0 and 1 at half the tempo (k * .5 rounds to 0 for both).
+    assert first in gone and len(gone) == 3
+    assert set(examples.items) == {2, 3}
+
+
+def test_sequences_hold_an_utterance_s_windows_in_order_and_pad_behind(utterances):
+    material = material_of(utterances, sequence=True)
+    items = np.array([4, 1, 9])
+    [(features, present)] = material.sequences(items)
+    assert features.shape[:2] == present.shape == (3, material.n_windows[items].max())
+    for x, there, item in zip(features, present, items, strict=True):
+        n = material.n_windows[item]
+        assert there[:n].all() and not there[n:].any() and not x[n:].any()
+        np.testing.assert_array_equal(x[:n], material.store.gather(material.rows([item])[0]))
+    examples = material.examples(items, without=material.first_row[[1]])
+    assert list(examples.items) == [4, 1, 9] and len(examples) == 3
+    assert len(examples.rows) == material.n_windows[items].sum() - 1
