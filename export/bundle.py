@@ -90,10 +90,12 @@ def _no_model(run, fold):
 def run_settings(experiment):
     """model_files.Settings of a run's `experiment.yaml`."""
     export = experiment.get("export") or {}
+    window, hop = (round(experiment[name] * SAMPLE_RATE) for name in ("window_s", "hop_s"))
+    chunks = export.get("chunks", 1) if experiment.get("unit") == "utterance" else 1
     return Settings(
         classes=tuple(experiment["classes"]),
-        window_samples=round(experiment["window_s"] * SAMPLE_RATE),
-        hop_samples=round(experiment["hop_s"] * SAMPLE_RATE),
+        window_samples=window + (chunks - 1) * hop,
+        hop_samples=hop,
         tail_rule=experiment["tail_rule"],
         speech_gate_dbfs=export.get("speech_gate_dbfs"),
         smoothing_s=export.get("smoothing_s", 0.0),

@@ -69,7 +69,7 @@ def with_metadata(content, metadata):
     kept = [m for m in model.metadata or [] if m.name != BUFFER_NAME.encode()]
     entry = schema.MetadataT(name=BUFFER_NAME, buffer=len(model.buffers))
     model.metadata = [*kept, entry]
-    packed = [_AlignedBuffer(b.data, b.offset, b.size) for b in model.buffers]
+    packed = [_AlignedBuffer(_data(b, content)) for b in model.buffers]
     model.buffers = [*packed, _AlignedBuffer(_build(metadata))]
     builder = flatbuffers.Builder(len(content) + 4096)
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
@@ -78,6 +78,13 @@ def with_metadata(content, metadata):
     with zipfile.ZipFile(stream, "a", zipfile.ZIP_STORED) as archive:
         archive.writestr(zipfile.ZipInfo(LABELS_FILE), "\n".join(metadata.labels) + "\n")
     return stream.getvalue()
+
+
+def _data(buffer, content):
+    """A buffer's bytes; writers may put them behind the flatbuffer, at an offset that rewriting it would shift."""
+    if (buffer.offset or 0) > 1:  # 0 and 1 stand for "within"
+        return content[buffer.offset : buffer.offset + buffer.size]
+    return buffer.data
 
 
 class _AlignedBuffer(schema.BufferT):
@@ -94,8 +101,6 @@ class _AlignedBuffer(schema.BufferT):
         schema.BufferStart(builder)
         if vector is not None:
             schema.BufferAddData(builder, vector)
-        schema.BufferAddOffset(builder, self.offset)
-        schema.BufferAddSize(builder, self.size)
         return schema.BufferEnd(builder)
 
 

@@ -8,14 +8,24 @@ from ser_keras.errors import SerKerasError
 from ser_keras.frontends import LogMel, SpectrogramPair
 from ser_keras.models import MODELS
 from ser_keras.models.adapted import Standardization, adapt_model
-from ser_keras.models.anand2015 import anand2015_cnn
+from ser_keras.models.anand2015 import anand2015_cnn, anand2015_dense
+from ser_keras.models.anomalies import ReplaceAnomalies
 from ser_keras.models.assemble import end_to_end, split
 from ser_keras.models.log_mel_cnn import AttentiveStatistics, log_mel_cnn
+from ser_keras.models.sequence import takes_sequences
 
 pytestmark = pytest.mark.smoke
 
 PAIR = (64, 64, 2)
-SHAPES = {"anand2015_cnn": PAIR, "log_mel_cnn": (53, 64, 1)}
+SHAPES = {
+    "anand2015_cnn": PAIR,
+    "anand2015_dense": PAIR,
+    "anand2015_lstm": PAIR,
+    "anand2015_cnn_lstm": PAIR,
+    "log_mel_cnn": (53, 64, 1),
+}
+# Quick to train.
+SIZES = {"anand2015_lstm": {"units": 16}, "anand2015_cnn_lstm": {"filters": (8,), "units": 16, "dropout": 0}}
 
 
 def array(tensor):
@@ -28,6 +38,14 @@ def trainable(model):
 
 def features(shape, n=6, seed=0):
     return np.random.default_rng(seed).normal(-3, 2, (n, *shape)).astype(np.float32)
+
+
+def inputs_of(model, windows):
+    """Windows as a classifier takes them; a sequence holds one twice, and padding."""
+    if not takes_sequences(model):
+        return windows
+    sequences = np.stack([windows, windows, np.zeros_like(windows)], axis=1)
+    return [sequences, np.tile([True, True, False], (len(windows), 1))]
 
 
 # Counted by hand from SYSTEMS.md: kernels + biases of the convolutions, hidden layer, output layer.
@@ -74,6 +92,29 @@ def test_anand2015_r1_has_the_shapes_of_the_paper():
     assert (shapes["conv1"], shapes["pool1"], shapes["pool2"]) == ((64, 64, 16), (32, 32, 16), (16, 16, 32))
 
 
+@pytest.mark.parametrize(
+    ("shape", "hidden", "expected"),
+    [
+        (PAIR, (64,), 8192 * 64 + 64 + 455),
+        (PAIR, (100, 50), 8192 * 100 + 100 + 100 * 50 + 50 + 50 * 7 + 7),
+        ((26,), (), 26 * 7 + 7),
+    ],
+)
+def test_anand2015_dense_is_fc2_fc3_and_softmax(shape, hidden, expected):
+    model = anand2015_dense(shape, 7, hidden=hidden, dropout=0.5)
+    assert trainable(model) == expected
+    assert sum(isinstance(layer, keras.layers.Dropout) for layer in model.layers) == len(hidden)
+    assert len(model.losses) == len(hidden) + 1
+
+
+def test_anand2015_dense_scales_features_of_different_units():
+    x = features((26,), 200) * np.geomspace(1e-3, 1e3, 26).astype(np.float32)
+    model = anand2015_dense((26,), 7, hidden=(), scale=True)
+    adapt_model(model, lambda: [x])
+    reached = array(keras.Model(model.input, model.get_layer("flatten").output)(x))
+    np.testing.assert_allclose(reached.std(axis=0), 1, rtol=1e-3)
+
+
 def test_anand2015_settings_reach_the_layers():
     model = anand2015_cnn(PAIR, 7, dropout=0.5, leaky_slope=0.01, l2=1e-3)
     layers = {layer.name: layer for layer in model.layers}
@@ -114,9 +155,10 @@ def test_a_model_gives_probabilities_learns_and_survives_saving(name, tmp_path):
     x = features(SHAPES[name], 16)
     labels = np.arange(16) % 2
     x[labels == 1, :8] += 2
-    model = MODELS[name](SHAPES[name], 2)
+    model = MODELS[name](SHAPES[name], 2, **SIZES.get(name, {}))
     assert model.name == "classifier"
     adapt_model(model, lambda: [x])
+    x = inputs_of(model, x)
     np.testing.assert_allclose(array(model(x)).sum(axis=1), 1, atol=1e-5)
     model.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy")
     losses = [model.train_on_batch(x, labels) for _ in range(8)]
@@ -131,17 +173,19 @@ def test_mixed_precision_ends_in_float32_probabilities(name):
     x = features(SHAPES[name])
     keras.mixed_precision.set_global_policy("mixed_float16")
     try:
-        model = MODELS[name](SHAPES[name], 3)
+        model = MODELS[name](SHAPES[name], 3, **SIZES.get(name, {}))
     finally:
         keras.mixed_precision.set_global_policy("float32")
     # Values that half precision holds in steps of 1: only a difference taken in float32 keeps what tells them apart.
-    adapt_model(model, lambda: [x + 2000])
-    probabilities = array(model(x + 2000))
+    x = x + 2000
+    adapt_model(model, lambda: [x])
+    x = inputs_of(model, x)
+    probabilities = array(model(x))
     assert probabilities.dtype == np.float32
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
-    whole = MODELS[name](SHAPES[name], 3)
+    whole = MODELS[name](SHAPES[name], 3, **SIZES.get(name, {}))
     whole.set_weights(model.get_weights())
-    np.testing.assert_allclose(probabilities, array(whole(x + 2000)), atol=0.02)
+    np.testing.assert_allclose(probabilities, array(whole(x)), atol=0.02)
 
 
 def test_attentive_statistics_is_a_weighted_mean_and_deviation():
@@ -190,6 +234,93 @@ def test_standardization_refuses_no_data_and_bad_data():
         Standardization().adapt([np.array([[1.0, np.nan]])])
     with pytest.raises(SerKerasError, match="must be sized"):
         Standardization(axis=1).build((None, None, 4))
+
+
+def anomalous(n=600):
+    """Features of two channels on different scales, some of them wild, and which those are."""
+    x = features((4, 5, 2), n) * [1, 100]
+    wild = np.random.default_rng(1).random(x.shape) < 0.02
+    strange = np.array([np.nan, np.inf, -np.inf, 1e6, -1e6])
+    x[wild] = strange[np.arange(wild.sum()) % 5]
+    return x.astype(np.float32), wild
+
+
+def test_anomalous_values_become_a_typical_training_value(tmp_path):
+    x, wild = anomalous()
+    inputs = keras.Input(x.shape[1:])
+    model = keras.Model(inputs, ReplaceAnomalies(axis=(1, 3), threshold=6.0, name="clean")(inputs))
+    assert adapt_model(model, lambda: np.split(x, [1, 50, 50])) == 1
+    assert not model.trainable_weights
+    result = array(model(x))
+    np.testing.assert_array_equal(result[~wild], x[~wild])
+    for frequency in range(4):
+        for channel, deviation in enumerate((2, 200)):
+            part = (slice(None), frequency, slice(None), channel)
+            replaced = result[part][wild[part]]
+            assert len(np.unique(replaced)) == 1
+            # The median of 1000 of 3000 values, give or take its standard error.
+            assert abs(replaced[0] - np.median(x[part][~wild[part]])) < 0.2 * deviation
+            found = array(model.get_layer("clean").deviation)[frequency, 0, channel]
+            assert found == pytest.approx(deviation, rel=0.1)
+    model.save(tmp_path / "model.keras")
+    np.testing.assert_array_equal(array(keras.models.load_model(tmp_path / "model.keras")(x)), result)
+
+
+def test_the_threshold_is_in_robust_standard_deviations():
+    layer = ReplaceAnomalies(threshold=3.0)
+    # Median 0, median absolute deviation 1: the limit is 3 x 1.4826.
+    layer.adapt([np.array([[-2], [-1], [0], [1], [2]], np.float32)])
+    assert array(layer(np.array([[4.4], [4.5], [-4.4], [-4.5]])))[:, 0] == pytest.approx([4.4, 0, -4.4, 0])
+
+
+def test_replacing_passes_on_what_it_should_not_touch():
+    x, _ = anomalous()
+    np.testing.assert_array_equal(array(ReplaceAnomalies()(x)), x)  # not adapted
+    mostly_zero = np.zeros((100, 2), np.float32)
+    mostly_zero[:30, 0] = 7
+    mostly_zero[:, 1] = np.nan
+    layer = ReplaceAnomalies()
+    layer.adapt([mostly_zero])
+    # Without a deviation nothing is far; without any finite value 0 is as good as any.
+    np.testing.assert_array_equal(array(layer(mostly_zero)), np.nan_to_num(mostly_zero))
+    assert array(layer(np.array([[np.inf, 3.0]])))[0] == pytest.approx([0, 3])
+
+
+def test_replacing_learns_from_a_sample_where_memory_is_bounded(monkeypatch):
+    x = np.arange(10_000, dtype=np.float32)[:, np.newaxis]
+    monkeypatch.setattr("ser_keras.models.anomalies.SAMPLE_VALUES", 500)
+    layers = [ReplaceAnomalies(seed=seed) for seed in (0, 0, 1)]
+    for layer, cuts in zip(layers, ([3, 600], range(0, 10_000, 64), [3]), strict=True):
+        layer.adapt(np.split(x, cuts))
+    # Of every part of the data alike, whatever the batches.
+    assert float(layers[0].median[0]) == pytest.approx(5000, abs=600)
+    assert float(layers[0].deviation[0]) == pytest.approx(1.4826 * 2500, rel=0.15)
+    weights = [[array(w) for w in layer.weights] for layer in layers]
+    np.testing.assert_array_equal(weights[0], weights[1])
+    assert not np.array_equal(weights[0], weights[2])
+
+
+def test_replacing_refuses_no_data_and_bad_settings():
+    with pytest.raises(SerKerasError, match="no training data to adapt to"):
+        ReplaceAnomalies().adapt([])
+    with pytest.raises(SerKerasError, match="threshold 0 and n_values 1000 must be above 0"):
+        ReplaceAnomalies(threshold=0)
+
+
+def test_a_net_that_replaces_anomalous_values_survives_them_in_half_precision():
+    x = features(PAIR, 40) + 2000
+    x[3, 7, 9, 1], x[4, 7, 9, 1] = np.nan, 1e30
+    keras.mixed_precision.set_global_policy("mixed_float16")
+    try:
+        model = anand2015_cnn(PAIR, 3, replace_anomalous=5.0)
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    assert adapt_model(model, lambda: [x]) == 2
+    reached = array(model.get_layer("minus_training_mean").mean)
+    assert reached == pytest.approx(1997, abs=0.5)
+    whole = anand2015_cnn(PAIR, 3, replace_anomalous=5.0)
+    whole.set_weights(model.get_weights())
+    np.testing.assert_allclose(array(model(x)), array(whole(x)), atol=0.02)
 
 
 def test_adapt_model_adapts_in_order_to_what_reaches_each_layer():

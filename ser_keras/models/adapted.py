@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from ser_keras.errors import SerKerasError
+from ser_keras.models.sequence import PerChunk
 
 
 @keras.saving.register_keras_serializable("ser_keras")
@@ -35,14 +36,9 @@ class Standardization(keras.layers.Layer):
         self.scale = scale
 
     def build(self, input_shape):
-        rank = len(input_shape)
-        kept = {a % rank for a in self.axis}
-        if 0 in kept or any(input_shape[a] is None for a in kept):
-            raise SerKerasError(
-                f"{self.name}: axis {self.axis} of shape {input_shape} must be sized, and not the batch"
-            )
-        self._over = tuple(a for a in range(rank) if a not in kept)
-        shape = tuple(input_shape[a] if a in kept else 1 for a in range(1, rank))
+        kept = kept_axes(self, input_shape)
+        self._over = tuple(a for a in range(len(input_shape)) if a not in kept)
+        shape = tuple(n if a in kept else 1 for a, n in enumerate(input_shape))[1:]
         self.mean = self.add_weight(shape=shape, initializer="zeros", trainable=False, name="mean", dtype="float32")
         self.deviation = self.add_weight(
             shape=shape, initializer="ones", trainable=False, name="deviation", dtype="float32"
@@ -100,13 +96,26 @@ class Standardization(keras.layers.Layer):
         return {**super().get_config(), "axis": list(self.axis), "centre": self.centre, "scale": self.scale}
 
 
+def kept_axes(layer, input_shape):
+    """The axes of an adapted layer's `axis`, counted from the front, in order.
+
+    Raises:
+        SerKerasError: one is the batch, or of unknown size.
+    """
+    kept = sorted({a % len(input_shape) for a in layer.axis})
+    if 0 in kept or any(input_shape[a] is None for a in kept):
+        raise SerKerasError(f"{layer.name}: axis {layer.axis} of shape {input_shape} must be sized, and not the batch")
+    return kept
+
+
 def adapt_model(model, batches):
     """Adapt every layer of a model that has `adapt`, in order, each to the activations that reach it.
 
     Call it before training, with the training part of the fold alone.
 
     Args:
-        model: functional `keras.Model`.
+        model: functional `keras.Model`. Of a sequence classifier, the layers within `PerChunk` are adapted, to single
+            windows; elsewhere it may have none.
         batches: function without arguments that gives a fresh iterable of feature batches [b, ...]; called once for
             each such layer.
 
@@ -118,6 +127,8 @@ def adapt_model(model, batches):
     """
     n_adapted = 0
     for layer in model.layers:
+        if isinstance(layer, PerChunk):
+            n_adapted += adapt_model(layer.model, batches)
         if not hasattr(layer, "adapt"):
             continue
         before = keras.Model(model.input, layer.input)

@@ -1,9 +1,10 @@
-"""The convolutional nets of Anand & Verma (2015)."""
+"""The nets of Anand & Verma (2015) that see one window: convolutional and fully connected."""
 
 import keras
 
 from ser_keras.errors import SerKerasError, nearest
 from ser_keras.models.adapted import Standardization
+from ser_keras.models.anomalies import ReplaceAnomalies
 
 POOLS = ("flatten", "global")
 
@@ -19,6 +20,7 @@ def anand2015_cnn(
     leaky_slope=0.0,
     pool="flatten",
     l2=1e-4,
+    replace_anomalous=None,
 ):
     """[conv - ReLU - max-pool] once or twice, then two affine layers: S1 to S4 and R1 to R6 of the paper's table 4.
 
@@ -38,6 +40,8 @@ def anand2015_cnn(
         leaky_slope: slope of the rectifier below 0 (R6: .01).
         pool: `flatten`, or `global`: the maximum of each map, which leaves 722 k of R1's 2.6 M parameters.
         l2: weight of the squared kernels in the loss.
+        replace_anomalous: robust standard deviations beyond which a value is replaced before anything else
+            (`ReplaceAnomalies`; section 2); None: no value is.
 
     Input:
         [B, *input_shape].
@@ -48,18 +52,81 @@ def anand2015_cnn(
     Raises:
         SerKerasError: a kernel that doesn't fit the features, or an unknown pool.
     """
-    if pool not in POOLS:
-        raise SerKerasError(f"anand2015_cnn: pool is '{pool}'; nearest: {nearest(pool, POOLS)}")
-    regularizer = keras.regularizers.L2(l2) if l2 else None
+    regularizer = l2_regularizer(l2)
     inputs = keras.Input(input_shape, name="features")
-    x = Standardization(axis=(1, 3), scale=False, name="minus_training_mean")(inputs)
-    rectangular = kernel[0] >= input_shape[0]
+    x = minus_training_mean(inputs, replace_anomalous)
+    x = convolved(
+        x,
+        filters=filters,
+        kernel=kernel,
+        hidden=hidden,
+        dropout=dropout,
+        leaky_slope=leaky_slope,
+        pool=pool,
+        regularizer=regularizer,
+        builder="anand2015_cnn",
+    )
+    if dropout:
+        x = keras.layers.Dropout(dropout, name="dropout2")(x)
+    return keras.Model(inputs, class_probabilities(x, n_classes, regularizer), name="classifier")
+
+
+def anand2015_dense(input_shape, n_classes, *, hidden=(64,), dropout=0.0, l2=1e-4, scale=False, replace_anomalous=None):
+    """Fully connected nets: `fc2` and `fc3` on the spectrogram; without hidden layers, softmax regression.
+
+    The training mean of each frequency and channel is subtracted first; a vector of features keeps a mean of each.
+
+    Reference: N. Anand, P. Verma, Convoluting Feelings, Stanford CS231n 2015, section 3.1, table 1.
+
+    Args:
+        input_shape: (frequency, time, channels), or (features,).
+        n_classes: number of classes.
+        hidden: units of each hidden layer: one for fc2, two for fc3, none for softmax.
+        dropout: share of the units dropped before each affine layer but the first.
+        l2: weight of the squared kernels in the loss.
+        scale: whether to divide by the training standard deviation too; features of different units need it.
+        replace_anomalous: see `anand2015_cnn`.
+
+    Input:
+        [B, *input_shape].
+
+    Output:
+        [B, n_classes] probabilities, float32.
+    """
+    regularizer = l2_regularizer(l2)
+    inputs = keras.Input(input_shape, name="features")
+    x = minus_training_mean(inputs, replace_anomalous, scale)
+    x = keras.layers.Flatten(name="flatten")(x)
+    for i, units in enumerate(hidden, start=1):
+        x = keras.layers.Dense(units, kernel_regularizer=regularizer, name=f"hidden{i}")(x)
+        x = keras.layers.ReLU(name=f"relu{i}")(x)
+        x = keras.layers.Dropout(dropout, name=f"dropout{i}")(x) if dropout else x
+    return keras.Model(inputs, class_probabilities(x, n_classes, regularizer), name="classifier")
+
+
+def l2_regularizer(l2):
+    return keras.regularizers.L2(l2) if l2 else None
+
+
+def minus_training_mean(x, replace_anomalous, scale=False):
+    """Features without their training mean, of each frequency and channel; anomalous values are replaced first."""
+    axis = (1, 3) if len(x.shape) == 4 else (len(x.shape) - 1,)
+    if replace_anomalous is not None:
+        x = ReplaceAnomalies(axis, replace_anomalous, name="replace_anomalies")(x)
+    return Standardization(axis, scale=scale, name="minus_training_mean")(x)
+
+
+def convolved(x, *, filters, kernel, hidden, dropout, leaky_slope, pool, regularizer, builder):
+    """`anand2015_cnn` from its first convolution to its hidden affine layer: [B, F, T, C] to [B, hidden]."""
+    if pool not in POOLS:
+        raise SerKerasError(f"{builder}: pool is '{pool}'; nearest: {nearest(pool, POOLS)}")
+    rectangular = kernel[0] >= x.shape[1]
     pooling = (1, 2) if rectangular else (2, 2)
     for i, n_filters in enumerate(filters, start=1):
         height, width = x.shape[1:3]
         if width < kernel[1] + 1 or height < pooling[0]:
             raise SerKerasError(
-                f"anand2015_cnn: kernel {kernel[0]}x{kernel[1]} and pool {pooling[0]}x{pooling[1]} of convolution {i} "
+                f"{builder}: kernel {kernel[0]}x{kernel[1]} and pool {pooling[0]}x{pooling[1]} of convolution {i} "
                 f"don't fit its input of {height}x{width}; make window_s longer or the kernel smaller"
             )
         x = keras.layers.Conv2D(
@@ -79,9 +146,10 @@ def anand2015_cnn(
     if dropout:
         x = keras.layers.Dropout(dropout, name="dropout1")(x)
     x = keras.layers.Dense(hidden, kernel_regularizer=regularizer, name="hidden")(x)
-    x = keras.layers.ReLU(negative_slope=leaky_slope, name="relu_hidden")(x)
-    if dropout:
-        x = keras.layers.Dropout(dropout, name="dropout2")(x)
+    return keras.layers.ReLU(negative_slope=leaky_slope, name="relu_hidden")(x)
+
+
+def class_probabilities(x, n_classes, regularizer):
+    """The last affine layer and softmax: [B, D] to [B, n_classes], float32."""
     x = keras.layers.Dense(n_classes, kernel_regularizer=regularizer, name="logits")(x)
-    outputs = keras.layers.Softmax(dtype="float32", name="probabilities")(x)
-    return keras.Model(inputs, outputs, name="classifier")
+    return keras.layers.Softmax(dtype="float32", name="probabilities")(x)

@@ -1,0 +1,125 @@
+"""Anomalous values out of features, as a layer that is adapted to training data."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from ser_keras.errors import SerKerasError
+from ser_keras.models.adapted import kept_axes
+
+TO_DEVIATION = 1.4826  # of a normal distribution, by its median absolute deviation
+LARGEST_FLOAT32 = 3.4028235e38
+SAMPLE_VALUES = 2**24  # 64 MiB: 2048 windows of 64 x 64 x 2
+
+
+@keras.saving.register_keras_serializable("ser_keras")
+class ReplaceAnomalies(keras.layers.Layer):
+    """Values that aren't finite, or far from the training data's median, become a typical training value.
+
+    Far is beyond `threshold` robust standard deviations (1.4826 x the median absolute deviation); where that deviation
+    is 0, only what isn't finite is replaced. Unadapted, the layer passes its input on unchanged.
+
+    Reference: N. Anand, P. Verma, Convoluting Feelings, Stanford CS231n 2015, section 2 (anomalous data points:
+    replaced by the median of 1000 random values). The threshold is ours: the paper gives none.
+
+    Args:
+        axis: axes of the input (the batch is axis 0) that keep statistics of their own, as in `Standardization`.
+        threshold: in robust standard deviations, above 0.
+        n_values: random training values whose median is the replacement.
+        seed: of the random values, and of the windows that are kept where there are more than memory should hold.
+        kwargs: what `keras.layers.Layer` takes. The layer computes in float32 whatever the global policy.
+
+    Input, output:
+        [B, ...], the same shape.
+
+    Raises:
+        SerKerasError: a threshold or number that isn't above 0; from `adapt`, where there is no data.
+    """
+
+    def __init__(self, axis=-1, threshold=5.0, n_values=1000, seed=0, **kwargs):
+        kwargs.setdefault("dtype", "float32")
+        super().__init__(autocast=False, **kwargs)
+        if not threshold > 0 or n_values < 1:
+            raise SerKerasError(f"{self.name}: threshold {threshold} and n_values {n_values} must be above 0")
+        self.axis = (axis,) if isinstance(axis, int) else tuple(axis)
+        self.threshold = threshold
+        self.n_values = n_values
+        self.seed = seed
+
+    def build(self, input_shape):
+        self._kept = kept_axes(self, input_shape)
+        shape = tuple(n if a in self._kept else 1 for a, n in enumerate(input_shape))[1:]
+
+        def weight(name, initial):
+            initializer = keras.initializers.Constant(initial)
+            return self.add_weight(shape=shape, initializer=initializer, trainable=False, name=name, dtype="float32")
+
+        self.median = weight("median", 0.0)
+        # Unadapted: within an infinite deviation is all but NaN, and NaN replaces that.
+        self.deviation = weight("deviation", np.inf)
+        self.replacement = weight("replacement", np.nan)
+
+    def adapt(self, batches):
+        """Set median, deviation and replacement from training data.
+
+        Args:
+            batches: iterable of arrays [b, ...]; b may differ. Read once; beyond 16.8 million values a random sample
+                of windows stands for all.
+
+        Raises:
+            SerKerasError: no data.
+        """
+        rng = np.random.default_rng(self.seed)
+        sample = _sample(batches, rng)
+        if not len(sample):
+            raise SerKerasError(f"{self.name}: no training data to adapt to")
+        if not self.built:
+            self.build(sample.shape)
+        over = [a for a in range(sample.ndim) if a not in self._kept]
+        columns = sample.transpose(*self._kept, *over).reshape(int(np.prod(self.median.shape)), -1)
+        statistics = np.array([self._statistics(column, rng) for column in columns], np.float32)
+        for weight, values in zip((self.median, self.deviation, self.replacement), statistics.T, strict=True):
+            weight.assign(values.reshape(weight.shape))
+
+    def _statistics(self, values, rng):
+        """Median, robust deviation and replacement of one column of training values."""
+        values = values[np.isfinite(values)]
+        if not len(values):
+            return 0.0, 0.0, 0.0
+        median = np.median(values)
+        deviation = TO_DEVIATION * np.median(np.abs(values - median))
+        chosen = values[rng.integers(len(values), size=self.n_values)]
+        return median, deviation, np.median(chosen)
+
+    def call(self, inputs):
+        x = ops.cast(inputs, "float32")
+        limit = ops.where(self.deviation > 0, self.threshold * self.deviation, LARGEST_FLOAT32)
+        # NaN compares as false.
+        return ops.where(ops.abs(x - self.median) <= limit, x, self.replacement)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        own = {"axis": list(self.axis), "threshold": self.threshold, "n_values": self.n_values, "seed": self.seed}
+        return {**super().get_config(), **own}
+
+
+def _sample(batches, rng):
+    """All rows of the batches, or as many random ones as SAMPLE_VALUES allows (reservoir sampling); [n, ...]."""
+    sample, seen = np.empty((0, 1), np.float32), 0
+    for batch in batches:
+        batch = np.asarray(batch, np.float32)
+        if not batch.size:
+            continue
+        if not seen:
+            sample = np.empty((max(1, SAMPLE_VALUES // batch[0].size), *batch.shape[1:]), np.float32)
+        # Vitter 1985, algorithm R: row i takes a random place of 0..i, if there is such a place.
+        numbers = np.arange(seen, seen + len(batch))
+        places = (rng.random(len(batch)) * (numbers + 1)).astype(int)
+        places[numbers < len(sample)] = numbers[numbers < len(sample)]
+        for row, place in zip(batch, places, strict=True):
+            if place < len(sample):
+                sample[place] = row
+        seen += len(batch)
+    return sample[:seen]
