@@ -1,0 +1,66 @@
+"""Linear baselines trained by a loss: support vector machine and softmax."""
+
+from scipy.special import softmax as normalised_exponential
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
+
+from ser_keras.baselines.preprocessing import standardised
+from ser_keras.errors import SerKerasError
+
+
+class OneVsRestSVM(LinearSVC):
+    """Linear support vector machines, one a class against the rest, with probabilities.
+
+    The probabilities are the softmax of the machines' decision values: the most probable class is the machines'
+    choice, but they aren't calibrated.
+    """
+
+    def predict_proba(self, x):
+        """[n, D] to [n, classes]."""
+        values = self.decision_function(x)
+        # scikit-learn trains one machine for two classes; the other's values are the same with the other sign.
+        return normalised_exponential(values if values.ndim == 2 else [[-1, 1]] * values[:, None], axis=1)
+
+
+def linear_svm(*, C=1.0, replace_anomalous=None):  # noqa: N803 - the field's name
+    """Linear support vector machine (squared hinge loss, L2), one a class against the rest.
+
+    Reference: R.-E. Fan et al., LIBLINEAR, JMLR 9, 2008; its use on 26 acoustic features: N. Anand, P. Verma,
+    Convoluting Feelings, Stanford CS231n 2015, section 3.1, table 2.
+
+    Args:
+        C: weight of the loss against the squared weights, above 0.
+        replace_anomalous: see `standardised`.
+
+    Returns:
+        Unfitted scikit-learn pipeline. Its probabilities are the softmax of the decision values.
+
+    Raises:
+        SerKerasError: C or replace_anomalous not above 0.
+    """
+    _check_c("linear_svm", C)
+    return standardised(OneVsRestSVM(C=C, dual="auto", max_iter=10000), replace_anomalous)
+
+
+def softmax(*, C=1.0, replace_anomalous=None):  # noqa: N803
+    """Multinomial logistic regression with L2.
+
+    Reference: N. Anand, P. Verma, Convoluting Feelings, Stanford CS231n 2015, section 3.1, tables 2 and 3.
+
+    Args:
+        C: weight of the loss against the squared weights, above 0.
+        replace_anomalous: see `standardised`.
+
+    Returns:
+        Unfitted scikit-learn pipeline.
+
+    Raises:
+        SerKerasError: C or replace_anomalous not above 0.
+    """
+    _check_c("softmax", C)
+    return standardised(LogisticRegression(C=C, max_iter=1000), replace_anomalous)
+
+
+def _check_c(name, value):
+    if not value > 0:
+        raise SerKerasError(f"{name}: C is {value}; it must be above 0")

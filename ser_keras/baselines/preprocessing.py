@@ -1,0 +1,74 @@
+"""What every baseline does to its features first."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from ser_keras.errors import SerKerasError
+
+TO_DEVIATION = 1.4826  # of a normal distribution, by its median absolute deviation
+
+
+def standardised(classifier, replace_anomalous):
+    """Pipeline: anomalous values replaced, mean 0 and variance 1 on the training data, then the classifier.
+
+    Args:
+        classifier: unfitted scikit-learn classifier with `predict_proba`.
+        replace_anomalous: threshold in robust standard deviations; None: nothing is replaced.
+
+    Raises:
+        SerKerasError: a threshold that isn't above 0.
+    """
+    steps = [("standardise", StandardScaler()), ("classifier", classifier)]
+    if replace_anomalous is not None:
+        if not replace_anomalous > 0:
+            raise SerKerasError(
+                f"replace_anomalous is {replace_anomalous}; it must be above 0, or null to replace none"
+            )
+        steps.insert(0, ("replace_anomalies", ReplaceAnomalies(threshold=replace_anomalous)))
+    return Pipeline(steps)
+
+
+class ReplaceAnomalies(TransformerMixin, BaseEstimator):
+    """Values that aren't finite, or far from the training median, become a typical training value of their column.
+
+    Far is beyond `threshold` robust standard deviations (1.4826 x the median absolute deviation); where that deviation
+    is 0, only what isn't finite is replaced. `ser_keras.models.anomalies` does the same within a network.
+
+    Reference: N. Anand, P. Verma, Convoluting Feelings, Stanford CS231n 2015, section 2 (anomalous data points:
+    replaced by the median of 1000 random values). The threshold is ours: the paper gives none.
+
+    Args:
+        threshold: in robust standard deviations.
+        n_values: random training values whose median is the replacement.
+        random_state: seed of the random values.
+
+    Input, output:
+        [n, D].
+    """
+
+    def __init__(self, threshold=5.0, n_values=1000, random_state=0):
+        self.threshold = threshold
+        self.n_values = n_values
+        self.random_state = random_state
+
+    def fit(self, x, y=None):
+        self.n_features_in_ = x.shape[1]
+        rng = np.random.default_rng(self.random_state)
+        self.median_, self.deviation_, self.replacement_ = np.array([self._statistics(c, rng) for c in x.T]).T.copy()
+        return self
+
+    def _statistics(self, values, rng):
+        """Median, robust deviation and replacement of one column of training values."""
+        values = values[np.isfinite(values)]
+        if not len(values):
+            return 0.0, 0.0, 0.0
+        median = np.median(values)
+        deviation = TO_DEVIATION * np.median(np.abs(values - median))
+        return median, deviation, np.median(values[rng.integers(len(values), size=self.n_values)])
+
+    def transform(self, x):
+        limit = np.where(self.deviation_ > 0, self.threshold * self.deviation_, np.finfo(np.float64).max)
+        with np.errstate(invalid="ignore"):
+            return np.where(np.abs(x - self.median_) <= limit, x, self.replacement_)
