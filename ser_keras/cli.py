@@ -113,6 +113,21 @@ def parser():
     evaluate.add_argument("run_directory", metavar="RUN", type=Path)
     takes_corpora(evaluate, required=False)
 
+    reproduce = command("reproduce", _reproduce, "run the rows of a paper beside the figures that it reports")
+    reproduce.add_argument(
+        "ids", metavar="ID|PAPER", nargs="*", help="rows (anand2015.r1), or all of a paper (anand2015)"
+    )
+    takes_corpora(reproduce, required=False)
+    reproduce.add_argument("--out", metavar="DIR", type=Path, help="where runs and tables go; again: goes on there")
+    reproduce.add_argument(
+        "--protocol",
+        metavar="P",
+        action="append",
+        help="instead of speaker_independent and then the paper's own; may be repeated",
+    )
+    reproduce.add_argument("--set", metavar="a.b=c", action="append", default=[], help="change a setting of every row")
+    reproduce.add_argument("--list", action="store_true", help="the ids of all rows, one a line")
+
     export = command("export", _export, "make the bundle that phones run")
     export.add_argument("run_directory", metavar="RUN", type=Path)
     export.add_argument("--out", metavar="BUNDLE", type=Path, required=True)
@@ -215,6 +230,20 @@ def _evaluate(chosen):
 
     for name, folder, figures in finished.evaluate(run, _located(chosen.corpus)):
         print(f"{name}: {_headline(figures)}\ntables: {folder}")
+
+
+def _reproduce(chosen):
+    from ser_keras import reproduction
+
+    if chosen.list:
+        print("\n".join(reproduction.ids()))
+        return
+    for given, name in ((chosen.ids, "ID"), (chosen.corpus, "--corpus NAME=PATH"), (chosen.out, "--out DIR")):
+        if not given:
+            raise SerKerasError(f"reproduce: {name} is missing (`ser-keras reproduce --list` lists the ids)")
+    _quiet_tensorflow()
+    for line in reproduction.reproduce(chosen.ids, _located(chosen.corpus), chosen.out, chosen.protocol, chosen.set):
+        print(line, flush=True)
 
 
 def _export(chosen):

@@ -9,6 +9,7 @@ import numpy as np
 
 from ser_keras import experiment as settings
 from ser_keras import protocols, training
+from ser_keras.baselines import BASELINES
 from ser_keras.cache import fingerprint
 from ser_keras.errors import SerKerasError
 from ser_keras.evaluation import Predictions
@@ -31,18 +32,36 @@ def dry_run(experiment, corpora):
     for fold in folds:
         parts = [f"{len(getattr(fold, p))} {p}" for p in ("train", "validation", "test") if len(getattr(fold, p))]
         lines.append(f"fold {fold.number} ({fold.name}): {', '.join(parts)}")
-    epochs = prepared.experiment.training.epochs
-    windows = [len(material.rows(f.train)[0]) for f in folds] + [int(material.n_windows.sum())]
-    a_window = training.estimate_seconds(
-        prepared.experiment, material.feature_shape, prepared.n_classes, windows[0]
-    ) / max(windows[0], 1)
-    seconds = a_window * sum(windows) * epochs
-    at_most = " at most (early stopping)" if prepared.experiment.training.early_stopping else ""
-    lines.append(f"{len(folds)} folds and the final refit, {epochs} epochs each: about {_duration(seconds)}{at_most}")
+    trained = prepared.experiment.training
+    at_most = " at most (early stopping)" if trained.early_stopping else ""
+    seconds = _seconds(prepared, refit=True)
+    lines.append(
+        f"{len(folds)} folds and the final refit, {trained.epochs} epochs each: about {duration(seconds)}{at_most}"
+    )
     return lines
 
 
-def _duration(seconds):
+def estimate(experiment, corpora):
+    """Seconds that `train` without the final refit will take, measured on a few steps.
+
+    Files are decoded and features cached, as the training itself would do.
+    """
+    return _seconds(prepare(experiment, read_corpora(corpora), quiet=True), refit=False)
+
+
+def _seconds(prepared, refit):
+    experiment, material = prepared.experiment, prepared.material
+    fold = material.examples(prepared.folds[0].train)
+    sizes = [len(material.examples(f.train)) for f in prepared.folds]
+    if refit:
+        sizes.append(len(material.examples(np.arange(len(material.items)))))
+    epochs = 1 if experiment.model.name in BASELINES else experiment.training.epochs
+    an_example = training.estimate_seconds(experiment, material, fold, prepared.n_classes) / max(len(fold), 1)
+    return an_example * sum(sizes) * epochs
+
+
+def duration(seconds):
+    """`90 s`, `35 min` or `2.5 h`."""
     return (
         f"{seconds:.0f} s"
         if seconds < 120
@@ -52,7 +71,7 @@ def _duration(seconds):
     )
 
 
-def train(experiment, corpora, out, resume=False, only_fold=None, init=None):
+def train(experiment, corpora, out, resume=False, only_fold=None, init=None, refit=True):
     """Run an experiment into a run directory, or go on with it.
 
     Args:
@@ -63,6 +82,7 @@ def train(experiment, corpora, out, resume=False, only_fold=None, init=None):
         only_fold: train this fold alone; the figures follow once all folds are there.
         init: a run directory or bundle whose model's weights each fold starts from. Where it was trained on speakers
             of the test folds, the figures are marked leaky.
+        refit: train the final model on all speakers too, which the figures don't need.
 
     Returns:
         Run.
@@ -97,7 +117,7 @@ def train(experiment, corpora, out, resume=False, only_fold=None, init=None):
                 _train_fold(run, prepared, fold, start, digest)
         if len(run.folds()) == len(prepared.folds):
             _pool(run, prepared, record, start)
-            if only_fold is None:
+            if only_fold is None and refit:
                 _refit(run, prepared, start)
         record["finished"] = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         record["seconds"] = round(record.get("seconds", 0) + time.monotonic() - started, 1)
@@ -112,6 +132,10 @@ def _check_before_writing(prepared, only_fold, start):
     numbers = [f.number for f in prepared.folds]
     if only_fold is not None and only_fold not in numbers:
         raise SerKerasError(f"there is no fold {only_fold}; this protocol has folds 0 to {numbers[-1]}")
+    if prepared.experiment.model.name in BASELINES:
+        if start is not None:
+            raise SerKerasError(f"--init: {prepared.experiment.model.name} is no Keras model and starts from nothing")
+        return
     classifier = training.build_classifier(prepared.experiment, prepared.material.feature_shape, prepared.n_classes)
     if start is not None:
         start(classifier)
@@ -154,23 +178,24 @@ def _train_fold(run, prepared, fold, start, digest):
     material, folder = prepared.material, run.fold(fold.number)
     first, *others = fold.name.split()
     title = f"fold {fold.number + 1}/{len(prepared.folds)} {first}{f' +{len(others)}' if others else ''}"
-    classifier, history = training.fit(
+    classifier, history, counts = training.fit(
         *(prepared.experiment, material, fold.train, fold.validation, prepared.n_classes, folder, fold.number, title),
         initial=start,
     )
     utterances, segments = predict_items(classifier, prepared, fold.test, fold.number)
     utterances.write_csv(folder / "predictions.csv")
-    segments.write_csv(folder / "segments.csv")
+    if segments is not None:
+        segments.write_csv(folder / "segments.csv")
     parts = ("train", "validation", "test")
     record = {"name": fold.name, "settings": digest} | {p: _speakers(material.items, getattr(fold, p)) for p in parts}
-    record |= {f"n_{p}": len(getattr(fold, p)) for p in parts}
+    record |= {f"n_{p}": len(getattr(fold, p)) for p in parts} | counts
     training.finish(folder, prepared.experiment, classifier, history, record)
 
 
 def _pool(run, prepared, record, start):
     """Pool the folds' predictions into the run's tables and figures."""
-    tables = ("predictions.csv", "segments.csv")
-    utterances, segments = (
+    tables = ("predictions.csv",) if prepared.material.sequence else ("predictions.csv", "segments.csv")
+    utterances, *windows = (
         Predictions.concatenate(Predictions.read_csv(folder / name) for folder in run.folds()) for name in tables
     )
     kind = protocols.PROTOCOLS[prepared.experiment.protocol.name]
@@ -178,7 +203,7 @@ def _pool(run, prepared, record, start):
     if start is not None and (seen := start.speakers & set(utterances.speaker)):
         reason = f"LEAKY: the initial weights ({start.described['name']}) were trained on {len(seen)} test speakers"
     write_figures(
-        *(run.path, prepared.experiment, utterances, segments),
+        *(run.path, prepared.experiment, utterances, windows[0] if windows else None),
         protocol=prepared.experiment.protocol.name,
         leaky_reason=reason,
         commit=record["commit"],
@@ -192,7 +217,7 @@ def _refit(run, prepared, start):
     material = prepared.material
     every = np.arange(len(material.items))
     epochs = [read_json(folder / "fold.json")["best_epoch"] for folder in run.folds()]
-    classifier, history = training.fit(
+    classifier, history, counts = training.fit(
         prepared.experiment,
         material,
         every,
@@ -204,5 +229,5 @@ def _refit(run, prepared, start):
         initial=start,
         epochs=max(1, round(statistics.median(epochs))),
     )
-    record = {"name": "final", "train": _speakers(material.items, every), "n_train": len(every)}
+    record = {"name": "final", "train": _speakers(material.items, every), "n_train": len(every)} | counts
     training.finish(run.final, prepared.experiment, classifier, history, record)

@@ -13,6 +13,7 @@ from ser_keras.audio import SAMPLE_RATE, TAIL_RULES
 from ser_keras.emotions import class_of_emotion
 from ser_keras.errors import SerKerasError, nearest
 
+REPORTED = "reported"  # what the papers report, as data: beside the recipes, but none itself
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1, strict=True)]
 Seed = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
@@ -26,7 +27,7 @@ class Settings(BaseModel):
 
 
 class Component(BaseModel):
-    """A front end or model: its registry name and its builder's own arguments."""
+    """A front end, descriptor set, model or baseline: its registry name and its builder's own arguments."""
 
     model_config = ConfigDict(extra="allow")
     name: str
@@ -63,6 +64,51 @@ class Training(Settings):
     xla: bool = False
 
 
+class Cleaning(Settings):
+    """What is taken out of the training part: `drop_mislabelled` is the share of its windows whose label an
+    out-of-fold softmax finds least likely (Anand & Verma 2015, section 2)."""
+
+    drop_mislabelled: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+
+
+class Augmentation(Settings):
+    """How the training part is varied; see docs/augmentation.md.
+
+    One set of parameters serves both modes. `grid`: every training window at every combination of `pitch`, `rate` and
+    `gain_db`, an empty list standing for "unchanged". `random`: drawn anew for each window and epoch between the least
+    and the greatest value of each list. `path` says what is changed: the spectrum within the graph, or the waveform
+    (the extra `augment`).
+    """
+
+    mode: Literal["none", "grid", "random"] = "none"
+    path: Literal["spectrum", "waveform"] = "spectrum"
+    pitch: list[Annotated[float, Field(ge=-12, le=12)]] = []  # semitones
+    rate: list[Annotated[float, Field(ge=0.5, le=2)]] = []  # tempo: 1.1 is a tenth faster
+    gain_db: list[Annotated[float, Field(ge=-60, le=60)]] = []
+    snr_db: list[Annotated[float, Field(ge=-20, le=100)]] = []  # white noise
+    equalise_db: Annotated[float, Field(ge=0, le=30)] = 0.0  # standard deviation of a smooth gain over frequency
+    time_masks: Annotated[int, Field(ge=0, le=20)] = 0
+    time_mask_s: Positive = 0.1  # the greatest width
+    frequency_masks: Annotated[int, Field(ge=0, le=20)] = 0
+    frequency_mask_hz: Positive = 500.0
+    mixup: Annotated[float, Field(ge=0, le=10)] = 0.0  # alpha of the Beta distribution
+    probability: Annotated[float, Field(ge=0, le=1)] = 1.0  # random: share of the windows that are changed
+
+    @model_validator(mode="after")
+    def _fits_its_mode(self):
+        varied = [name for name, field in type(self).model_fields.items() if getattr(self, name) != field.default]
+        known = {"grid": ("mode", "path", "pitch", "rate", "gain_db", "mixup"), "none": ("mode",)}
+        strange = [name for name in varied if name not in known.get(self.mode, varied)]
+        if strange:
+            needs = "mode: grid or random" if self.mode == "none" else "mode: random"
+            raise ValueError(f"'{strange[0]}' is set, but it needs {needs} (mode is {self.mode})")
+        if self.mode != "none" and not set(varied) - {"mode", "path", "probability"}:
+            raise ValueError(f"mode is {self.mode}, but nothing is varied; give pitch, rate or gain_db, for example")
+        if self.path == "waveform" and (self.time_masks or self.frequency_masks):
+            raise ValueError("masks are made on spectra: they need path: spectrum")
+        return self
+
+
 class Protocol(Settings):
     """How utterances become folds; see `ser_keras.protocols`. `folds` null is leave one speaker out."""
 
@@ -79,8 +125,12 @@ class AudioSettings(Settings):
 
 
 class ExportSettings(Settings):
-    """What the bundle tells its runtimes: the belief's smoothing and the RMS level under which nobody speaks."""
+    """What the bundle tells its runtimes: the belief's smoothing and the RMS level under which nobody speaks.
 
+    `chunks` is the number of windows that an exported sequence classifier (`unit: utterance`) hears at once.
+    """
+
+    chunks: Annotated[int, Field(ge=1, le=1000)] = 5
     smoothing_s: Annotated[float, Field(ge=0)] = 2.0
     speech_gate_dbfs: Annotated[float, Field(le=0)] = -60.0
 
@@ -101,9 +151,11 @@ class Experiment(Settings):
     window_s: Seconds
     hop_s: Seconds
     tail_rule: Literal[TAIL_RULES] = "drop"
+    unit: Literal["window", "utterance"] = "window"  # utterance: the classifier sees all windows of one as a sequence
     audio: AudioSettings = AudioSettings()
     frontend: Component
-    augmentation: Settings = Settings()
+    cleaning: Cleaning = Cleaning()
+    augmentation: Augmentation = Augmentation()
     model: Component
     training: Training = Training()
     protocol: Protocol = Protocol()
@@ -138,6 +190,7 @@ def recipes():
     """Name -> resource of every recipe in the package, in order of name."""
     folder = resources.files("ser_keras.recipes")
     found = {p.name.removesuffix(".yaml"): p for p in folder.iterdir() if p.name.endswith(".yaml")}
+    found.pop(REPORTED)
     return dict(sorted(found.items()))
 
 
@@ -163,7 +216,10 @@ def load_experiment(recipe, changes=()):
         raise SerKerasError(
             f"no recipe '{recipe}'; nearest: {nearest(recipe, known)} (or give the path of a YAML file)"
         )
-    tree = _parse(text, where)
+    tree = parse_recipe(text, where)
+    if "derived" in tree:
+        sources = " and ".join(tree["derived"].get("from") or [])
+        raise SerKerasError(f"{where} is made from the run of {sources}: `ser-keras reproduce {where}` runs both")
     tree.setdefault("recipe", Path(recipe).stem if recipe not in known else recipe)
     for change in changes:
         _apply(tree, change)
@@ -178,7 +234,12 @@ def from_tree(tree, where="settings"):
         raise SerKerasError(f"{where}: {_first(error)}") from None
 
 
-def _parse(text, where):
+def parse_recipe(text, where):
+    """A recipe's plain data.
+
+    Raises:
+        SerKerasError: no YAML, or no mapping.
+    """
     try:
         tree = yaml.safe_load(text)
     except yaml.YAMLError as error:

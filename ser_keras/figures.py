@@ -8,10 +8,10 @@ from ser_keras.runs import write_atomic, write_json
 
 
 def predict_items(classifier, prepared, items, fold):
-    """Predictions of some items: (a row an utterance, a row a window)."""
+    """Predictions of some items: (a row an utterance; a row a window, or None where the classifier took sequences)."""
     material, classes = prepared.material, tuple(prepared.experiment.classes)
     probabilities = pipeline.predict(classifier, material, items)
-    counts = material.n_windows[items]
+    counts = np.ones(len(items), int) if material.sequence else material.n_windows[items]
     edges = np.cumsum(counts)[:-1]
     means = np.array([part.mean(axis=0) for part in np.split(probabilities.astype(float), edges)])
 
@@ -22,11 +22,14 @@ def predict_items(classifier, prepared, items, fold):
 
     offset = np.array([material.items[i].start or 0.0 for i in items])
     length = material.spans[items, 1] / audio.SAMPLE_RATE
+    utterances = table(items, offset, offset + length, means)
+    if material.sequence:
+        return utterances, None
     owner = np.repeat(items, counts)
     starts = np.concatenate([material.starts[i] for i in items]) / audio.SAMPLE_RATE
     ends = np.minimum(starts + material.window / audio.SAMPLE_RATE, np.repeat(length, counts))
     begin = np.repeat(offset, counts)
-    return table(items, offset, offset + length, means), table(owner, begin + starts, begin + ends, probabilities)
+    return utterances, table(owner, begin + starts, begin + ends, probabilities)
 
 
 def write_figures(folder, experiment, utterances, segments, *, protocol, leaky_reason, commit):
@@ -43,7 +46,8 @@ def write_figures(folder, experiment, utterances, segments, *, protocol, leaky_r
         selection_overlap=0,
     )
     utterances.write_csv(folder / "predictions.csv")
-    segments.write_csv(folder / "segments.csv")
+    if segments is not None:
+        segments.write_csv(folder / "segments.csv")
     write_atomic(folder / "confusion.csv", confusion_csv(figures["confusion"], list(experiment.classes)))
     write_json(folder / "metrics.json", figures)
     return figures

@@ -3,11 +3,12 @@
 import numpy as np
 
 from ser_keras import experiment as settings
-from ser_keras import pipeline, training
+from ser_keras import training
 from ser_keras.emotions import class_of_emotion
 from ser_keras.errors import SerKerasError
 from ser_keras.evaluation import Predictions
 from ser_keras.figures import predict_items, write_figures
+from ser_keras.material import extract
 from ser_keras.preparation import Prepared, prepare, read_corpora, usable
 from ser_keras.progress import say
 from ser_keras.runs import provenance
@@ -67,9 +68,11 @@ def _evaluate_folds(run):
     prepared = reopen(run)
     parts = []
     for fold in prepared.folds:
-        _, classifier = training.load_model(run.fold(fold.number) / "model.keras")
+        classifier = training.load_classifier(run.fold(fold.number))
         parts.append(predict_items(classifier, prepared, fold.test, fold.number))
-    utterances, segments = (Predictions.concatenate(tables) for tables in zip(*parts, strict=True))
+    utterances, segments = (
+        Predictions.concatenate(tables) if tables[0] is not None else None for tables in zip(*parts, strict=True)
+    )
     figures = write_figures(
         *(run.path / "evaluations" / "test", prepared.experiment, utterances, segments),
         protocol=prepared.experiment.protocol.name,
@@ -81,17 +84,17 @@ def _evaluate_folds(run):
 
 def _evaluate_final(run, name, root):
     experiment, known, start = _trained_with(run)
-    _, classifier = training.load_model(run.final / "model.keras")
+    classifier = training.load_classifier(run.final)
     training.configure(experiment)
     decoded, _, _, dropped = usable(read_corpora([(name, root)]), experiment)
     lookup = class_of_emotion(experiment.classes)
     labels = np.array([lookup[u.emotion] for u in decoded.utterances])
-    frontend = training.build_frontend(experiment)
-    material = pipeline.extract(
-        *(decoded, decoded.utterances, labels, decoded.spans, frontend),
+    material = extract(
+        *(decoded, decoded.utterances, labels, decoded.spans, training.build_extractor(experiment)),
         *(experiment.window_samples, experiment.hop_samples, experiment.tail_rule),
+        sequence=experiment.unit == "utterance",
     )
-    prepared = Prepared(experiment, frontend, decoded, labels, material, [], [], dropped)
+    prepared = Prepared(experiment, decoded, labels, material, [], [], dropped)
     utterances, segments = predict_items(classifier, prepared, np.arange(len(material.items)), 0)
     heard = {s for corpus in known for s in corpus["speakers"]} | set(start.get("speakers", []))
     seen = heard & {u.speaker for u in decoded.utterances}
@@ -120,6 +123,8 @@ def export(run, out, fold=None):
     Returns:
         Lines that say what was made.
     """
+    if reason := training.why_not_exportable(_trained_with(run)[0]):
+        raise SerKerasError(f"{run.path} can't be exported: {reason}")
     # These need the packages of the extra `export`.
     from ser_keras.export.bundle import export_run, summary
     from ser_keras.export.estimate import utterance_key

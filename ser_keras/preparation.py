@@ -4,12 +4,13 @@ import dataclasses
 
 import numpy as np
 
-from ser_keras import audio, pipeline, protocols, training
+from ser_keras import audio, decoding, protocols, training
 from ser_keras import corpora as readers
 from ser_keras import experiment as settings
 from ser_keras.cache import fingerprint
 from ser_keras.emotions import select
 from ser_keras.errors import SerKerasError
+from ser_keras.material import Material, extract
 from ser_keras.progress import say
 
 
@@ -19,20 +20,18 @@ class Prepared:
 
     Attributes:
         experiment: settings, complete, its `classes` those that have data.
-        frontend: Keras layer.
-        decoded: pipeline.Decoded, utterances.
+        decoded: decoding.Decoded, utterances.
         labels: [n] class of each utterance.
-        material: pipeline.Material; its items are the utterances, or chunks of them for `chunk_random`.
+        material: its items are the utterances, or chunks of them for `chunk_random`.
         folds: list of protocols.Fold over the items.
         corpora: what experiment.yaml says of each corpus.
         dropped: lines on what was left out.
     """
 
     experiment: settings.Experiment
-    frontend: object
-    decoded: pipeline.Decoded
+    decoded: decoding.Decoded
     labels: np.ndarray
-    material: pipeline.Material
+    material: Material
     folds: list
     corpora: list
     dropped: list
@@ -80,7 +79,7 @@ def prepare(experiment, listing, quiet=False):
     experiment = training.complete(experiment)
     protocols.protocol_kind(experiment.protocol.name, listing.utterances)
     training.configure(experiment)
-    frontend = training.build_frontend(experiment)
+    extractor = training.build_extractor(experiment)
     decoded, labels, live, dropped = usable(listing, experiment, quiet)
     experiment = experiment.model_copy(update={"classes": live})
 
@@ -98,16 +97,18 @@ def prepare(experiment, listing, quiet=False):
         )
     validate = experiment.training.early_stopping is not None
     folds = protocols.make_folds(items, item_labels, experiment.protocol, experiment.seed, validate)
-    material = pipeline.extract(decoded, items, item_labels, spans, frontend, window, hop, experiment.tail_rule)
-    corpora = _describe_corpora(decoded)
-    return Prepared(experiment, frontend, decoded, labels, material, folds, corpora, dropped)
+    material = extract(
+        *(decoded, items, item_labels, spans, extractor, window, hop, experiment.tail_rule, experiment.augmentation),
+        sequence=experiment.unit == "utterance",
+    )
+    return Prepared(experiment, decoded, labels, material, folds, _describe_corpora(decoded), dropped)
 
 
 def usable(listing, experiment, quiet=False):
     """Decode what of a listing belongs to the experiment's classes, and say what doesn't or can't be used.
 
     Returns:
-        (pipeline.Decoded, labels as a list of ints, the classes that have data, lines on what was dropped).
+        (decoding.Decoded, labels as a list of ints, the classes that have data, lines on what was dropped).
 
     Raises:
         SerKerasError: a bad file under `audio.bad_files=fail`, or fewer than two classes have data.
@@ -116,7 +117,7 @@ def usable(listing, experiment, quiet=False):
         name, reason = next(iter(listing.bad_files.items()))
         raise SerKerasError(f"{name}: {reason} (audio.bad_files=skip goes on without such files)")
     chosen, _, live, dropped = select(listing.utterances, experiment.classes)
-    decoded = pipeline.decode(chosen, experiment.audio.decoder, experiment.audio.bad_files)
+    decoded = decoding.decode(chosen, experiment.audio.decoder, experiment.audio.bad_files)
     # A class may have lost its last file to a bad one.
     _, labels, live, lost = select(decoded.utterances, live)
     decoded.bad_files = {**listing.bad_files, **decoded.bad_files}

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import hashlib
-import math
 import time
 from pathlib import Path
 
@@ -11,15 +10,20 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ser_keras import baselines, pipeline
 from ser_keras import experiment as settings
-from ser_keras import pipeline
+from ser_keras.augmentation.live import Live
+from ser_keras.augmentation.mixup import Mixup
 from ser_keras.checkpoints import EpochBoundary, History, load_checkpoint
+from ser_keras.cleaning import mislabelled
+from ser_keras.descriptors import DESCRIPTORS
 from ser_keras.errors import SerKerasError
 from ser_keras.frontends import FRONT_ENDS
 from ser_keras.models import MODELS
 from ser_keras.models.adapted import adapt_model
 from ser_keras.models.assemble import end_to_end, split
 from ser_keras.progress import stage
+from ser_keras.protocols import protocol_kind
 from ser_keras.runs import Run, read_json, replacing, write_atomic, write_json
 
 FINAL = 2**16  # the number that stands for "fold" in the seeds of the final refit
@@ -29,12 +33,27 @@ def complete(experiment):
     """Check front end and model against their builders and write their defaults into the settings.
 
     Raises:
-        SerKerasError: an unknown name or argument, with the nearest valid ones.
+        SerKerasError: an unknown name or argument, with the nearest valid ones; or parts that don't go together.
     """
-    frontend = settings.complete(
-        experiment.frontend, FRONT_ENDS, "frontend", given=("self", "name", "trainable", "dtype", "kwargs")
-    )
-    model = settings.complete(experiment.model, MODELS, "model", given=("input_shape", "n_classes"))
+    given = ("self", "name", "trainable", "dtype", "kwargs")
+    frontend = settings.complete(experiment.frontend, {**FRONT_ENDS, **DESCRIPTORS}, "frontend", given)
+    models = {**MODELS, **baselines.BASELINES}
+    model = settings.complete(experiment.model, models, "model", given=("input_shape", "n_classes", "seed"))
+    if experiment.augmentation.mode == "random":
+        whole = {"model": experiment.model.name in MODELS, "unit": experiment.unit == "window"}
+        whole["frontend"] = experiment.frontend.name in FRONT_ENDS
+        if lacking := [name for name, fits in whole.items() if not fits]:
+            raise SerKerasError(
+                f"augmentation.mode=random draws windows anew each epoch, which this recipe's {lacking[0]} can't take; "
+                "use augmentation.mode=grid"
+            )
+    if experiment.augmentation.mixup and (experiment.model.name not in MODELS or experiment.unit != "window"):
+        raise SerKerasError("augmentation.mixup blends single windows for a Keras model; set it to 0 for this recipe")
+    if experiment.unit == "utterance" and protocol_kind(experiment.protocol.name).leaky:
+        raise SerKerasError(
+            f"protocol {experiment.protocol.name} splits windows, and unit=utterance trains on whole utterances; "
+            "utterance_random splits these"
+        )
     return experiment.model_copy(
         update={
             "frontend": settings.Component(name=experiment.frontend.name, **frontend),
@@ -43,10 +62,19 @@ def complete(experiment):
     )
 
 
-def build_frontend(experiment):
-    """The experiment's front end, a Keras layer: waveform -> features."""
+def why_not_exportable(experiment):
+    """Why an experiment's models can't run on a phone, or None where they can."""
+    if experiment.frontend.name in DESCRIPTORS:
+        return f"its features ({experiment.frontend.name}) are computed outside the graph"
+    if experiment.model.name in baselines.BASELINES:
+        return f"its model ({experiment.model.name}) is no Keras model"
+    return None
+
+
+def build_extractor(experiment):
+    """The experiment's front end, a Keras layer: waveform -> features; or its descriptor set."""
     try:
-        return FRONT_ENDS[experiment.frontend.name](**experiment.frontend.arguments())
+        return {**FRONT_ENDS, **DESCRIPTORS}[experiment.frontend.name](**experiment.frontend.arguments())
     except (TypeError, ValueError) as error:
         raise SerKerasError(f"frontend: {error}") from error
 
@@ -54,9 +82,14 @@ def build_frontend(experiment):
 def build_classifier(experiment, feature_shape, n_classes):
     """The experiment's classifier, a Keras model: features -> probabilities."""
     try:
-        return MODELS[experiment.model.name](feature_shape, n_classes, **experiment.model.arguments())
+        classifier = MODELS[experiment.model.name](feature_shape, n_classes, **experiment.model.arguments())
     except (TypeError, ValueError) as error:
         raise SerKerasError(f"model: {error}") from error
+    unit = "utterance" if len(classifier.inputs) > 1 else "window"
+    if unit != experiment.unit:
+        takes = "sequences of windows" if unit == "utterance" else "single windows"
+        raise SerKerasError(f"model {experiment.model.name} takes {takes}: set unit={unit}")
+    return classifier
 
 
 def configure(experiment):
@@ -87,12 +120,36 @@ def make_optimizer(training):
     return kinds[training.optimizer](**options)
 
 
+def training_examples(experiment, material, train, number):
+    """What training on some items draws from, without windows that are probably mislabelled.
+
+    Args:
+        experiment: settings; `cleaning` decides.
+        material: Material.
+        train: item indices.
+        number: the fold, for the seeds.
+
+    Returns:
+        (Examples, number of unchanged windows that were left out).
+    """
+    share, without = experiment.cleaning.drop_mislabelled, np.array([], int)
+    if share:
+        rows, owner = material.rows(train)
+        files = {}
+        groups = [files.setdefault((u.corpus, u.name), len(files)) for u in material.items]
+        seed = int(np.random.default_rng([experiment.seed, number, 1]).integers(2**31))
+        without = rows[
+            mislabelled(lambda: material.batches(train), material.labels[owner], np.array(groups)[owner], share, seed)
+        ]
+    return material.examples(train, without), len(without)
+
+
 def fit(experiment, material, train, validation, n_classes, folder, number, title, initial=None, epochs=None):
     """Train one classifier, going on from the folder's checkpoint where there is one.
 
     Args:
         experiment: settings; `training` decides.
-        material: pipeline.Material.
+        material: Material.
         train, validation: item indices; without early stopping the validation items are only watched.
         n_classes: outputs.
         folder: where `checkpoint.npz` and `history.csv` stand.
@@ -102,8 +159,12 @@ def fit(experiment, material, train, validation, n_classes, folder, number, titl
         epochs: instead of the settings' (the final refit's).
 
     Returns:
-        (classifier in float32 with the chosen weights, History).
+        (classifier in float32 with the chosen weights, or a baseline; History; dict of what the examples were).
     """
+    examples, n_dropped = training_examples(experiment, material, train, number)
+    counts = {"n_examples": len(examples), "n_mislabelled": n_dropped}
+    if experiment.model.name in baselines.BASELINES:
+        return _fit_baseline(experiment, material, examples, n_classes, number, title), History(), counts
     training = experiment.training
     if epochs is not None:
         training = training.model_copy(update={"epochs": epochs, "early_stopping": None})
@@ -116,26 +177,14 @@ def fit(experiment, material, train, validation, n_classes, folder, number, titl
         classifier.compile(
             make_optimizer(training),
             loss=SmoothedCrossEntropy(n_classes, training.label_smoothing),
-            metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")],
+            metrics=[accuracy],
             jit_compile=training.xla,
         )
         classifier.optimizer.build(classifier.trainable_variables)
 
     checkpoint = folder / "checkpoint.npz"
     history, best = load_checkpoint(checkpoint, classifier) if checkpoint.is_file() else (History(), None)
-    weights = None
-    if training.class_weights == "balanced":
-        weights = pipeline.class_weights(material.labels[material.rows(train)[1]], n_classes)
-    dataset, steps = pipeline.training_dataset(
-        material,
-        train,
-        batch_size=training.batch_size,
-        seed=experiment.seed,
-        fold=number,
-        epochs=training.epochs,
-        first_epoch=history.epochs,
-        weights=weights,
-    )
+    dataset, steps = _dataset(experiment, training, material, examples, n_classes, number, history.epochs)
     with stage(title, training.epochs, "epochs") as advance:
         advance(history.epochs)
         boundary = EpochBoundary(
@@ -154,18 +203,63 @@ def fit(experiment, material, train, validation, n_classes, folder, number, titl
             )
     if training.early_stopping is not None and boundary.best is not None:
         classifier.set_weights(boundary.best)
-    return _plain(experiment, classifier, material.feature_shape, n_classes), history
+    return _plain(experiment, classifier, material.feature_shape, n_classes), history, counts
+
+
+def _dataset(experiment, training, material, examples, n_classes, number, first_epoch):
+    """The training part as `fit` reads it: (dataset, steps an epoch)."""
+    augmentation, weights, live = experiment.augmentation, None, None
+    if training.class_weights == "balanced":
+        weights = pipeline.class_weights(material.labels[examples.items], n_classes)
+    if augmentation.mode == "random":
+        live = Live(augmentation, build_extractor(experiment), material, examples)
+    return pipeline.training_dataset(
+        material,
+        examples,
+        batch_size=training.batch_size,
+        seed=experiment.seed,
+        fold=number,
+        epochs=training.epochs,
+        first_epoch=first_epoch,
+        weights=weights,
+        live=live,
+        mixup=Mixup(augmentation.mixup, n_classes) if augmentation.mixup else None,
+    )
+
+
+def _fit_baseline(experiment, material, examples, n_classes, number, title):
+    seed = int(np.random.default_rng([experiment.seed, number]).integers(2**31))
+    with stage(title, 1, "fit") as advance:
+        x, y = material.store.gather(examples.rows), material.labels[examples.items]
+        fitted = baselines.fit(experiment.model.name, x, y, n_classes, seed, **experiment.model.arguments())
+        advance()
+    return fitted
+
+
+def accuracy(y_true, y_pred):
+    """Share of the examples whose class is the most probable one; mixed labels count as their greater part."""
+    if len(y_true.shape) == 2 and y_true.shape[-1] == y_pred.shape[-1]:
+        y_true = keras.ops.argmax(y_true, axis=-1)
+    return keras.ops.cast(
+        keras.ops.equal(keras.ops.cast(keras.ops.reshape(y_true, (-1,)), "int32"), keras.ops.argmax(y_pred, axis=-1)),
+        "float32",
+    )
 
 
 class SmoothedCrossEntropy(keras.losses.Loss):
-    """Cross-entropy of integer labels, smoothed by `smoothing`; Keras has smoothing for one-hot labels alone."""
+    """Cross-entropy of integer labels or of mixed ones [B, n_classes], smoothed by `smoothing`.
+
+    Keras has smoothing for one-hot labels alone.
+    """
 
     def __init__(self, n_classes, smoothing=0.0, **kwargs):
         super().__init__(name="cross_entropy", **kwargs)
         self.n_classes, self.smoothing = n_classes, smoothing
 
     def call(self, y_true, y_pred):
-        target = keras.ops.one_hot(keras.ops.cast(y_true, "int32"), self.n_classes)
+        target = y_true
+        if len(y_true.shape) < 2 or y_true.shape[-1] != self.n_classes:
+            target = keras.ops.one_hot(keras.ops.cast(keras.ops.reshape(y_true, (-1,)), "int32"), self.n_classes)
         return keras.losses.categorical_crossentropy(target, y_pred, label_smoothing=self.smoothing)
 
 
@@ -197,22 +291,42 @@ def _float32():
         keras.mixed_precision.set_global_policy(policy)
 
 
-def save_model(path, experiment, classifier):
-    """Write the end-to-end model, waveform -> probabilities, as one `.keras` file."""
-    model = end_to_end(build_frontend(experiment), classifier, experiment.window_samples)
+END_TO_END, CLASSIFIER_ALONE, BASELINE = "model.keras", "classifier.keras", "baseline.skops"
+
+
+def save_model(folder, experiment, classifier):
+    """Write what was trained as one file: waveform -> probabilities where the graph holds all of it."""
+    if experiment.model.name in baselines.BASELINES:
+        classifier.save(folder / BASELINE)
+        return
+    path = folder / (CLASSIFIER_ALONE if why_not_exportable(experiment) else END_TO_END)
+    model = classifier
+    if path.name == END_TO_END:
+        chunks = {}
+        if experiment.unit == "utterance":
+            chunks = {"chunks": experiment.export.chunks, "hop_samples": experiment.hop_samples}
+        model = end_to_end(build_extractor(experiment), classifier, experiment.window_samples, **chunks)
     with replacing(path) as temporary:
         model.save(temporary)
 
 
-def load_model(path):
-    """(front end, classifier) of an end-to-end model that `save_model` wrote.
+def load_classifier(folder):
+    """The classifier, or the baseline, that `save_model` wrote into a folder.
 
     Raises:
         SerKerasError: missing or damaged.
     """
+    if (folder / BASELINE).is_file():
+        return baselines.load(folder / BASELINE)
+    if (folder / CLASSIFIER_ALONE).is_file():
+        return _load_keras(folder / CLASSIFIER_ALONE)
+    return split(_load_keras(folder / END_TO_END))[1]
+
+
+def _load_keras(path):
     try:
         with _float32():
-            return split(keras.models.load_model(path, compile=False))
+            return keras.models.load_model(path, compile=False)
     except (OSError, ValueError, KeyError) as error:
         raise SerKerasError(f"{path} can't be loaded: {str(error).splitlines()[0]}") from error
 
@@ -258,7 +372,7 @@ def load_initial(path):
     else:
         raise SerKerasError(f"--init {path}: neither a finished run (final/model.keras) nor a bundle with model.keras")
     corpora, before = origin["corpora"], origin.get("init") or {}
-    _, classifier = load_model(file)
+    _, classifier = split(_load_keras(file))
     speakers = {s for corpus in corpora for s in corpus.get("speakers", [])} | set(before.get("speakers", []))
     names = sorted({corpus["name"] for corpus in corpora} | set(before.get("corpora", [])))
     described = {
@@ -272,24 +386,33 @@ def load_initial(path):
 
 def finish(folder, experiment, classifier, history, record):
     """Write a trained fold's files; `fold.json` comes last and marks it done."""
-    save_model(folder / "model.keras", experiment, classifier)
+    save_model(folder, experiment, classifier)
     write_atomic(folder / "history.csv", history.csv())
     chosen = history.best_epoch or history.epochs
     write_json(folder / "fold.json", {**record, "epochs": history.epochs, "best_epoch": chosen})
     (folder / "checkpoint.npz").unlink(missing_ok=True)
 
 
-def estimate_seconds(experiment, feature_shape, n_classes, windows, steps=4):
-    """Seconds that an epoch over `windows` windows will take, measured on random batches."""
+def estimate_seconds(experiment, material, examples, n_classes, steps=6):
+    """Seconds that an epoch over some examples, or the fit of a baseline, will take; measured on a few of them."""
+    if experiment.model.name in baselines.BASELINES:
+        few = examples.rows[:: max(1, len(examples.rows) // 500)]
+        labels = material.labels[examples.owner[:: max(1, len(examples.rows) // 500)]]
+        started = time.monotonic()
+        baselines.fit(
+            *(experiment.model.name, material.store.gather(few), labels, n_classes, 0), **experiment.model.arguments()
+        )
+        return (time.monotonic() - started) * len(examples.rows) / len(few)
     training = experiment.training
-    classifier = build_classifier(experiment, feature_shape, n_classes)
+    batch = training.model_copy(update={"batch_size": min(training.batch_size, len(examples))})
+    classifier = build_classifier(experiment, material.feature_shape, n_classes)
     loss = SmoothedCrossEntropy(n_classes, training.label_smoothing)
     classifier.compile(make_optimizer(training), loss=loss, jit_compile=training.xla)
-    batch = min(training.batch_size, windows)
-    x = np.random.default_rng(0).normal(size=(batch, *feature_shape)).astype(np.float32)
-    y = np.arange(batch) % n_classes
-    classifier.train_on_batch(x, y)
-    started = time.monotonic()
-    for _ in range(steps):
+    dataset, n_steps = _dataset(experiment, batch, material, examples, n_classes, 0, 0)
+    times = []
+    for x, y, *_ in dataset.take(steps + 2):
+        started = time.monotonic()
         classifier.train_on_batch(x, y)
-    return (time.monotonic() - started) / steps * math.ceil(windows / batch)
+        times.append(time.monotonic() - started)
+    # The first steps compile, and now and then one is held up by others.
+    return float(np.median(times[2:] or times)) * n_steps

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.smoke
 QUICK = (
     *("classes={anger: [anger], neutral: [neutral], sadness: [sadness]}", "protocol.folds=2", "training.epochs=4"),
     *("training.batch_size=16", "training.learning_rate=0.01", "model.filters=[4]", "model.hidden=8"),
+    *("model.replace_anomalous=null", "cleaning.drop_mislabelled=0"),
 )
 
 
@@ -95,7 +96,7 @@ def test_the_saved_model_is_waveform_to_the_same_probabilities(finished, corpus)
 def test_the_normalisation_is_of_training_material_alone(finished):
     prepared = finished_runs.reopen(finished)
     for fold in prepared.folds:
-        _, classifier = training.load_model(finished.fold(fold.number) / "model.keras")
+        classifier = training.load_classifier(finished.fold(fold.number))
         means = [np.asarray(w) for layer in classifier.layers if hasattr(layer, "adapt") for w in layer.weights]
         mean = next(w for w in means if w.size > 1).squeeze()
         every = np.arange(len(prepared.material.items))
@@ -130,6 +131,8 @@ def _cut_after(monkeypatch, epochs):
         (2, ("model.dropout=0.5",)),
         (5, ("training.optimizer=adamw", "training.schedule=cosine", "training.class_weights=balanced")),
         (4, ("training.early_stopping={patience: 1}", "training.epochs=8", "protocol.folds=4")),
+        (3, ("augmentation={mode: random, pitch: [-2, 2], rate: [0.9, 1.1], snr_db: [10, 30], mixup: 0.3}",)),
+        (3, ("unit=utterance", "model={name: anand2015_lstm, units: 8, dropout: 0.5}")),
     ],
 )
 def test_a_cut_run_resumed_predicts_what_an_uncut_one_does(corpus, tmp_path, monkeypatch, cut_after, changes):
@@ -139,7 +142,7 @@ def test_a_cut_run_resumed_predicts_what_an_uncut_one_does(corpus, tmp_path, mon
         crossvalidation.train(quick(*changes), corpus, tmp_path / "cut")
     resumed = crossvalidation.train(quick(*changes), corpus, tmp_path / "cut", resume=True)
     np.testing.assert_allclose(probabilities(resumed), probabilities(whole), atol=1e-6)
-    finals = [training.load_model(r.final / "model.keras")[1].get_weights() for r in (whole, resumed)]
+    finals = [training.load_classifier(r.final).get_weights() for r in (whole, resumed)]
     for a, b in zip(*finals, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
     histories = [(r.fold(0) / "history.csv").read_text() for r in (whole, resumed)]
@@ -226,7 +229,7 @@ def test_warnings_and_identical_audio_are_said_again_from_the_cache(tmp_path, ca
 
 def test_mixed_precision_trains_and_leaves_a_float32_model(corpus, tmp_path):
     run = crossvalidation.train(quick("training.mixed_precision=true", "training.epochs=1"), corpus, tmp_path / "run")
-    _, classifier = training.load_model(run.final / "model.keras")
+    classifier = training.load_classifier(run.final)
     assert {layer.compute_dtype for layer in classifier.layers} == {"float32"}
     assert keras.mixed_precision.global_policy().name == "mixed_float16"
     keras.mixed_precision.set_global_policy("float32")
@@ -295,7 +298,7 @@ def test_experiment_yaml_is_complete_and_names_no_path(finished, corpus):
 def test_init_starts_from_a_run_s_weights_and_marks_seen_speakers(finished, corpus, tmp_path):
     changes = ("training.learning_rate=1e-9", "training.epochs=1")
     run = crossvalidation.train(quick(*changes), corpus, tmp_path / "run", init=finished.path)
-    start, kept = (training.load_model(r.final / "model.keras")[1].get_weights() for r in (finished, run))
+    start, kept = (training.load_classifier(r.final).get_weights() for r in (finished, run))
     np.testing.assert_allclose(kept[-1], start[-1], atol=1e-6)
     assert run.metrics["leaky"] and "initial weights" in run.metrics["leaky_reason"]
     other = [("manifest", write_corpus(tmp_path / "others", speakers=6, seed=3))]

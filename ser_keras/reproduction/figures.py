@@ -1,0 +1,124 @@
+"""The figures of a row: what it judged, in the paper's measure, with intervals; and differences of two rows."""
+
+import dataclasses
+
+import numpy as np
+
+from ser_keras.evaluation import Predictions, bootstrap_ci, uar
+from ser_keras.protocols import PROTOCOLS
+
+MEASURES = {"wa": "WA", "uar": "UAR"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """A figure with its 95 % interval, fractions; `method` says how the interval was made."""
+
+    value: float
+    low: float
+    high: float
+    method: str
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Judged:
+    """What a row predicted: Predictions by window (None where the classifier heard whole utterances) and utterance."""
+
+    windows: Predictions | None
+    utterances: Predictions
+
+    def at(self, level):
+        """The table of a level, `window` or `utterance`; None where there is none."""
+        return self.windows if level == "window" else self.utterances
+
+
+def read(folder, protocol):
+    """What stands in a row's folder.
+
+    Where chunks are split at random, a row of predictions.csv is a chunk: there an utterance is the chunks of it that
+    are in the test part.
+
+    Args:
+        folder: with predictions.csv and, unless the row heard whole utterances, segments.csv.
+        protocol: the protocol's name.
+
+    Returns:
+        Judged.
+
+    Raises:
+        SerKerasError: a table is missing or damaged.
+    """
+    items = Predictions.read_csv(folder / "predictions.csv")
+    windows = Predictions.read_csv(folder / "segments.csv") if (folder / "segments.csv").is_file() else None
+    if windows is not None and PROTOCOLS[protocol].leaky:
+        return Judged(windows, windows.by_utterance())
+    return Judged(windows, items)
+
+
+def figure(table, measure):
+    """A measure with its interval; windows of one utterance are drawn together.
+
+    Args:
+        table: Predictions, windows or utterances.
+        measure: `wa` or `uar`.
+
+    Returns:
+        Figure.
+    """
+    true, predicted, n_classes = _labels(table, measure)
+    low, high, method = bootstrap_ci(true, predicted, table.speaker, n_classes, utterances=_utterances(table))
+    return Figure(uar(true, predicted, n_classes), low, high, method)
+
+
+def difference(first, second, measure):
+    """How far one system is above another on what both judged, with an interval from common draws.
+
+    Args:
+        first, second: Predictions of one level.
+        measure: `wa` or `uar`.
+
+    Returns:
+        (Figure of first minus second, n of rows that both judged); (None, n) where nothing is shared, or where the
+        classes or labels differ.
+    """
+    ours, theirs = _places(first), _places(second)
+    shared = [place for place in ours if place in theirs]
+    if not shared or first.classes != second.classes:
+        return None, len(shared)
+    a, b = first.take([ours[place] for place in shared]), second.take([theirs[place] for place in shared])
+    if not np.array_equal(a.true, b.true):
+        return None, len(shared)
+    true, predicted, n_classes = _labels(a, measure)
+    _, other, _ = _labels(b, measure)
+    # Both in one table, so that what they say of an utterance's windows is drawn together: the second's classes are
+    # numbered on from the first's, and in them right and wrong are exchanged. The UAR of this table is
+    # (first + 1 - second) / 2 in every draw.
+    exchanged = np.where(other == true, 0, true + n_classes)
+    low, high, method = bootstrap_ci(
+        np.concatenate([true, true + n_classes]),
+        np.concatenate([predicted, exchanged]),
+        np.concatenate([a.speaker, a.speaker]),
+        2 * n_classes,
+        utterances=_utterances(a) * 2,
+    )
+    value = uar(true, predicted, n_classes) - uar(true, other, n_classes)
+    return Figure(value, 2 * low - 1, 2 * high - 1, f"paired {method}"), len(shared)
+
+
+def _labels(table, measure):
+    """(true, predicted, number of classes) of which the UAR is the measure."""
+    if measure == "uar":
+        return table.true, table.predicted, len(table.classes)
+    # Plain accuracy is the recall of one class that holds everything.
+    return np.zeros(len(table), int), (table.predicted != table.true).astype(int), 2
+
+
+def _utterances(table):
+    columns = (table.corpus, table.file, table.true, table.fold)
+    return ["\0".join(map(str, names)) for names in zip(*columns, strict=True)]
+
+
+def _places(table):
+    """What a row of a table judged -> the row."""
+    columns = (table.corpus, table.file, table.start.tolist(), table.end.tolist())
+    return {place: row for row, place in enumerate(zip(*columns, strict=True))}

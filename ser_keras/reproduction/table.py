@@ -1,0 +1,138 @@
+"""Rows beside the reported figures, as text and as CSV."""
+
+import csv
+import io
+
+from ser_keras.crossvalidation import duration
+from ser_keras.protocols import PROTOCOLS
+from ser_keras.reproduction import claims as judging
+from ser_keras.reproduction.figures import MEASURES
+from ser_keras.runs import write_atomic
+
+COLUMNS = (
+    *("id", "paper", "where", "protocol", "leaky", "reported_test", "reported_train", "reported_validation"),
+    *("measure", "level", "value", "ci95_low", "ci95_high", "n", "uar_utterances", "uar_ci95_low", "uar_ci95_high"),
+    *("n_utterances", "n_speakers", "n_classes", "classes", "folds", "epochs", "seconds", "seed", "commit"),
+    *("ci_method", "problem"),
+)
+
+
+def line(outcome):
+    """What is said of a row when it is done."""
+    name = f"{outcome.row.id}, {outcome.protocol}"
+    if outcome.problem is not None:
+        return f"{name}: {outcome.problem}"
+    took = f"; took {duration(outcome.seconds)}" if outcome.seconds is not None else ""
+    if outcome.row.level is None:
+        return f"{name}: drawn into {outcome.folder}{took}"
+    figure, uar, row = outcome.figure, outcome.uar, outcome.row
+    reported = f"reported {percent(row.test)}" if row.test is not None else "nothing reported"
+    return (
+        f"{name}: {'LEAKY ' if outcome.leaky else ''}{MEASURES[row.measure]} by {row.level} {with_interval(figure)} "
+        f"({reported}), UAR by utterance {with_interval(uar)}{took}"
+    )
+
+
+def write(directory, heading, outcomes):
+    """Write `reproduce.txt` and `reproduce.csv`.
+
+    Args:
+        directory: Path.
+        heading: lines that stand above the table.
+        outcomes: list of running.Outcome.
+
+    Returns:
+        The lines of the tables, without `heading`.
+    """
+    lines = []
+    for protocol in dict.fromkeys(o.protocol for o in outcomes):
+        lines += [
+            "",
+            f"{protocol}: {PROTOCOLS[protocol].claim}",
+            *_block([o for o in outcomes if o.protocol == protocol]),
+        ]
+    lines += ["", *judging.text(judging.judge(outcomes))]
+    write_atomic(directory / "reproduce.txt", "\n".join([*heading, *lines]) + "\n")
+    write_atomic(directory / "reproduce.csv", _csv(outcomes).encode("utf-8", "surrogateescape"))
+    return lines
+
+
+def percent(value):
+    """`39.7 %`, or a dash."""
+    return "-" if value is None else f"{100 * value:.1f} %"
+
+
+def with_interval(figure):
+    """`39.7 % [36.0, 43.1]`."""
+    return f"{percent(figure.value)} [{100 * figure.low:.1f}, {100 * figure.high:.1f}]"
+
+
+def trained(outcome):
+    """`10 x 20`: folds and epochs; folds alone where nothing was trained."""
+    n = len(outcome.metrics["folds"])
+    return (
+        f"{n} x {'-'.join(str(e) for e in sorted({min(outcome.epochs), max(outcome.epochs)}))}"
+        if outcome.epochs
+        else str(n)
+    )
+
+
+def _block(outcomes):
+    """The table of one protocol, in columns."""
+    titles = ("row", "reported", "ours", "95 %", "of", "UAR by utterance", "n", "classes", "folds x epochs", "took")
+    body = [
+        (
+            o.row.id,
+            percent(o.row.test),
+            percent(o.figure.value),
+            f"[{100 * o.figure.low:.1f}, {100 * o.figure.high:.1f}]",
+            f"{MEASURES[o.row.measure]}, {o.row.level}s",
+            with_interval(o.uar),
+            str(len(o.judged.at(o.row.level))),
+            str(len(o.metrics["classes"])),
+            trained(o),
+            "-" if o.seconds is None else duration(o.seconds),
+        )
+        for o in outcomes
+        if o.has_figures
+    ]
+    lines = []
+    if body:
+        widths = [max(map(len, column)) for column in zip(titles, *body, strict=True)]
+        lines = ["  ".join(cell.ljust(w) for cell, w in zip(r, widths, strict=True)).rstrip() for r in (titles, *body)]
+    return [*lines, *(line(o) for o in outcomes if not o.has_figures)]
+
+
+def _csv(outcomes):
+    buffer = io.StringIO(newline="")
+    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n", restval="")
+    writer.writeheader()
+    writer.writerows(_record(outcome) for outcome in outcomes)
+    return buffer.getvalue()
+
+
+def _record(outcome):
+    """A row of the CSV: raw numbers, blank where there is none."""
+    row = outcome.row
+    record = {
+        **{"id": row.id, "paper": row.paper, "where": row.where, "protocol": outcome.protocol},
+        **{"leaky": outcome.leaky, "reported_test": row.test, "reported_train": row.train},
+        **{"reported_validation": row.validation, "measure": row.measure, "level": row.level},
+        **{"seconds": outcome.seconds, "problem": outcome.problem},
+    }
+    if outcome.has_figures:
+        figure, uar, metrics, utterances = outcome.figure, outcome.uar, outcome.metrics, outcome.judged.utterances
+        record |= {"value": figure.value, "ci95_low": figure.low, "ci95_high": figure.high, "ci_method": figure.method}
+        record |= {"uar_utterances": uar.value, "uar_ci95_low": uar.low, "uar_ci95_high": uar.high}
+        record |= {
+            "n": len(outcome.judged.at(row.level)),
+            "n_utterances": len(utterances),
+            "n_speakers": metrics["n_speakers"],
+            "n_classes": len(metrics["classes"]),
+            "classes": " ".join(metrics["classes"]),
+            "folds": len(metrics["folds"]),
+            "epochs": "-".join(map(str, outcome.epochs)),
+            "seed": metrics["seed"],
+            "commit": metrics["commit"],
+        }
+    return {key: "" if value is None else value for key, value in record.items()}

@@ -1,0 +1,185 @@
+"""Runs of other kinds than windows into a Keras model: augmented, cleaned, sequences, baselines."""
+
+import json
+
+import numpy as np
+import pytest
+
+from ser_keras import audio, crossvalidation, pipeline, training
+from ser_keras import finished as finished_runs
+from ser_keras.errors import SerKerasError
+from ser_keras.evaluation import Predictions
+from ser_keras.experiment import load_experiment
+from ser_keras.inference import load
+from ser_keras.preparation import prepare, read_corpora
+from ser_keras.runs import Run
+from tests.made_corpus import write_corpus
+
+CLASSES = "classes={anger: [anger], neutral: [neutral], sadness: [sadness]}"
+GRID = "augmentation={mode: grid, pitch: [-2, 0], rate: [0.8, 1.0], gain_db: [0, 20]}"
+RANDOM = "augmentation={mode: random, gain_db: [15, 20], rate: [0.8, 1.2], frequency_masks: 1}"
+LSTM = ("unit=utterance", "model={name: anand2015_lstm, units: 8, dropout: 0}")
+SVM = ("frontend={name: acoustic26}", "model={name: linear_svm}")
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return [("manifest", write_corpus(tmp_path_factory.mktemp("corpus")))]
+
+
+def experiment(*changes, recipe="anand2015.r2"):
+    common = (CLASSES, "protocol.folds=2", "training.epochs=3", "training.batch_size=8", "training.learning_rate=0.01")
+    net = ("model.filters=[4]", "model.hidden=8") if not any(c.startswith("model=") for c in changes) else ()
+    return load_experiment(recipe, [*common, *net, *changes])
+
+
+def plain_windows(prepared, item):
+    settings = prepared.experiment
+    return audio.windows(
+        prepared.material.samples(item), settings.window_samples, settings.hop_samples, settings.tail_rule
+    )
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("augmentation", [GRID, RANDOM])
+def test_training_alone_is_augmented(corpus, tmp_path, monkeypatch, augmentation):
+    """Test, validation and normalisation see the audio as it is; training sees only its own items, varied."""
+    drawn = []
+    original = pipeline.training_dataset
+
+    def spy(material, examples, **options):
+        drawn.append((examples, options["live"]))
+        return original(material, examples, **options)
+
+    monkeypatch.setattr(pipeline, "training_dataset", spy)
+    settings = experiment(augmentation, "training.early_stopping={patience: 5}", "protocol.folds=4")
+    run = crossvalidation.train(settings, corpus, tmp_path / "run", refit=False)
+    prepared = finished_runs.reopen(run, unfinished=True)
+    material = prepared.material
+    for fold, (examples, live) in zip(prepared.folds, drawn, strict=True):
+        assert set(examples.items) <= set(fold.train), "nothing but training items is drawn"
+        assert (live is not None) == ("random" in augmentation)
+        if live is None:
+            others = np.concatenate([fold.validation, fold.test])
+            every = [v.first_row[i] + np.arange(v.n_windows[i]) for v in material.variants for i in others]
+            assert not set(examples.rows) & set(np.concatenate(every))
+            assert len(examples) > 4 * len(material.rows(fold.train)[0])
+        folder = run.fold(fold.number)
+        classifier = training.load_classifier(folder)
+        frontend = training.build_extractor(prepared.experiment)
+
+        def plain(items, classifier=classifier, frontend=frontend):
+            features = [np.asarray(frontend(plain_windows(prepared, i))) for i in items]
+            return np.asarray(classifier(np.concatenate(features), training=False)), features
+
+        expected, _ = plain(fold.test)
+        np.testing.assert_allclose(Predictions.read_csv(folder / "segments.csv").probabilities, expected, atol=1e-4)
+        watched, parts = plain(fold.validation)
+        truth = np.repeat(material.labels[fold.validation], [len(p) for p in parts])
+        rows = (folder / "history.csv").read_text().splitlines()
+        column = rows[0].split(",").index("val_accuracy")
+        best = json.loads((folder / "fold.json").read_text())["best_epoch"]
+        assert float(rows[best].split(",")[column]) == pytest.approx(np.mean(watched.argmax(axis=1) == truth), abs=1e-6)
+        mean = next(np.asarray(x.mean).squeeze() for x in classifier.layers if x.name == "minus_training_mean")
+        replaced = next(x for x in classifier.layers if x.name.startswith("replace"))
+        heard = np.concatenate([np.asarray(replaced(p)) for p in plain(fold.train)[1]])
+        np.testing.assert_allclose(mean, heard.mean(axis=(0, 2)), atol=2e-3)
+
+
+@pytest.mark.smoke
+def test_mislabelled_windows_are_left_out_of_training_alone(corpus, tmp_path):
+    run = crossvalidation.train(
+        experiment("cleaning.drop_mislabelled=0.1", "training.epochs=1"), corpus, tmp_path / "run", refit=False
+    )
+    prepared = finished_runs.reopen(run, unfinished=True)
+    for fold in prepared.folds:
+        record = json.loads((run.fold(fold.number) / "fold.json").read_text())
+        n = len(prepared.material.rows(fold.train)[0])
+        assert record["n_mislabelled"] == round(0.1 * n) and record["n_examples"] == n - record["n_mislabelled"]
+        tested = Predictions.read_csv(run.fold(fold.number) / "segments.csv")
+        assert len(tested) == len(prepared.material.rows(fold.test)[0])
+    assert not run.final.exists() and run.finished, "refit=False leaves the final model out"
+
+
+@pytest.mark.smoke
+def test_sequences_are_judged_by_utterance(corpus, tmp_path):
+    run = crossvalidation.train(experiment(*LSTM), corpus, tmp_path / "run")
+    assert run.metrics["segment"] is None and not (run.path / "segments.csv").exists()
+    assert run.metrics["n_utterances"] == 36 and run.metrics["uar"] > 0.5
+    prepared = finished_runs.reopen(run)
+    fold = prepared.folds[0]
+    classifier = training.load_classifier(run.fold(0))
+    written = Predictions.read_csv(run.fold(0) / "predictions.csv").probabilities
+    for row, item in zip(written[:4], fold.test[:4], strict=True):
+        features = prepared.material.store.gather(prepared.material.rows([item])[0])[None]
+        alone = np.asarray(classifier([features, np.ones(features.shape[:2], bool)], training=False))[0]
+        np.testing.assert_allclose(row, alone, atol=1e-5)
+    [(_, folder, figures)] = finished_runs.evaluate(run)
+    assert figures["uar"] == pytest.approx(run.metrics["uar"]) and not (folder / "segments.csv").exists()
+
+
+def test_a_sequence_model_is_exported_with_its_chunks(corpus, tmp_path):
+    run = crossvalidation.train(experiment(*LSTM, "export.chunks=2"), corpus, tmp_path / "run")
+    lines = finished_runs.export(run, tmp_path / "bundle")
+    assert "on 36 utterances" in lines[0]
+    model = load(tmp_path / "bundle")
+    assert model.window_samples == 8800 + 8192
+    prepared = finished_runs.reopen(run)
+    item = int(np.flatnonzero(prepared.material.n_windows == 2)[0])
+    features = prepared.material.store.gather(prepared.material.rows([item])[0])[None]
+    final = training.load_classifier(run.final)
+    expected = np.asarray(final([features, np.ones((1, 2), bool)], training=False))[0]
+    got = model.predict_samples(prepared.material.samples(item)).probabilities
+    np.testing.assert_allclose(list(got.values()), expected, atol=2e-2)
+
+
+@pytest.mark.smoke
+def test_baselines_go_the_same_way_and_say_that_they_can_t_be_exported(corpus, tmp_path):
+    run = crossvalidation.train(experiment(*SVM), corpus, tmp_path / "run")
+    assert run.metrics["uar"] > 0.6 and run.metrics["segment"]["uar"] > 0.5
+    assert (run.fold(0) / "baseline.skops").is_file() and (run.path / "report.html").is_file()
+    [(_, _, figures)] = finished_runs.evaluate(run)
+    assert figures["uar"] == pytest.approx(run.metrics["uar"])
+    with pytest.raises(SerKerasError, match="can't be exported: its features .acoustic26. are computed outside"):
+        finished_runs.export(run, tmp_path / "bundle")
+    again = crossvalidation.train(experiment(*SVM), corpus, tmp_path / "run", resume=True)
+    assert again.metrics == run.metrics
+
+
+def test_a_keras_model_on_descriptors_is_kept_without_a_front_end(corpus, tmp_path):
+    settings = experiment("frontend={name: acoustic26}", "model={name: anand2015_dense, hidden: [], scale: true}")
+    run = crossvalidation.train(settings, corpus, tmp_path / "run", refit=False)
+    assert (run.fold(0) / "classifier.keras").is_file()
+    assert training.load_classifier(run.fold(0)).input_shape == (None, 26)
+
+
+def test_what_a_run_will_take_is_estimated_for_every_kind(corpus):
+    for changes in ((), LSTM, SVM, (GRID,), (RANDOM,)):
+        assert 0 < crossvalidation.estimate(experiment(*changes), corpus) < 600
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        (("unit=utterance",), "anand2015_cnn takes single windows: set unit=window"),
+        (LSTM[1:], "anand2015_lstm takes sequences of windows: set unit=utterance"),
+        ((*LSTM, "protocol.name=chunk_random"), "utterance_random splits these"),
+        ((*SVM, RANDOM), "which this recipe's model can't take"),
+        ((*LSTM, RANDOM), "which this recipe's unit can't take"),
+        ((*LSTM, "augmentation={mode: grid, pitch: [1], mixup: 0.2}"), "mixup blends single windows"),
+        ((*SVM, "augmentation={mode: grid, pitch: [1]}"), "descriptors take augmentation.path=waveform"),
+        (("model={name: linear_svm, c: 1}",), "unknown setting 'model.c'; nearest: model.C"),
+    ],
+)
+def test_parts_that_don_t_go_together_are_said_in_one_line(corpus, tmp_path, changes, line):
+    with pytest.raises(SerKerasError, match=line):
+        crossvalidation.train(experiment(*changes), corpus, tmp_path / "run")
+    assert not Run(tmp_path / "run").settings_file.exists()
+
+
+def test_the_grid_may_lie_on_the_waveform_too(corpus):
+    pytest.importorskip("python_stretch")
+    settings = experiment(*SVM, "augmentation={mode: grid, path: waveform, pitch: [0, 2]}")
+    material = prepare(settings, read_corpora(corpus), quiet=True).material
+    plain, varied = material.rows([0])[0], material.examples([0]).rows
+    assert len(varied) == 2 * len(plain) and set(plain) < set(varied)
