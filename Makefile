@@ -49,6 +49,9 @@ newest:
 bench: install
 	$(BIN)/python benchmarks/frontends.py --threads 1
 	$(BIN)/python benchmarks/frontends.py --threads 2
+	$(BIN)/python benchmarks/augmentation.py --threads 1
+	$(BIN)/python benchmarks/augmentation.py --threads 2
+	$(BIN)/python benchmarks/training_step.py
 
 clean:
 	rm -rf .venv .venv-inference .venv-newest build *.egg-info

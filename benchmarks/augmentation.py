@@ -9,7 +9,8 @@ through, in turn, with the same number of threads, warmed up; medians over the r
 - librosa: `librosa.effects.pitch_shift` and `time_stretch` with their defaults, clip by clip, in `tf.numpy_function`;
 - librosa whole: the same, then the front end;
 - front end: the front end alone;
-- ours whole: `SpectralAugmentation`, front end included. Ours alone is what it takes beyond the front end.
+- ours whole: `SpectralAugmentation`, front end included. Ours alone is what it takes beyond the front end: the median
+  of differences of neighbouring readings, which says something on a quiet machine alone.
 """
 
 import argparse
@@ -29,6 +30,7 @@ POINTS = ((2.0, 0.9), (-2.0, 1.1), (2.0, 1.1), (-2.0, 0.9))
 TOLERANCE_DB = (
     1.5  # mean over features within 45 dB of the largest; they are 5 to 12 dB from those of the vowel as it was
 )
+PAIRS = 4  # readings of the front end and of ours for each of librosa's
 CLIPS = (("log_mel", 48000), ("spectrogram_pair", 48000), ("spectrogram_pair", 8800))
 
 
@@ -98,17 +100,27 @@ def decibels(frontend):
 
 
 def seconds_a_clip(made, arrays, repeats):
-    """name -> median over the repeats; one side after the other in each."""
+    """name -> [n] readings; the front end and ours follow each other closely, since they are subtracted."""
     datasets = {name: make(*arrays) for name, make in made.items()}
+    order = ["librosa", "librosa whole"] + PAIRS * ["front end", "ours whole"]
     readings = {name: [] for name in datasets}
-    for repeat in range(repeats + 2):  # the first two warm up
-        for name, dataset in datasets.items():
+    for repeat in range(repeats + 1):  # the first warms up
+        for name in order:
             start = time.perf_counter()
-            for _ in dataset:
+            for _ in datasets[name]:
                 pass
-            if repeat >= 2:
+            if repeat:
                 readings[name].append((time.perf_counter() - start) / len(arrays[0]))
-    return {name: float(np.median(seconds)) for name, seconds in readings.items()}
+    return {name: np.array(seconds) for name, seconds in readings.items()}
+
+
+def alone_and_ratio(taken):
+    """Clips a second of the augmentation alone, and how many times librosa's that is, with its quartiles."""
+    alone = np.quantile(taken["ours whole"] - taken["front end"], [0.25, 0.5, 0.75])
+    if alone[0] <= 0:
+        return "lost in the front end's own variation", "-"
+    least, middle, greatest = np.median(taken["librosa"]) / alone[::-1]
+    return f"{1 / alone[1]:.0f}", f"{middle:.1f} ({least:.1f} to {greatest:.1f})"
 
 
 def main():
@@ -128,7 +140,8 @@ def main():
         f"{processor()}, {os.cpu_count()} cores; {args.threads} thread(s) on either side; TensorFlow {tf.__version__}, "
         f"Keras {keras.__version__}, librosa {librosa.__version__}, NumPy {np.__version__}, Python "
         f"{platform.python_version()}; {args.clips} clips a reading in batches of {args.batch}, medians of "
-        f"{args.repeats}, warmed up. Clips a second; in brackets the mean difference from a vowel made anew.",
+        f"{args.repeats} readings of librosa and {PAIRS * args.repeats} of the rest, warmed up. Clips a second; "
+        "in brackets the mean difference from a vowel made anew, and of the first ratio the quartiles.",
         "",
         "| front end | clip | librosa | ours alone | ratio | front end | librosa whole | ours whole | ratio |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
@@ -143,13 +156,12 @@ def main():
         drawn = draws.draw(settings, args.clips, window / 16000, [0])
         clips = speech_like(args.clips, augment.source_samples)
         taken = seconds_a_clip(made, (clips, drawn.pitch, drawn.rate), args.repeats)
-        alone = taken["ours whole"] - taken["front end"]
-        ratios = [f"{taken['librosa'] / alone:.1f}", f"{taken['librosa whole'] / taken['ours whole']:.1f}"]
-        rate = {side: f"{1 / seconds:.0f}" for side, seconds in taken.items()}
+        rate = {side: f"{1 / np.median(seconds):.0f}" for side, seconds in taken.items()}
+        ratio = np.median(taken["librosa whole"]) / np.median(taken["ours whole"])
         lines.append(
-            f"| `{name}` | {window / 16000:g} s | {rate['librosa']} | {1 / alone:.0f} | {ratios[0]} | "
+            f"| `{name}` | {window / 16000:g} s | {rate['librosa']} | {' | '.join(alone_and_ratio(taken))} | "
             f"{rate['front end']} | {rate['librosa whole']} ({theirs_db:.1f} dB) | "
-            f"{rate['ours whole']} ({ours_db:.1f} dB) | {ratios[1]} |"
+            f"{rate['ours whole']} ({ours_db:.1f} dB) | {ratio:.1f} |"
         )
     table = "\n".join(lines) + "\n"
     print(table, end="")

@@ -184,7 +184,7 @@ def fit(experiment, material, train, validation, n_classes, folder, number, titl
 
     checkpoint = folder / "checkpoint.npz"
     history, best = load_checkpoint(checkpoint, classifier) if checkpoint.is_file() else (History(), None)
-    dataset, steps = _dataset(experiment, training, material, examples, n_classes, number, history.epochs)
+    dataset, steps = dataset_of(experiment, training, material, examples, n_classes, number, history.epochs)
     with stage(title, training.epochs, "epochs") as advance:
         advance(history.epochs)
         boundary = EpochBoundary(
@@ -206,7 +206,7 @@ def fit(experiment, material, train, validation, n_classes, folder, number, titl
     return _plain(experiment, classifier, material.feature_shape, n_classes), history, counts
 
 
-def _dataset(experiment, training, material, examples, n_classes, number, first_epoch):
+def dataset_of(experiment, training, material, examples, n_classes, number, first_epoch):
     """The training part as `fit` reads it: (dataset, steps an epoch)."""
     augmentation, weights, live = experiment.augmentation, None, None
     if training.class_weights == "balanced":
@@ -408,7 +408,7 @@ def estimate_seconds(experiment, material, examples, n_classes, steps=6):
     classifier = build_classifier(experiment, material.feature_shape, n_classes)
     loss = SmoothedCrossEntropy(n_classes, training.label_smoothing)
     classifier.compile(make_optimizer(training), loss=loss, jit_compile=training.xla)
-    dataset, n_steps = _dataset(experiment, batch, material, examples, n_classes, 0, 0)
+    dataset, n_steps = dataset_of(experiment, batch, material, examples, n_classes, 0, 0)
     times = []
     for x, y, *_ in dataset.take(steps + 2):
         started = time.monotonic()

