@@ -303,6 +303,7 @@ def test_another_backend_runs_forward_and_backward(tmp_path):
             frontend = FRONT_ENDS[name]()
             features = np.asarray(frontend(waves))
             np.save(name, features)
+            keras.utils.set_random_seed(1)  # some first weights don't learn within five steps
             classifier = MODELS[builder](features.shape[1:], 3, **sizes)
             assert adapt_model(classifier, lambda: [features]) == 1
             model = end_to_end(frontend, classifier, waves.shape[1])
