@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from benchmarks.frontends import limit_threads, processor, speech_like
+from benchmarks.frontends import limit_threads, processor, show, speech_like
 
 RANGES = {"pitch": [-2.0, 2.0], "rate": [0.9, 1.1]}
 POINTS = ((2.0, 0.9), (-2.0, 1.1), (2.0, 1.1), (-2.0, 0.9))
@@ -163,11 +163,7 @@ def main():
             f"{rate['front end']} | {rate['librosa whole']} ({theirs_db:.1f} dB) | "
             f"{rate['ours whole']} ({ours_db:.1f} dB) | {ratio:.1f} |"
         )
-    table = "\n".join(lines) + "\n"
-    print(table, end="")
-    if args.out:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(table)
+    show(lines, args.out)
 
 
 if __name__ == "__main__":

@@ -112,6 +112,15 @@ def processor():
         return platform.processor() or platform.machine()
 
 
+def show(lines, out):
+    """Print a table, and write it to a file where one is named."""
+    table = "\n".join(lines) + "\n"
+    print(table, end="")
+    if out:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(table)
+
+
 def main():
     args = arguments()
     librosa, tf = limit_threads(args.threads)
@@ -137,11 +146,7 @@ def main():
         difference, slow, fast = compare(graph, reference(librosa, layer), clips, args.repeats, tolerance)
         rates = f"{1 / fast:.0f} | {1 / slow:.0f} | {slow / fast:.1f}"
         lines.append(f"| `{name}` | {n_samples / 16000:g} s | {rates} | {difference:.1e} |")
-    table = "\n".join(lines) + "\n"
-    print(table, end="")
-    if args.out:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(table)
+    show(lines, args.out)
 
 
 if __name__ == "__main__":

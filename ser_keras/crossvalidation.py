@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ser_keras import building, protocols, saving, training
 from ser_keras import experiment as settings
-from ser_keras import protocols, training
 from ser_keras.baselines import BASELINES
 from ser_keras.cache import fingerprint
 from ser_keras.errors import SerKerasError
@@ -98,7 +98,7 @@ def train(experiment, corpora, out, resume=False, only_fold=None, init=None, ref
         if not run.settings_file.is_file() and (run.final.exists() or (run.path / "folds").exists()):
             raise SerKerasError(f"{out} holds folds without their experiment.yaml; delete them or choose another --out")
         run.sweep()
-        start = training.load_initial(init) if init is not None else None
+        start = saving.load_initial(init) if init is not None else None
         prepared = prepare(experiment, read_corpora(corpora))
         resolved = {**prepared.experiment.model_dump(), "corpora": prepared.corpora}
         if start is not None:
@@ -136,7 +136,7 @@ def _check_before_writing(prepared, only_fold, start):
         if start is not None:
             raise SerKerasError(f"--init: {prepared.experiment.model.name} is no Keras model and starts from nothing")
         return
-    classifier = training.build_classifier(prepared.experiment, prepared.material.feature_shape, prepared.n_classes)
+    classifier = building.build_classifier(prepared.experiment, prepared.material.feature_shape, prepared.n_classes)
     if start is not None:
         start(classifier)
 

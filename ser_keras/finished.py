@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from ser_keras import building, saving
 from ser_keras import experiment as settings
-from ser_keras import training
 from ser_keras.emotions import class_of_emotion
 from ser_keras.errors import SerKerasError
 from ser_keras.evaluation import Predictions
@@ -68,7 +68,7 @@ def _evaluate_folds(run):
     prepared = reopen(run)
     parts = []
     for fold in prepared.folds:
-        classifier = training.load_classifier(run.fold(fold.number))
+        classifier = saving.load_classifier(run.fold(fold.number))
         parts.append(predict_items(classifier, prepared, fold.test, fold.number))
     utterances, segments = (
         Predictions.concatenate(tables) if tables[0] is not None else None for tables in zip(*parts, strict=True)
@@ -84,13 +84,13 @@ def _evaluate_folds(run):
 
 def _evaluate_final(run, name, root):
     experiment, known, start = _trained_with(run)
-    classifier = training.load_classifier(run.final)
-    training.configure(experiment)
+    classifier = saving.load_classifier(run.final)
+    building.configure(experiment)
     decoded, _, _, dropped = usable(read_corpora([(name, root)]), experiment)
     lookup = class_of_emotion(experiment.classes)
     labels = np.array([lookup[u.emotion] for u in decoded.utterances])
     material = extract(
-        *(decoded, decoded.utterances, labels, decoded.spans, training.build_extractor(experiment)),
+        *(decoded, decoded.utterances, labels, decoded.spans, building.build_extractor(experiment)),
         *(experiment.window_samples, experiment.hop_samples, experiment.tail_rule),
         sequence=experiment.unit == "utterance",
     )
@@ -123,7 +123,7 @@ def export(run, out, fold=None):
     Returns:
         Lines that say what was made.
     """
-    if reason := training.why_not_exportable(_trained_with(run)[0]):
+    if reason := building.why_not_exportable(_trained_with(run)[0]):
         raise SerKerasError(f"{run.path} can't be exported: {reason}")
     # These need the packages of the extra `export`.
     from ser_keras.export.bundle import export_run, summary

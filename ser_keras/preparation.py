@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from ser_keras import audio, decoding, protocols, training
+from ser_keras import audio, building, decoding, protocols
 from ser_keras import corpora as readers
 from ser_keras import experiment as settings
 from ser_keras.cache import fingerprint
@@ -76,10 +76,10 @@ def prepare(experiment, listing, quiet=False):
     Raises:
         SerKerasError: settings, corpora and protocol don't fit each other.
     """
-    experiment = training.complete(experiment)
+    experiment = building.complete(experiment)
     protocols.protocol_kind(experiment.protocol.name, listing.utterances)
-    training.configure(experiment)
-    extractor = training.build_extractor(experiment)
+    building.configure(experiment)
+    extractor = building.build_extractor(experiment)
     decoded, labels, live, dropped = usable(listing, experiment, quiet)
     experiment = experiment.model_copy(update={"classes": live})
 

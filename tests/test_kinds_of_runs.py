@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from ser_keras import audio, crossvalidation, pipeline, training
+from ser_keras import audio, building, crossvalidation, pipeline, saving
 from ser_keras import finished as finished_runs
 from ser_keras.errors import SerKerasError
 from ser_keras.evaluation import Predictions
@@ -65,8 +65,8 @@ def test_training_alone_is_augmented(corpus, tmp_path, monkeypatch, augmentation
             assert not set(examples.rows) & set(np.concatenate(every))
             assert len(examples) > 4 * len(material.rows(fold.train)[0])
         folder = run.fold(fold.number)
-        classifier = training.load_classifier(folder)
-        frontend = training.build_extractor(prepared.experiment)
+        classifier = saving.load_classifier(folder)
+        frontend = building.build_extractor(prepared.experiment)
 
         def plain(items, classifier=classifier, frontend=frontend):
             features = [np.asarray(frontend(plain_windows(prepared, i))) for i in items]
@@ -108,7 +108,7 @@ def test_sequences_are_judged_by_utterance(corpus, tmp_path):
     assert run.metrics["n_utterances"] == 36 and run.metrics["uar"] > 0.5
     prepared = finished_runs.reopen(run)
     fold = prepared.folds[0]
-    classifier = training.load_classifier(run.fold(0))
+    classifier = saving.load_classifier(run.fold(0))
     written = Predictions.read_csv(run.fold(0) / "predictions.csv").probabilities
     for row, item in zip(written[:4], fold.test[:4], strict=True):
         features = prepared.material.store.gather(prepared.material.rows([item])[0])[None]
@@ -127,7 +127,7 @@ def test_a_sequence_model_is_exported_with_its_chunks(corpus, tmp_path):
     prepared = finished_runs.reopen(run)
     item = int(np.flatnonzero(prepared.material.n_windows == 2)[0])
     features = prepared.material.store.gather(prepared.material.rows([item])[0])[None]
-    final = training.load_classifier(run.final)
+    final = saving.load_classifier(run.final)
     expected = np.asarray(final([features, np.ones((1, 2), bool)], training=False))[0]
     got = model.predict_samples(prepared.material.samples(item)).probabilities
     np.testing.assert_allclose(list(got.values()), expected, atol=2e-2)
@@ -150,7 +150,7 @@ def test_a_keras_model_on_descriptors_is_kept_without_a_front_end(corpus, tmp_pa
     settings = experiment("frontend={name: acoustic26}", "model={name: anand2015_dense, hidden: [], scale: true}")
     run = crossvalidation.train(settings, corpus, tmp_path / "run", refit=False)
     assert (run.fold(0) / "classifier.keras").is_file()
-    assert training.load_classifier(run.fold(0)).input_shape == (None, 26)
+    assert saving.load_classifier(run.fold(0)).input_shape == (None, 26)
 
 
 def test_what_a_run_will_take_is_estimated_for_every_kind(corpus):

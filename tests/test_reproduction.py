@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
-from ser_keras import reproduction, training
+from ser_keras import building, reproduction
 from ser_keras.errors import SerKerasError
 from ser_keras.evaluation import Predictions, paired_difference
 from ser_keras.experiment import load_experiment, recipes
@@ -28,11 +28,11 @@ def corpus(tmp_path_factory):
 
 @pytest.mark.parametrize("row_id", TRAINED)
 def test_recipe_builds(row_id):
-    experiment = training.complete(load_experiment(row_id))
+    experiment = building.complete(load_experiment(row_id))
     shape = (26,) if experiment.frontend.name == "acoustic26" else (64, 64, 2)
     if experiment.model.name == "linear_svm":
         return
-    classifier = training.build_classifier(experiment, shape, 7)
+    classifier = building.build_classifier(experiment, shape, 7)
     assert classifier.output_shape == (None, 7)
 
 

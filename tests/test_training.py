@@ -12,7 +12,7 @@ import pytest
 import soundfile
 import yaml
 
-from ser_keras import checkpoints, crossvalidation, training
+from ser_keras import checkpoints, crossvalidation, saving, training
 from ser_keras import finished as finished_runs
 from ser_keras.errors import SerKerasError
 from ser_keras.evaluation import Predictions
@@ -96,7 +96,7 @@ def test_the_saved_model_is_waveform_to_the_same_probabilities(finished, corpus)
 def test_the_normalisation_is_of_training_material_alone(finished):
     prepared = finished_runs.reopen(finished)
     for fold in prepared.folds:
-        classifier = training.load_classifier(finished.fold(fold.number))
+        classifier = saving.load_classifier(finished.fold(fold.number))
         means = [np.asarray(w) for layer in classifier.layers if hasattr(layer, "adapt") for w in layer.weights]
         mean = next(w for w in means if w.size > 1).squeeze()
         every = np.arange(len(prepared.material.items))
@@ -142,7 +142,7 @@ def test_a_cut_run_resumed_predicts_what_an_uncut_one_does(corpus, tmp_path, mon
         crossvalidation.train(quick(*changes), corpus, tmp_path / "cut")
     resumed = crossvalidation.train(quick(*changes), corpus, tmp_path / "cut", resume=True)
     np.testing.assert_allclose(probabilities(resumed), probabilities(whole), atol=1e-6)
-    finals = [training.load_classifier(r.final).get_weights() for r in (whole, resumed)]
+    finals = [saving.load_classifier(r.final).get_weights() for r in (whole, resumed)]
     for a, b in zip(*finals, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
     histories = [(r.fold(0) / "history.csv").read_text() for r in (whole, resumed)]
@@ -229,7 +229,7 @@ def test_warnings_and_identical_audio_are_said_again_from_the_cache(tmp_path, ca
 
 def test_mixed_precision_trains_and_leaves_a_float32_model(corpus, tmp_path):
     run = crossvalidation.train(quick("training.mixed_precision=true", "training.epochs=1"), corpus, tmp_path / "run")
-    classifier = training.load_classifier(run.final)
+    classifier = saving.load_classifier(run.final)
     assert {layer.compute_dtype for layer in classifier.layers} == {"float32"}
     assert keras.mixed_precision.global_policy().name == "mixed_float16"
     keras.mixed_precision.set_global_policy("float32")
@@ -298,15 +298,15 @@ def test_experiment_yaml_is_complete_and_names_no_path(finished, corpus):
 def test_init_starts_from_a_run_s_weights_and_marks_seen_speakers(finished, corpus, tmp_path):
     changes = ("training.learning_rate=1e-9", "training.epochs=1")
     run = crossvalidation.train(quick(*changes), corpus, tmp_path / "run", init=finished.path)
-    start, kept = (training.load_classifier(r.final).get_weights() for r in (finished, run))
+    start, kept = (saving.load_classifier(r.final).get_weights() for r in (finished, run))
     np.testing.assert_allclose(kept[-1], start[-1], atol=1e-6)
     assert run.metrics["leaky"] and "initial weights" in run.metrics["leaky_reason"]
     other = [("manifest", write_corpus(tmp_path / "others", speakers=6, seed=3))]
     hop = crossvalidation.train(quick(*changes), other, tmp_path / "hop", init=finished.path)
-    assert training.load_initial(hop.path).speakers == {f"manifest/s{i}" for i in range(6)}, "two hops are remembered"
+    assert saving.load_initial(hop.path).speakers == {f"manifest/s{i}" for i in range(6)}, "two hops are remembered"
     bundle = tmp_path / "bundle"
     finished_runs.export(finished, bundle)
-    from_bundle = training.load_initial(bundle)
+    from_bundle = saving.load_initial(bundle)
     assert from_bundle.speakers == {f"manifest/s{i}" for i in range(4)}
     np.testing.assert_array_equal(from_bundle.weights[-1], start[-1])
     with pytest.raises(SerKerasError, match="another architecture"):
@@ -322,7 +322,7 @@ import tensorflow as tf
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
-from ser_keras import checkpoints, crossvalidation, training
+from ser_keras import crossvalidation, training
 from tests.test_training import quick
 training.strategy = lambda: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 seen = []

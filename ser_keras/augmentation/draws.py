@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 
 from ser_keras.frontends.base import SAMPLE_RATE
-from ser_keras.frontends.log_mel import _hz_to_mel
+from ser_keras.frontends.log_mel import hz_to_mel
 
 EQUALISER_POINTS = 8
 TOP_HZ = SAMPLE_RATE / 2
@@ -166,5 +166,5 @@ def equaliser_matrix(hz):
     Returns:
         [EQUALISER_POINTS, F] float32.
     """
-    mel = _hz_to_mel(hz, "slaney") / _hz_to_mel(TOP_HZ, "slaney") * (EQUALISER_POINTS - 1)
+    mel = hz_to_mel(hz, "slaney") / hz_to_mel(TOP_HZ, "slaney") * (EQUALISER_POINTS - 1)
     return np.maximum(0, 1 - np.abs(mel - np.arange(EQUALISER_POINTS)[:, None])).astype(np.float32)

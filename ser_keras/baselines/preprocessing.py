@@ -6,8 +6,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ser_keras.errors import SerKerasError
-
-TO_DEVIATION = 1.4826  # of a normal distribution, by its median absolute deviation
+from ser_keras.models.anomalies import robust_statistics
 
 
 def standardised(classifier, replace_anomalous):
@@ -56,17 +55,10 @@ class ReplaceAnomalies(TransformerMixin, BaseEstimator):
     def fit(self, x, y=None):
         self.n_features_in_ = x.shape[1]
         rng = np.random.default_rng(self.random_state)
-        self.median_, self.deviation_, self.replacement_ = np.array([self._statistics(c, rng) for c in x.T]).T.copy()
+        self.median_, self.deviation_, self.replacement_ = np.array(
+            [robust_statistics(c, self.n_values, rng) for c in x.T]
+        ).T.copy()
         return self
-
-    def _statistics(self, values, rng):
-        """Median, robust deviation and replacement of one column of training values."""
-        values = values[np.isfinite(values)]
-        if not len(values):
-            return 0.0, 0.0, 0.0
-        median = np.median(values)
-        deviation = TO_DEVIATION * np.median(np.abs(values - median))
-        return median, deviation, np.median(values[rng.integers(len(values), size=self.n_values)])
 
     def transform(self, x):
         limit = np.where(self.deviation_ > 0, self.threshold * self.deviation_, np.finfo(np.float64).max)

@@ -13,7 +13,7 @@ MEL_SCALES = ("slaney", "htk")
 NORMALISATIONS = ("none", "mean", "mean_std")
 
 
-def _hz_to_mel(hz, scale):
+def hz_to_mel(hz, scale):
     hz = np.asarray(hz, dtype=np.float64)
     if scale == "htk":
         return 2595 * np.log10(1 + hz / 700)
@@ -46,7 +46,7 @@ def mel_matrix(n_mels, n_fft, f_min, f_max, scale="slaney"):
         SerKerasError: bands so narrow that one of them holds no bin.
     """
     bins = np.arange(n_fft // 2 + 1) * SAMPLE_RATE / n_fft
-    edges = _mel_to_hz(np.linspace(_hz_to_mel(f_min, scale), _hz_to_mel(f_max, scale), n_mels + 2), scale)
+    edges = _mel_to_hz(np.linspace(hz_to_mel(f_min, scale), hz_to_mel(f_max, scale), n_mels + 2), scale)
     low, centre, high = edges[:-2], edges[1:-1], edges[2:]
     rising = (bins[:, None] - low) / (centre - low)
     falling = (high - bins[:, None]) / (high - centre)

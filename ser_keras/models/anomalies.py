@@ -77,19 +77,9 @@ class ReplaceAnomalies(keras.layers.Layer):
             self.build(sample.shape)
         over = [a for a in range(sample.ndim) if a not in self._kept]
         columns = sample.transpose(*self._kept, *over).reshape(int(np.prod(self.median.shape)), -1)
-        statistics = np.array([self._statistics(column, rng) for column in columns], np.float32)
+        statistics = np.array([robust_statistics(column, self.n_values, rng) for column in columns], np.float32)
         for weight, values in zip((self.median, self.deviation, self.replacement), statistics.T, strict=True):
             weight.assign(values.reshape(weight.shape))
-
-    def _statistics(self, values, rng):
-        """Median, robust deviation and replacement of one column of training values."""
-        values = values[np.isfinite(values)]
-        if not len(values):
-            return 0.0, 0.0, 0.0
-        median = np.median(values)
-        deviation = TO_DEVIATION * np.median(np.abs(values - median))
-        chosen = values[rng.integers(len(values), size=self.n_values)]
-        return median, deviation, np.median(chosen)
 
     def call(self, inputs):
         x = ops.cast(inputs, "float32")
@@ -103,6 +93,16 @@ class ReplaceAnomalies(keras.layers.Layer):
     def get_config(self):
         own = {"axis": list(self.axis), "threshold": self.threshold, "n_values": self.n_values, "seed": self.seed}
         return {**super().get_config(), **own}
+
+
+def robust_statistics(values, n_values, rng):
+    """Median, robust standard deviation and replacement (the median of n_values random ones) of training values [n]."""
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return 0.0, 0.0, 0.0
+    median = np.median(values)
+    deviation = TO_DEVIATION * np.median(np.abs(values - median))
+    return median, deviation, np.median(values[rng.integers(len(values), size=n_values)])
 
 
 def _sample(batches, rng):

@@ -7,7 +7,7 @@ import time
 import keras
 import numpy as np
 
-from ser_keras import audio, baselines, protocols, training
+from ser_keras import audio, baselines, protocols, saving
 from ser_keras import experiment as settings
 from ser_keras.descriptors import DESCRIPTORS
 from ser_keras.errors import SerKerasError
@@ -56,7 +56,7 @@ def draw_dense_weights(run):
     """
     picture = run.path / "weights.png"
     if not picture.is_file():
-        filters.write_dense_weights(training.load_classifier(run.fold(0)), picture)
+        filters.write_dense_weights(saving.load_classifier(run.fold(0)), picture)
 
 
 def _digest(run):
@@ -96,7 +96,7 @@ def _head(row, folder, sources):
     prepared = reopen(run, unfinished=True)
     material, parts = prepared.material, []
     for fold in prepared.folds:
-        classifier = training.load_classifier(run.fold(fold.number))
+        classifier = saving.load_classifier(run.fold(fold.number))
         scores = keras.Model(classifier.input, classifier.get_layer("logits").output)
         x = np.concatenate([scores.predict_on_batch(batch) for batch in material.batches(fold.train)])
         y = material.labels[material.rows(fold.train)[1]]
@@ -123,7 +123,7 @@ def _filters(row, folder, sources):
     cut = (experiment.window_samples, experiment.hop_samples, experiment.tail_rule)
     describe = DESCRIPTORS["acoustic26"]()
     described = np.concatenate([describe(audio.windows(material.samples(item), *cut)) for item in train])
-    classifier = training.load_classifier(run.fold(0))
+    classifier = saving.load_classifier(run.fold(0))
     filters.write_filters(
         classifier, lambda: material.batches(train), described, describe.names, folder / "filters.png"
     )

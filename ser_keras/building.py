@@ -1,0 +1,143 @@
+"""From settings to layers, models, losses and optimisers."""
+
+import contextlib
+
+import keras
+import tensorflow as tf
+
+from ser_keras import baselines
+from ser_keras import experiment as settings
+from ser_keras.descriptors import DESCRIPTORS
+from ser_keras.errors import SerKerasError
+from ser_keras.frontends import FRONT_ENDS
+from ser_keras.models import MODELS
+from ser_keras.protocols import protocol_kind
+
+
+def complete(experiment):
+    """Check front end and model against their builders and write their defaults into the settings.
+
+    Raises:
+        SerKerasError: an unknown name or argument, with the nearest valid ones; or parts that don't go together.
+    """
+    given = ("self", "name", "trainable", "dtype", "kwargs")
+    frontend = settings.complete(experiment.frontend, {**FRONT_ENDS, **DESCRIPTORS}, "frontend", given)
+    models = {**MODELS, **baselines.BASELINES}
+    model = settings.complete(experiment.model, models, "model", given=("input_shape", "n_classes", "seed"))
+    if experiment.augmentation.mode == "random":
+        whole = {"model": experiment.model.name in MODELS, "unit": experiment.unit == "window"}
+        whole["frontend"] = experiment.frontend.name in FRONT_ENDS
+        if lacking := [name for name, fits in whole.items() if not fits]:
+            raise SerKerasError(
+                f"augmentation.mode=random draws windows anew each epoch, which this recipe's {lacking[0]} can't take; "
+                "use augmentation.mode=grid"
+            )
+    if experiment.augmentation.mixup and (experiment.model.name not in MODELS or experiment.unit != "window"):
+        raise SerKerasError("augmentation.mixup blends single windows for a Keras model; set it to 0 for this recipe")
+    if experiment.unit == "utterance" and protocol_kind(experiment.protocol.name).leaky:
+        raise SerKerasError(
+            f"protocol {experiment.protocol.name} splits windows, and unit=utterance trains on whole utterances; "
+            "utterance_random splits these"
+        )
+    return experiment.model_copy(
+        update={
+            "frontend": settings.Component(name=experiment.frontend.name, **frontend),
+            "model": settings.Component(name=experiment.model.name, **model),
+        }
+    )
+
+
+def why_not_exportable(experiment):
+    """Why an experiment's models can't run on a phone, or None where they can."""
+    if experiment.frontend.name in DESCRIPTORS:
+        return f"its features ({experiment.frontend.name}) are computed outside the graph"
+    if experiment.model.name in baselines.BASELINES:
+        return f"its model ({experiment.model.name}) is no Keras model"
+    return None
+
+
+def build_extractor(experiment):
+    """The experiment's front end, a Keras layer: waveform -> features; or its descriptor set."""
+    try:
+        return {**FRONT_ENDS, **DESCRIPTORS}[experiment.frontend.name](**experiment.frontend.arguments())
+    except (TypeError, ValueError) as error:
+        raise SerKerasError(f"frontend: {error}") from error
+
+
+def build_classifier(experiment, feature_shape, n_classes):
+    """The experiment's classifier, a Keras model: features -> probabilities."""
+    try:
+        classifier = MODELS[experiment.model.name](feature_shape, n_classes, **experiment.model.arguments())
+    except (TypeError, ValueError) as error:
+        raise SerKerasError(f"model: {error}") from error
+    unit = "utterance" if len(classifier.inputs) > 1 else "window"
+    if unit != experiment.unit:
+        takes = "sequences of windows" if unit == "utterance" else "single windows"
+        raise SerKerasError(f"model {experiment.model.name} takes {takes}: set unit={unit}")
+    return classifier
+
+
+def configure(experiment):
+    """Set TensorFlow up for an experiment: memory growth on GPUs, precision, and on CPUs repeatable operations."""
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    if not gpus:
+        tf.config.experimental.enable_op_determinism()
+    keras.mixed_precision.set_global_policy("mixed_float16" if experiment.training.mixed_precision else "float32")
+
+
+def strategy():
+    """MirroredStrategy over several GPUs, otherwise the default one."""
+    devices = tf.config.list_logical_devices("GPU")
+    return (
+        tf.distribute.MirroredStrategy([d.name for d in devices]) if len(devices) > 1 else tf.distribute.get_strategy()
+    )
+
+
+def make_optimizer(training):
+    options = {"learning_rate": training.learning_rate}
+    if training.optimizer == "sgd":
+        options["momentum"] = training.momentum
+    if training.weight_decay or training.optimizer == "adamw":
+        options["weight_decay"] = training.weight_decay
+    kinds = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW, "sgd": keras.optimizers.SGD}
+    return kinds[training.optimizer](**options)
+
+
+def accuracy(y_true, y_pred):
+    """Share of the examples whose class is the most probable one; mixed labels count as their greater part."""
+    if len(y_true.shape) == 2 and y_true.shape[-1] == y_pred.shape[-1]:
+        y_true = keras.ops.argmax(y_true, axis=-1)
+    return keras.ops.cast(
+        keras.ops.equal(keras.ops.cast(keras.ops.reshape(y_true, (-1,)), "int32"), keras.ops.argmax(y_pred, axis=-1)),
+        "float32",
+    )
+
+
+class SmoothedCrossEntropy(keras.losses.Loss):
+    """Cross-entropy of integer labels or of mixed ones [B, n_classes], smoothed by `smoothing`.
+
+    Keras has smoothing for one-hot labels alone.
+    """
+
+    def __init__(self, n_classes, smoothing=0.0, **kwargs):
+        super().__init__(name="cross_entropy", **kwargs)
+        self.n_classes, self.smoothing = n_classes, smoothing
+
+    def call(self, y_true, y_pred):
+        target = y_true
+        if len(y_true.shape) < 2 or y_true.shape[-1] != self.n_classes:
+            target = keras.ops.one_hot(keras.ops.cast(keras.ops.reshape(y_true, (-1,)), "int32"), self.n_classes)
+        return keras.losses.categorical_crossentropy(target, y_pred, label_smoothing=self.smoothing)
+
+
+@contextlib.contextmanager
+def in_float32():
+    """Layers built herein compute in float32, whatever the policy."""
+    policy = keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy("float32")
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_global_policy(policy)

@@ -1,0 +1,105 @@
+"""What training leaves behind: a fold's model in one file, and weights to start from."""
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+import keras
+
+from ser_keras import baselines
+from ser_keras.building import build_extractor, in_float32, why_not_exportable
+from ser_keras.errors import SerKerasError
+from ser_keras.models.assemble import end_to_end, split
+from ser_keras.runs import Run, read_json, replacing
+
+END_TO_END, CLASSIFIER_ALONE, BASELINE = "model.keras", "classifier.keras", "baseline.skops"
+
+
+def save_model(folder, experiment, classifier):
+    """Write what was trained as one file: waveform -> probabilities where the graph holds all of it."""
+    if experiment.model.name in baselines.BASELINES:
+        classifier.save(folder / BASELINE)
+        return
+    path = folder / (CLASSIFIER_ALONE if why_not_exportable(experiment) else END_TO_END)
+    model = classifier
+    if path.name == END_TO_END:
+        chunks = {}
+        if experiment.unit == "utterance":
+            chunks = {"chunks": experiment.export.chunks, "hop_samples": experiment.hop_samples}
+        model = end_to_end(build_extractor(experiment), classifier, experiment.window_samples, **chunks)
+    with replacing(path) as temporary:
+        model.save(temporary)
+
+
+def load_classifier(folder):
+    """The classifier, or the baseline, that `save_model` wrote into a folder.
+
+    Raises:
+        SerKerasError: missing or damaged.
+    """
+    if (folder / BASELINE).is_file():
+        return baselines.load(folder / BASELINE)
+    if (folder / CLASSIFIER_ALONE).is_file():
+        return _load_keras(folder / CLASSIFIER_ALONE)
+    return split(_load_keras(folder / END_TO_END))[1]
+
+
+def _load_keras(path):
+    try:
+        with in_float32():
+            return keras.models.load_model(path, compile=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise SerKerasError(f"{path} can't be loaded: {str(error).splitlines()[0]}") from error
+
+
+@dataclasses.dataclass
+class InitialWeights:
+    """Weights to start from; called with a new classifier, it puts in what fits.
+
+    Attributes:
+        weights: list of arrays, in the model's order.
+        speakers: those that the weights have seen.
+        described: what experiment.yaml says of them.
+    """
+
+    weights: list
+    speakers: set
+    described: dict
+
+    def __call__(self, classifier):
+        """Copy the weights; with another number of classes the last layer keeps its own.
+
+        Raises:
+            SerKerasError: they are of another architecture.
+        """
+        own = classifier.get_weights()
+        fits = [a.shape == b.shape for a, b in zip(self.weights, own, strict=False)]
+        if len(self.weights) != len(own) or not all(fits[:-2]):  # the last two: kernel and bias of the last layer
+            raise SerKerasError(f"--init: the weights of {self.described['name']} are of another architecture")
+        classifier.set_weights([a if fit else b for a, b, fit in zip(self.weights, own, fits, strict=True)])
+
+
+def load_initial(path):
+    """The weights of a run's final model, or of a bundle's.
+
+    Raises:
+        SerKerasError: `path` is neither.
+    """
+    path = Path(path)
+    if (path / "final" / "model.keras").is_file():
+        file, origin = path / "final" / "model.keras", Run.existing(path).experiment
+    elif (path / "model.keras").is_file():
+        file, origin = path / "model.keras", read_json(path / "bundle.json")["created_from"]
+    else:
+        raise SerKerasError(f"--init {path}: neither a finished run (final/model.keras) nor a bundle with model.keras")
+    corpora, before = origin["corpora"], origin.get("init") or {}
+    _, classifier = split(_load_keras(file))
+    speakers = {s for corpus in corpora for s in corpus.get("speakers", [])} | set(before.get("speakers", []))
+    names = sorted({corpus["name"] for corpus in corpora} | set(before.get("corpora", [])))
+    described = {
+        "name": path.name,
+        "corpora": names,
+        "speakers": sorted(speakers),
+        "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+    }
+    return InitialWeights(classifier.get_weights(), speakers, described)
