@@ -16,10 +16,15 @@ from pathlib import Path
 import numpy as np
 
 LOG_MEL_CLIP = 48000
-PAIR_CLIP = 8800  # the window that its recipes declare
+# The windows that the recipes declare.
+PAIR_CLIP = 8800
+IMAGE_CLIP = 16000
+LOG_SPECTROGRAM_CLIP = 2560
 LOG_MEL_TOLERANCE = 1e-3
 # The logarithm of a bin 130 dB below its frame's largest, where float32 ends; one value in 10,000 differs by over 1e-4.
 PAIR_TOLERANCE = 1e-2
+LOG_SPECTROGRAM_TOLERANCE = 1e-2
+IMAGE_TOLERANCE = 1e-3
 
 
 def arguments():
@@ -89,6 +94,54 @@ def pair_by_librosa(librosa, layer):
     return features
 
 
+def mfcc_by_librosa(librosa, layer):
+    log_mel = log_mel_by_librosa(librosa, layer)
+
+    def features(clips):
+        logarithms = log_mel(clips)[..., 0].transpose(0, 2, 1)
+        return np.stack([librosa.feature.mfcc(S=x, n_mfcc=layer.n_mfcc).T[..., None] for x in logarithms])
+
+    return features
+
+
+def magnitude_by_librosa(librosa, layer, clip):
+    half = (layer.n_fft - layer.frame_length) // 2
+    settings = {"n_fft": layer.n_fft, "hop_length": layer.hop_length, "win_length": layer.frame_length}
+    return np.abs(librosa.stft(np.pad(clip, half), center=False, **settings))
+
+
+def log_spectrogram_by_librosa(librosa, layer):
+    def features(clips):
+        magnitudes = (magnitude_by_librosa(librosa, layer, clip)[1:].T for clip in clips)
+        return np.stack([np.log(x + layer.log_offset)[..., None] for x in magnitudes])
+
+    return features
+
+
+def image_by_librosa(librosa, layer):
+    # NumPy's resize with its tables made once: faster than Pillow's, which smooths where it shrinks.
+    def places(n):
+        place = np.clip((np.arange(layer.size) + 0.5) * n / layer.size - 0.5, 0, n - 1)
+        low = np.minimum(place.astype(int), n - 2)
+        return low, (place - low).astype(np.float32)
+
+    tables = {n: places(n) for n in (layer.n_fft // 2 + 1, layer.n_frames(IMAGE_CLIP))}
+
+    def resized(rows):
+        low, above = tables[len(rows)]
+        lower = rows[low]
+        return lower + (rows[low + 1] - lower) * above[:, None]
+
+    def image(clip):
+        decibels = librosa.amplitude_to_db(
+            magnitude_by_librosa(librosa, layer, clip), ref=np.max, top_db=layer.range_db
+        )
+        grey = resized(resized(1 + decibels / layer.range_db).T).T[..., None]
+        return np.clip(1.5 - np.abs(4 * grey - np.float32([3, 2, 1])), 0, 1) if layer.colour else grey
+
+    return lambda clips: np.stack([image(clip) for clip in clips])
+
+
 def compare(graph, by_librosa, clips, repeats, tolerance):
     """Largest difference, and seconds a clip by librosa and in the graph; medians, in turn."""
     difference = float(np.abs(graph(clips) - by_librosa(clips)).max())
@@ -126,7 +179,7 @@ def main():
     librosa, tf = limit_threads(args.threads)
     import keras
 
-    from ser_keras.frontends import LogMel, SpectrogramPair
+    from ser_keras.frontends import MFCC, LogMel, LogSpectrogram, SpectrogramImage, SpectrogramPair
     from ser_keras.graphs import feature_function
 
     lines = [
@@ -134,18 +187,29 @@ def main():
         f"Keras {keras.__version__}, librosa {librosa.__version__}, NumPy {np.__version__}, Python "
         f"{platform.python_version()}; {args.clips} clips a reading, medians of {args.repeats}, warmed up.",
         "",
-        "| front end | clip | in the graph, clips/s | librosa in a loop, clips/s | ratio | difference |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| front end | clip | features | in the graph, clips/s | librosa in a loop, clips/s | ratio | difference |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for name, layer, reference, n_samples, tolerance in (
         ("log_mel", LogMel(), log_mel_by_librosa, LOG_MEL_CLIP, LOG_MEL_TOLERANCE),
+        ("mfcc", MFCC(), mfcc_by_librosa, LOG_MEL_CLIP, LOG_MEL_TOLERANCE),
         ("spectrogram_pair", SpectrogramPair(), pair_by_librosa, PAIR_CLIP, PAIR_TOLERANCE),
+        (
+            "log_spectrogram",
+            LogSpectrogram(),
+            log_spectrogram_by_librosa,
+            LOG_SPECTROGRAM_CLIP,
+            LOG_SPECTROGRAM_TOLERANCE,
+        ),
+        ("spectrogram_image", SpectrogramImage(), image_by_librosa, IMAGE_CLIP, IMAGE_TOLERANCE),
+        ("spectrogram_image", SpectrogramImage(227, colour=True), image_by_librosa, IMAGE_CLIP, 4 * IMAGE_TOLERANCE),
     ):
         clips = speech_like(args.clips, n_samples)
         graph = feature_function(layer, n_samples)
         difference, slow, fast = compare(graph, reference(librosa, layer), clips, args.repeats, tolerance)
         rates = f"{1 / fast:.0f} | {1 / slow:.0f} | {slow / fast:.1f}"
-        lines.append(f"| `{name}` | {n_samples / 16000:g} s | {rates} | {difference:.1e} |")
+        shape = " x ".join(str(n) for n in layer.compute_output_shape((None, n_samples))[1:])
+        lines.append(f"| `{name}` | {n_samples / 16000:g} s | {shape} | {rates} | {difference:.1e} |")
     show(lines, args.out)
 
 

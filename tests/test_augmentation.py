@@ -21,6 +21,7 @@ from ser_keras.frontends import FRONT_ENDS, LogMel, SpectrogramPair
 
 pytestmark = pytest.mark.smoke
 
+# The papers' other front ends: tests/test_frontends_papers.py.
 WINDOW = {"log_mel": 16000, "spectrogram_pair": 8800}
 RATES, PITCHES = (0.8, 1.25), (-4.0, 4.0)
 # Mean absolute difference in dB from a vowel made anew, over features within 45 dB of the largest; un-augmented
@@ -79,7 +80,7 @@ def decibels(frontend):
     return 20 / np.log(10) / frontend.SPECTRUM_POWER
 
 
-@pytest.fixture(params=FRONT_ENDS)
+@pytest.fixture(params=WINDOW)
 def name(request):
     return request.param
 
@@ -136,7 +137,7 @@ def test_an_instant_comes_where_the_tempo_puts_it(name):
 
 
 @hypothesis_settings(max_examples=15, deadline=None)
-@given(gain=st.floats(-20, 10), name=st.sampled_from(sorted(FRONT_ENDS)))
+@given(gain=st.floats(-20, 10), name=st.sampled_from(sorted(WINDOW)))
 def test_gain_moves_log_features_by_exactly_so_much(gain, name):
     frontend, augment = made(name, log_offset=1e-8)
     source = sources(augment, 1)
@@ -328,7 +329,7 @@ def test_a_grid_has_every_combination_once_the_unchanged_first():
 def test_another_backend_gives_the_same(tmp_path):
     if importlib.util.find_spec("jax") is None:
         pytest.skip("needs jax (pip install -c constraints/reference.txt jax)")
-    for name in FRONT_ENDS:
+    for name in WINDOW:
         _, augment = made(name)
         drawn = draws.draw(given_settings(), 3, WINDOW[name] / 16000, [9], augment.top_hz)
         np.savez(tmp_path / f"{name}.npz", source=sources(augment, 3), **drawn.as_dict())
@@ -349,7 +350,7 @@ def test_another_backend_gives_the_same(tmp_path):
     command = [sys.executable, "-c", textwrap.dedent(code)]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    for name in FRONT_ENDS:
+    for name in WINDOW:
         drawn = dict(np.load(tmp_path / f"{name}.npz"))
         _, augment = made(name)
         expected = array(augment(drawn.pop("source"), drawn))

@@ -22,6 +22,9 @@ pytestmark = pytest.mark.smoke
 PAIR_MAGNITUDE_TOLERANCE = 5e-6
 LOG_MEL_TOLERANCE = 1e-4
 PAIR_FEATURE_TOLERANCE = 3e-3
+# Between runtimes. TensorFlow's float32 FFT leaves 1e-6 of a frame's largest bin in each: with a logarithm of single
+# bins, some of them 80 dB below, that shows.
+RUNTIME_TOLERANCE = {"log_spectrogram": 1e-2}
 
 
 def speech(n_samples, seed):
@@ -245,7 +248,7 @@ def test_litert_gives_the_same_with_builtin_operations(name):
     waves[0, 50:53] = np.nan, np.inf, 7
     for wave in waves:
         result = run(audio=wave[None])["probabilities"]
-        np.testing.assert_allclose(result, array(model(wave[None])), atol=2e-3)
+        np.testing.assert_allclose(result, array(model(wave[None])), atol=RUNTIME_TOLERANCE.get(name, 2e-3))
         assert np.isfinite(result).all()
 
 
@@ -297,12 +300,13 @@ def test_another_backend_runs_forward_and_backward(tmp_path):
         assert keras.backend.backend() == "jax"
         keras.utils.set_random_seed(0)
         waves = np.load("waves.npy")
+        for name, frontend in FRONT_ENDS.items():
+            np.save(name, np.asarray(frontend()(waves)))
         labels = np.arange(len(waves)) % 3
         small = {"channels": 16, "dilations": (1,), "start_filters": (4, 8), "dropout": 0.0}
         for name, builder, sizes in (("log_mel", "log_mel_cnn", small), ("spectrogram_pair", "anand2015_cnn", {})):
             frontend = FRONT_ENDS[name]()
             features = np.asarray(frontend(waves))
-            np.save(name, features)
             keras.utils.set_random_seed(1)  # some first weights don't learn within five steps
             classifier = MODELS[builder](features.shape[1:], 3, **sizes)
             assert adapt_model(classifier, lambda: [features]) == 1
@@ -318,4 +322,5 @@ def test_another_backend_runs_forward_and_backward(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     for name, layer in FRONT_ENDS.items():
-        np.testing.assert_allclose(np.load(tmp_path / f"{name}.npy"), array(layer()(clips(8800))), atol=2e-3)
+        tolerance = RUNTIME_TOLERANCE.get(name, 2e-3)
+        np.testing.assert_allclose(np.load(tmp_path / f"{name}.npy"), array(layer()(clips(8800))), atol=tolerance)

@@ -1,9 +1,15 @@
 """Front ends: name -> Keras layer, waveform -> features."""
 
 from ser_keras.frontends.log_mel import LogMel
+from ser_keras.frontends.log_spectrogram import LogSpectrogram
+from ser_keras.frontends.mfcc import MFCC
+from ser_keras.frontends.spectrogram_image import SpectrogramImage
 from ser_keras.frontends.spectrogram_pair import SpectrogramPair
 
 FRONT_ENDS = {
     "log_mel": LogMel,
+    "log_spectrogram": LogSpectrogram,
+    "mfcc": MFCC,
+    "spectrogram_image": SpectrogramImage,
     "spectrogram_pair": SpectrogramPair,
 }

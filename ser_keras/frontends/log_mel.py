@@ -1,13 +1,12 @@
 """Log-mel spectrogram."""
 
-import math
-
 import keras
 import numpy as np
 from keras import ops
 
 from ser_keras.errors import SerKerasError, nearest
-from ser_keras.frontends.base import SAMPLE_RATE, FrontEnd, frames, frames_at
+from ser_keras.frontends.base import SAMPLE_RATE
+from ser_keras.frontends.stft import ShortTimeFourier
 
 MEL_SCALES = ("slaney", "htk")
 NORMALISATIONS = ("none", "mean", "mean_std")
@@ -61,7 +60,7 @@ def mel_matrix(n_mels, n_fft, f_min, f_max, scale="slaney"):
 
 
 @keras.saving.register_keras_serializable("ser_keras")
-class LogMel(FrontEnd):
+class LogMel(ShortTimeFourier):
     """Natural logarithm of the power in mel bands.
 
     Reference: S. Davis, P. Mermelstein, Comparison of parametric representations for monosyllabic word recognition,
@@ -90,6 +89,7 @@ class LogMel(FrontEnd):
         SerKerasError: a setting out of its range.
     """
 
+    NAME = "log_mel"
     SPECTRUM_POWER = 2
     XLA = True
 
@@ -106,46 +106,22 @@ class LogMel(FrontEnd):
         normalise="none",
         **kwargs,
     ):
-        super().__init__(**kwargs)
-        self.n_mels, self.frame_ms, self.hop_ms, self.n_fft = n_mels, frame_ms, hop_ms, n_fft
-        self.f_min, self.f_max, self.log_offset = f_min, f_max, log_offset
+        super().__init__(frame_ms, hop_ms, n_fft, **kwargs)
+        self.n_mels, self.f_min, self.f_max, self.log_offset = n_mels, f_min, f_max, log_offset
         self.mel_scale, self.normalise = mel_scale, normalise
-        self.frame_length = round(SAMPLE_RATE * frame_ms / 1000)
-        self.hop_length = round(SAMPLE_RATE * hop_ms / 1000)
-        self._check()
-        # Frames are cut n_fft long; zeros of the window make them frame_length long, cheaper than padding each.
-        self._window = np.zeros(n_fft, np.float32)
-        n = np.arange(self.frame_length)
-        self._window[: self.frame_length] = 0.5 - 0.5 * np.cos(2 * np.pi * n / self.frame_length)
-        self._mel = mel_matrix(n_mels, n_fft, f_min, f_max, mel_scale)
-
-    def _check(self):
-        for name, value, valid in (
-            ("mel_scale", self.mel_scale, MEL_SCALES),
-            ("normalise", self.normalise, NORMALISATIONS),
+        for setting, value, valid in (
+            ("mel_scale", mel_scale, MEL_SCALES),
+            ("normalise", normalise, NORMALISATIONS),
         ):
             if value not in valid:
-                raise SerKerasError(f"log_mel: {name} is '{value}'; nearest: {nearest(value, valid)}")
-        for name, ok, valid in (
-            ("n_mels", self.n_mels >= 1, "at least 1"),
-            ("hop_ms", self.hop_length >= 1, "at least a sample (0.0625)"),
-            ("frame_ms", self.frame_length >= 2, "at least two samples (0.125)"),
-            (
-                "n_fft",
-                self.n_fft >= self.frame_length and self.n_fft & (self.n_fft - 1) == 0,
-                f"a power of two and at least the frame of {self.frame_length} samples",
-            ),
-            ("f_min", 0 <= self.f_min < self.f_max, f"from 0 to below f_max ({self.f_max:g})"),
-            ("f_max", self.f_max <= SAMPLE_RATE / 2, "at most 8000, half the sampling rate"),
-            ("log_offset", self.log_offset > 0, "above 0"),
-        ):
-            if not ok:
-                raise SerKerasError(f"log_mel: {name} is {getattr(self, name)}; it must be {valid}")
-
-    @property
-    def bin_hz(self):
-        """Hz of each bin of the spectrum, which always reaches half the sampling rate."""
-        return np.arange(self.n_fft // 2 + 1) * SAMPLE_RATE / self.n_fft
+                raise SerKerasError(f"{self.NAME}: {setting} is '{value}'; nearest: {nearest(value, valid)}")
+        self.require(
+            ("n_mels", n_mels >= 1, "at least 1"),
+            ("f_min", 0 <= f_min < f_max, f"from 0 to below f_max ({f_max:g})"),
+            ("f_max", f_max <= SAMPLE_RATE / 2, "at most 8000, half the sampling rate"),
+            ("log_offset", log_offset > 0, "above 0"),
+        )
+        self._mel = mel_matrix(n_mels, n_fft, f_min, f_max, mel_scale)
 
     @property
     def top_hz(self):
@@ -154,12 +130,7 @@ class LogMel(FrontEnd):
 
     def spectrum(self, wave, starts=None):
         """[B, N] to power [B, 1, T, n_fft // 2 + 1]; see `FrontEnd`."""
-        if starts is None:
-            framed = frames(wave, self.n_fft, self.hop_length, self.n_frames(wave.shape[1]))
-        else:
-            framed = frames_at(wave, self.n_fft, starts, math.gcd(self.start_step, self.n_fft))
-        real, imaginary = ops.rfft(framed * self._window)
-        return ops.expand_dims(ops.square(real) + ops.square(imaginary), 1)
+        return ops.expand_dims(self.power(wave, starts), 1)
 
     def features(self, spectrum):
         """Power [B, 1, T, n_fft // 2 + 1] to [B, T, n_mels, 1]."""
@@ -178,9 +149,6 @@ class LogMel(FrontEnd):
         return {
             **super().get_config(),
             "n_mels": self.n_mels,
-            "frame_ms": self.frame_ms,
-            "hop_ms": self.hop_ms,
-            "n_fft": self.n_fft,
             "f_min": self.f_min,
             "f_max": self.f_max,
             "log_offset": self.log_offset,
