@@ -118,6 +118,64 @@ def learning_curves(histories, theme=LIGHT):
     return figure
 
 
+def curves(lines, x_label, y_label, theme=LIGHT):
+    """A figure over a setting: a line each, with intervals.
+
+    Args:
+        lines: label -> list of (value of the setting as text, figure with `value`, `low` and `high`, fractions).
+        x_label, y_label: of the axes.
+        theme: LIGHT or DARK.
+
+    Returns:
+        matplotlib Figure.
+    """
+    figure, axes = _figure(theme, WIDTH, 3.0)
+    axes.grid(color=theme.grid, linewidth=0.6)
+    kinds = [(theme.first, "-", "o"), (theme.second, "--", "s"), (theme.third, ":", "^")]
+    for i, (label, points) in enumerate(lines.items()):
+        colour, style, marker = kinds[i % len(kinds)]
+        x = np.arange(len(points)) + 0.06 * (i - (len(lines) - 1) / 2)
+        value, low, high = (np.array([getattr(f, name) for _, f in points]) for name in ("value", "low", "high"))
+        axes.errorbar(
+            x, value, [value - low, high - value], color=colour, linestyle=style, marker=marker, markersize=4,
+            capsize=2, linewidth=1.4, elinewidth=0.8, label=label,
+        )  # fmt: skip
+    axes.set_xticks(range(len(points)), [x for x, _ in points])
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    axes.set_ylim(0, 1)
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.legend(fontsize=8, frameon=False, labelcolor=theme.text)
+    return figure
+
+
+def stages(values, theme=LIGHT):
+    """Bars with deviations, from the first stage of a system to its last.
+
+    Args:
+        values: stage -> (mean over folds, deviation or None), fractions.
+        theme: LIGHT or DARK.
+
+    Returns:
+        matplotlib Figure.
+    """
+    figure, axes = _figure(theme, WIDTH, 2.8)
+    axes.grid(axis="y", color=theme.grid, linewidth=0.6)
+    axes.set_axisbelow(True)
+    means = [mean for mean, _ in values.values()]
+    axes.bar(
+        range(len(values)), means, 0.6, yerr=[deviation or 0.0 for _, deviation in values.values()], capsize=3,
+        color=theme.first, ecolor=theme.text,
+    )  # fmt: skip
+    for i, mean in enumerate(means):
+        axes.text(i, 0.02, f"{100 * mean:.0f} %", ha="center", color=theme.background, fontsize=9, fontweight="bold")
+    axes.set_xticks(range(len(values)), list(values))
+    axes.set_ylabel("accuracy, mean and deviation of folds")
+    axes.set_ylim(0, 1)
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    return figure
+
+
 def per_class(recalls, intervals, chance, theme=LIGHT):
     """Recall of each class with its 95 % interval, and chance.
 

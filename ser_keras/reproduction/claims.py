@@ -13,7 +13,7 @@ class Verdict:
 
     Attributes:
         claim: rows.Claim.
-        protocol: the protocol's name.
+        setup: the protocol's name, and the condition where there is one.
         leaky: whether its figures are.
         verdict: `held` (the whole interval of better minus than is above 0), `reversed` (below), `unresolved`, or
             `not run`.
@@ -25,7 +25,7 @@ class Verdict:
     """
 
     claim: rows.Claim
-    protocol: str
+    setup: str
     leaky: bool
     verdict: str
     reported: float | None
@@ -42,25 +42,29 @@ def judge(outcomes):
         outcomes: list of running.Outcome.
 
     Returns:
-        list of Verdict, in the order of protocols and claims; claims of which neither row was asked for are left out.
+        list of Verdict, in the order of protocols and claims; claims of which neither row was run are left out.
     """
     verdicts = []
-    for protocol in dict.fromkeys(outcome.protocol for outcome in outcomes):
-        found = {outcome.row.id: outcome for outcome in outcomes if outcome.protocol == protocol}
+    for setup in dict.fromkeys(outcome.setup for outcome in outcomes):
+        found = {outcome.row.id: outcome for outcome in outcomes if outcome.setup == setup}
         papers = dict.fromkeys(outcome.row.paper for outcome in found.values())
         for claim in rows.claims(papers):
-            if claim.better in found or claim.than in found:
-                verdicts.append(_judge(claim, protocol, found))
+            if any(name in found and found[name].has_figures for name in (claim.better, claim.than)):
+                verdicts.append(_judge(claim, setup, found))
     return verdicts
 
 
-def _judge(claim, protocol, found):
-    known = rows.table()
-    reported = [known[name].test for name in (claim.better, claim.than)]
+def _judge(claim, setup, found):
+    known, one = rows.table(), next(iter(found.values()))
+    run_on = one.protocol, one.condition, one.corpora
+    pair = [known[name] for name in (claim.better, claim.than)]
+    reported = [row.reported(*run_on)[0] for row in pair]
+    if pair[0].corpora != pair[1].corpora:  # then their reported figures can't be subtracted
+        reported = [None, None]
     verdict = Verdict(
         claim,
-        protocol,
-        next(iter(found.values())).leaky,
+        setup,
+        one.leaky,
         NOT_RUN,
         None if None in reported else reported[0] - reported[1],
         known[claim.better].measure,
@@ -85,9 +89,9 @@ def text(verdicts):
     lines = [
         "claims of the paper, each as the first row above the second, with the difference in points and its interval:"
     ]
-    for protocol in dict.fromkeys(v.protocol for v in verdicts):
-        own = [v for v in verdicts if v.protocol == protocol]
-        lines.append(f"  {protocol}{' (LEAKY)' if own[0].leaky else ''}")
+    for setup in dict.fromkeys(v.setup for v in verdicts):
+        own = [v for v in verdicts if v.setup == setup]
+        lines.append(f"  {setup}{' (LEAKY)' if own[0].leaky else ''}")
         for v in own:
             numbers = v.reason
             if v.difference is not None:

@@ -4,18 +4,20 @@ import dataclasses
 import hashlib
 import time
 
-import keras
 import numpy as np
 
-from ser_keras import audio, baselines, protocols, saving
+from ser_keras import audio, protocols, saving
 from ser_keras import experiment as settings
 from ser_keras.descriptors import DESCRIPTORS
 from ser_keras.errors import SerKerasError
 from ser_keras.evaluation import Predictions
 from ser_keras.figures import predict_items, write_figures
 from ser_keras.finished import reopen
-from ser_keras.reports import filters, plots
+from ser_keras.heads import cut_at, fit_head
+from ser_keras.reports import beliefs, filters, plots
+from ser_keras.reproduction import figures
 from ser_keras.runs import provenance, read_json, write_atomic, write_json
+from ser_keras.training import training_examples
 
 MADE_FROM = "made_from.json"  # written last: what a derived row was made from, and how long it took
 
@@ -34,10 +36,9 @@ def make(row, folder, sources):
     Raises:
         SerKerasError: the sources don't fit each other, their corpora have changed, or a head can't be fitted.
     """
-    made = {"derived": row.derived, "from": {run.path.parent.name: _digest(run) for run in sources}}
-    record = folder / MADE_FROM
-    if record.is_file() and {key: read_json(record).get(key) for key in made} == made:
+    if is_made(row, folder, sources):
         return False
+    record, made = folder / MADE_FROM, _origin(row, sources)
     how = row.derived["how"]
     if how not in HOW:
         raise SerKerasError(f"{row.id}: derived.how is '{how}'; it can be {', '.join(HOW)}")
@@ -46,6 +47,20 @@ def make(row, folder, sources):
     HOW[how](row, folder, sources)
     write_json(record, made | {"seconds": round(time.monotonic() - started, 1)})
     return True
+
+
+def is_made(row, folder, sources):
+    """Whether a derived row stands in a folder, made from the same runs."""
+    try:
+        record = read_json(folder / MADE_FROM)
+    except SerKerasError:
+        return False
+    made = _origin(row, sources)
+    return {key: record.get(key) for key in made} == made
+
+
+def _origin(row, sources):
+    return {"derived": row.derived, "from": {run.path.parent.name: digest(run) for run in sources}}
 
 
 def draw_dense_weights(run):
@@ -59,7 +74,8 @@ def draw_dense_weights(run):
         filters.write_dense_weights(saving.load_classifier(run.fold(0)), picture)
 
 
-def _digest(run):
+def digest(run):
+    """A hash of a run's predictions."""
     files = (run.path / name for name in ("predictions.csv", "segments.csv"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files if file.is_file())).hexdigest()
 
@@ -97,23 +113,14 @@ def _head(row, folder, sources):
     material, parts = prepared.material, []
     for fold in prepared.folds:
         classifier = saving.load_classifier(run.fold(fold.number))
-        scores = keras.Model(classifier.input, classifier.get_layer("logits").output)
-        x = np.concatenate([scores.predict_on_batch(batch) for batch in material.batches(fold.train)])
-        y = material.labels[material.rows(fold.train)[1]]
-        seed = [prepared.experiment.seed, fold.number]
-        head = baselines.fit(row.derived["head"], x, y, prepared.n_classes, seed)
-        parts.append(predict_items(_OnScores(scores, head), prepared, fold.test, fold.number))
+        examples, _ = training_examples(prepared.experiment, material, fold.train, fold.train, fold.number)
+        labels = material.labels[examples.owner]
+        head = fit_head(
+            *(cut_at(classifier, "logits"), row.derived["head"], material, examples.rows, labels, examples.owner),
+            *(prepared.n_classes, [prepared.experiment.seed, fold.number]),
+        )
+        parts.append(predict_items(head, prepared, fold.test, fold.number))
     _write(folder, run, *(Predictions.concatenate(tables) for tables in zip(*parts, strict=True)))
-
-
-class _OnScores:
-    """A head behind a net, as a classifier of features."""
-
-    def __init__(self, scores, head):
-        self.scores, self.head = scores, head
-
-    def probabilities(self, batch):
-        return self.head.probabilities(self.scores.predict_on_batch(batch))
 
 
 def _filters(row, folder, sources):
@@ -129,7 +136,31 @@ def _filters(row, folder, sources):
     )
 
 
-HOW = {"utterance_mean": _utterance_mean, "ensemble": _ensemble, "head": _head, "filters": _filters}
+def _beliefs(row, folder, sources):
+    beliefs.write_beliefs(Predictions.read_csv(sources[0].path / "segments.csv"), folder / "beliefs.png")
+
+
+def _stages(row, folder, sources):
+    """Accuracy of each source by utterance, over folds."""
+    values = {}
+    for run, stage in zip(sources, row.derived["labels"], strict=True):
+        judged = figures.read(run.path, run.experiment["protocol"]["name"])
+        mean, deviation = figures.over_folds(judged.utterances, "wa")
+        whole = figures.figure(judged.utterances, "wa").value
+        values[stage] = (whole, None) if mean is None else (mean, deviation)
+    write_atomic(folder / "stages.png", plots.png(plots.stages(values)))
+    lines = [f"{stage},{mean},{'' if deviation is None else deviation}" for stage, (mean, deviation) in values.items()]
+    write_atomic(folder / "stages.csv", "\n".join(["stage,mean,deviation", *lines]) + "\n")
+
+
+HOW = {
+    "utterance_mean": _utterance_mean,
+    "ensemble": _ensemble,
+    "head": _head,
+    "filters": _filters,
+    "beliefs": _beliefs,
+    "stages": _stages,
+}
 
 
 def _kind(run):
@@ -140,11 +171,11 @@ def _write(folder, run, items, windows):
     """A derived row's tables and its confusion matrix, marked as its source is."""
     tree = {key: value for key, value in run.experiment.items() if key not in ("corpora", "init")}
     kind = _kind(run)
-    figures = write_figures(
+    written = write_figures(
         *(folder, settings.from_tree(tree, run.settings_file), items, windows),
         protocol=tree["protocol"]["name"],
         leaky_reason=kind.claim if kind.leaky else None,
         commit=provenance()["commit"],
     )
-    drawn = plots.confusion(figures["confusion"], list(figures["classes"]))
+    drawn = plots.confusion(written["confusion"], list(written["classes"]))
     write_atomic(folder / "confusion.png", plots.png(drawn))

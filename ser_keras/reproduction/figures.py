@@ -55,19 +55,38 @@ def read(folder, protocol):
     return Judged(windows, items)
 
 
-def figure(table, measure):
+def figure(table, measure, by_speaker=False):
     """A measure with its interval; windows of one utterance are drawn together.
 
     Args:
         table: Predictions, windows or utterances.
         measure: `wa` or `uar`.
+        by_speaker: take the mean over speakers of each one's figure over the classes that he or she has.
 
     Returns:
         Figure.
     """
+    if by_speaker:
+        return _mean_of_speakers(table, measure)
     true, predicted, n_classes = _labels(table, measure)
     low, high, method = bootstrap_ci(true, predicted, table.speaker, n_classes, utterances=_utterances(table))
     return Figure(uar(true, predicted, n_classes), low, high, method)
+
+
+def over_folds(table, measure):
+    """(mean, standard deviation) of a measure over the folds; (None, None) for one fold."""
+    folds = [table.take(table.fold == number) for number in np.unique(table.fold)]
+    values = [uar(*_labels(fold, measure)) for fold in folds]
+    return (float(np.mean(values)), float(np.std(values, ddof=1))) if len(values) > 1 else (None, None)
+
+
+def _mean_of_speakers(table, measure):
+    """Interval: speakers are redrawn, with all that each of them said."""
+    speakers = sorted(set(table.speaker))
+    values = np.array([uar(*_labels(table.take(table.speaker == name), measure)) for name in speakers])
+    drawn = np.random.default_rng(0).integers(len(values), size=(2000, len(values)))
+    low, high = np.percentile(values[drawn].mean(axis=1), [2.5, 97.5])
+    return Figure(float(values.mean()), float(low), float(high), "mean of speakers, speakers redrawn")
 
 
 def difference(first, second, measure):

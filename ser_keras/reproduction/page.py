@@ -12,7 +12,13 @@ from ser_keras.reproduction import claims as judging
 from ser_keras.reproduction import rows, table
 from ser_keras.reproduction.figures import MEASURES
 
-PICTURES = {"weights.png": "first-layer weights", "filters.png": "filters beside the features that they go with"}
+PICTURES = {
+    "curve.png": "curve",
+    "stages.png": "stages",
+    "beliefs.png": "beliefs in each emotion over the spectrograms of a file",
+    "weights.png": "first-layer weights",
+    "filters.png": "filters beside the features that they go with",
+}
 
 
 def write(directory, heading, outcomes):
@@ -30,13 +36,14 @@ def write(directory, heading, outcomes):
     verdicts = judging.judge(outcomes)
     parts = [
         {
-            "name": protocol.replace("_", " "),
-            "claim": PROTOCOLS[protocol].claim,
-            "leaky": PROTOCOLS[protocol].leaky,
-            "rows": [_row(o) for o in outcomes if o.protocol == protocol],
-            "verdicts": [v for v in verdicts if v.protocol == protocol],
+            "name": setup.replace("_", " "),
+            "claim": PROTOCOLS[own[0].protocol].claim,
+            "leaky": own[0].leaky,
+            "rows": [_row(o) for o in own],
+            "methods": list(dict.fromkeys(o.figure.method for o in own if o.has_figures)),
+            "verdicts": [v for v in verdicts if v.setup == setup],
         }
-        for protocol in dict.fromkeys(o.protocol for o in outcomes)
+        for setup, own in table.by_setup(outcomes).items()
     ]
     titles = [rows.paper_title(name) for name in dict.fromkeys(o.row.paper for o in outcomes)]
     write_page(path, "reproduction.html", titles=titles, heading=heading, parts=parts, measures=MEASURES)
@@ -46,6 +53,7 @@ def write(directory, heading, outcomes):
 def _row(outcome):
     row = outcome.row
     shown = {"row": row, "problem": outcome.problem, "seconds": outcome.seconds, "report": None, "pictures": []}
+    shown["reported"], shown["deviation"] = outcome.reported
     if outcome.problem is not None:
         return shown
     shown["pictures"] = _pictures(outcome)
@@ -57,11 +65,13 @@ def _row(outcome):
     matrix = confusion(judged.true, judged.predicted, len(judged.classes)).tolist()
     return shown | {
         "figure": outcome.figure,
+        "over_folds": outcome.over_folds,
         "uar": outcome.uar,
         "n": len(judged),
         "speakers": outcome.metrics["n_speakers"],
         "classes": list(judged.classes),
         "trained": table.trained(outcome),
+        "learned": table.learned(outcome),
         "confusion": [[(count, count / max(sum(counts), 1)) for count in counts] for counts in matrix],
     }
 

@@ -20,10 +20,13 @@ class Row:
         paper: the paper's name in reported.yaml.
         title: the recipe's.
         where: table or section of the paper.
-        protocol: the paper's own.
+        protocols: the paper's own.
+        conditions: pairs (protocol, condition) under which the test audio is distorted, too.
         corpora: names of the corpora that the paper used for it.
         derived: what the row is made from, as in the recipe (`from`, `how`, ...); None where it is trained.
-        test, train, validation: reported figures, fractions; None where there is none.
+        test: reported figure, a fraction; None where there is none. Where a paper reports several, a tuple of dicts
+            with `test` and what it holds for (`corpus`, `protocol`, `condition`); `deviation` where it is given.
+        train, validation: reported figures; None where there is none.
         measure: what they measure: `wa` or `uar`; None for a figure (a picture).
         level: what is judged, `window` or `utterance`; None for a figure.
         note: what is to be known of the reported figure.
@@ -34,10 +37,11 @@ class Row:
     paper: str
     title: str
     where: str
-    protocol: str
+    protocols: tuple
     corpora: tuple
+    conditions: tuple = ()
     derived: dict | None = None
-    test: float | None = None
+    test: float | tuple | None = None
     train: float | None = None
     validation: float | None = None
     measure: str | None = None
@@ -49,6 +53,16 @@ class Row:
     def sources(self):
         """Ids of the rows that this one is made from."""
         return tuple(self.derived["from"]) if self.derived else ()
+
+    def reported(self, protocol=None, condition=None, corpora=()):
+        """(reported test figure, its deviation over folds) for what was run; None where there is none."""
+        if not isinstance(self.test, tuple):
+            return self.test if condition is None else None, None
+        run_on = {"protocol": protocol, "condition": condition, "corpus": corpora[0] if len(corpora) == 1 else None}
+        for figure in self.test:
+            if all(figure.get(key) == value for key, value in run_on.items()):
+                return figure["test"], figure.get("deviation")
+        return None, None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,8 +91,13 @@ def table():
     for name, paper in _reported().items():
         for row_id, reported in paper["rows"].items():
             recipe = settings.parse_recipe(recipes[row_id].read_text(encoding="utf-8"), row_id)
-            given = {"protocol": paper["protocol"], "corpora": paper["corpora"], **reported}
+            given = {key: paper[key] for key in ("protocol", "corpora", "conditions") if key in paper} | reported
+            own = given.pop("protocol")
+            given["protocols"] = (own,) if isinstance(own, str) else tuple(own)
+            given["conditions"] = tuple((at, c) for at, names in given.pop("conditions", {}).items() for c in names)
             given |= {key: tuple(given[key]) for key in ("corpora", "draws") if key in given}
+            if isinstance(given.get("test"), list):
+                given["test"] = tuple(given["test"])
             rows[row_id] = Row(row_id, name, recipe["title"], derived=recipe.get("derived"), **given)
     return rows
 
@@ -123,11 +142,14 @@ def select(names):
 
 
 def jobs(rows, protocols=None):
-    """What is to be run: list of (Row, protocol), everything speaker-independent first.
+    """What is to be run, everything speaker-independent first.
 
     Args:
         rows: list of Row in order.
         protocols: names; None: speaker-independent, then each row's paper's own.
+
+    Returns:
+        list of (Row, protocol, condition of the test audio or None); what is distorted follows what isn't.
 
     Raises:
         SerKerasError: an unknown protocol.
@@ -135,13 +157,21 @@ def jobs(rows, protocols=None):
     for name in protocols or ():
         if name not in PROTOCOLS:
             raise SerKerasError(f"no protocol '{name}'; nearest: {nearest(name, PROTOCOLS)}")
-    order = list(dict.fromkeys(protocols or (INDEPENDENT, *(row.protocol for row in rows))))
+    order = list(dict.fromkeys(protocols or (INDEPENDENT, *(name for row in rows for name in row.protocols))))
     # a row that others are made from runs under their protocols, too
-    run_under = {row.id: set(protocols or (INDEPENDENT, row.protocol)) for row in rows}
+    run_under = {row.id: set(protocols or (INDEPENDENT, *row.protocols)) for row in rows}
     for row in rows:
-        for source in row.sources:
+        for source in set(row.sources) & set(run_under):
             run_under[source] |= run_under[row.id]
-    return [(row, protocol) for protocol in order for row in rows if protocol in run_under[row.id]]
+    found = []
+    for protocol in order:
+        own = [row for row in rows if protocol in run_under[row.id]]
+        distorted = [(row, c) for row in own for at, c in row.conditions if at == protocol and row.level is not None]
+        found += [(row, protocol, None) for row in own]
+        found += [
+            (row, protocol, c) for name in dict.fromkeys(c for _, c in distorted) for row, c in distorted if c == name
+        ]
+    return found
 
 
 def missing_corpora(rows, given):

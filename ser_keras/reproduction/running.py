@@ -1,72 +1,20 @@
 """Run rows one after the other, go on where a former call stopped, and keep the tables up to date."""
 
 import dataclasses
-import functools
+import time
 from pathlib import Path
 
 import keras
 
-from ser_keras import crossvalidation
+from ser_keras import conditions, crossvalidation, finished
 from ser_keras.cache import fingerprint
 from ser_keras.errors import SerKerasError
-from ser_keras.experiment import load_experiment
 from ser_keras.preparation import read_corpora
-from ser_keras.progress import stage
 from ser_keras.protocols import PROTOCOLS
-from ser_keras.reproduction import derived, figures, page, rows, table
+from ser_keras.reproduction import curves, derived, page, rows, table
+from ser_keras.reproduction.outcomes import outcome_of
+from ser_keras.reproduction.plan import DONE, digests, estimate, make_plan
 from ser_keras.runs import Run, read_json, write_json
-
-DONE = "reproduced.json"  # in a trained row's folder, written last: the settings and files that it was run on
-
-
-@dataclasses.dataclass(eq=False)
-class Outcome:
-    """A row under a protocol, run or refused.
-
-    Attributes:
-        row: rows.Row.
-        protocol: the protocol's name.
-        folder: `OUT/ROW/PROTOCOL`.
-        problem: why there are no figures, one line; None where there are, or where the row is a picture.
-        seconds: what running it took.
-    """
-
-    row: rows.Row
-    protocol: str
-    folder: Path
-    problem: str | None = None
-    seconds: float | None = None
-
-    @property
-    def leaky(self):
-        return PROTOCOLS[self.protocol].leaky
-
-    @property
-    def has_figures(self):
-        return self.problem is None and self.row.level is not None
-
-    @functools.cached_property
-    def judged(self):
-        return figures.read(self.folder, self.protocol)
-
-    @functools.cached_property
-    def figure(self):
-        """In the paper's measure, at the paper's level."""
-        return figures.figure(self.judged.at(self.row.level), self.row.measure)
-
-    @functools.cached_property
-    def uar(self):
-        """UAR by utterance."""
-        return figures.figure(self.judged.utterances, "uar")
-
-    @functools.cached_property
-    def metrics(self):
-        return read_json(self.folder / "metrics.json")
-
-    @functools.cached_property
-    def epochs(self):
-        """Epochs that each fold was trained; empty where nothing was."""
-        return sorted({read_json(fold / "fold.json").get("epochs") or 0 for fold in Run(self.folder).folds()} - {0})
 
 
 def reproduce(names, corpora, out, protocols=None, changes=()):
@@ -90,28 +38,81 @@ def reproduce(names, corpora, out, protocols=None, changes=()):
         SerKerasError: unknown names, unreadable corpora, a directory in use; at the end, rows that couldn't be run.
     """
     for change in changes:
-        if change.partition("=")[0].strip() == "protocol.name":
+        if change.partition("=")[0].strip() in ("protocol", "protocol.name"):
             raise SerKerasError(f"--set {change}: choose protocols by --protocol, which may be repeated")
     jobs = rows.jobs(rows.select(names), protocols)
     known = _describe(corpora)
     with Run(out).locked() as directory:
         directory.sweep()
         given = [name for name, _ in corpora]
-        heading = [*rows.missing_corpora([row for row, _ in jobs], given), *_conditions(given, changes)]
+        heading = [*rows.missing_corpora([row for row, *_ in jobs], given), *_conditions(given, changes)]
         yield from heading
-        outcomes = [Outcome(row, protocol, directory.path / row.id / protocol) for row, protocol in jobs]
-        plan = _plan(outcomes, changes, known)
-        yield _estimate(outcomes, plan, corpora)
+        outcomes = [outcome_of(directory.path, tuple(given), *job) for job in jobs]
+        plan = make_plan(outcomes, changes, known)
+        _refuse_what_no_row_takes(outcomes)
+        earlier = _done_earlier(directory.path, tuple(given), jobs, changes, known)
+        yield estimate(plan, corpora)
         for i, outcome in enumerate(outcomes):
-            made = outcome.problem is None and _run(outcome, outcomes[:i], plan, corpora)
+            made = outcome.problem is None and _run(outcome, outcomes[:i], plan[outcome], corpora)
             yield table.line(outcome)
             if made:  # so that an interrupted job leaves the tables of what it has
-                table.write(directory.path, heading, outcomes[: i + 1])
-        yield from table.write(directory.path, heading, outcomes)
-        yield f"table: {directory.path / 'reproduce.csv'}; page: {page.write(directory.path, heading, outcomes)}"
-    failed = [f"{o.row.id} ({o.protocol})" for o in outcomes if o.problem is not None]
+                table.write(directory.path, heading, _in_order([*earlier, *outcomes[: i + 1]]))
+        if any(outcome.problem is None for outcome in outcomes):  # or else the former tables stay
+            every = _in_order([*earlier, *outcomes])
+            yield from table.write(directory.path, heading, every)
+            yield f"table: {directory.path / 'reproduce.csv'}; page: {page.write(directory.path, heading, every)}"
+    failed = [f"{o.row.id} ({o.setup})" for o in outcomes if o.problem is not None]
     if failed:
         raise SerKerasError(f"{len(failed)} of {len(outcomes)} rows couldn't be run: {', '.join(failed)}; see above")
+
+
+def _refuse_what_no_row_takes(outcomes):
+    """One line, and nothing written, where all rows are refused for one reason: a misspelt setting, say."""
+    problems = {outcome.problem for outcome in outcomes}
+    if len(problems) == 1 and None not in problems:
+        raise SerKerasError(problems.pop().partition(": ")[2])
+
+
+def _done_earlier(directory, corpora, jobs, changes, known):
+    """Outcomes of rows that weren't asked for, but stand in the directory, done with the same corpora and changes."""
+    asked = {(row.id, *rest) for row, *rest in jobs}
+    folders = [(row, folder) for row in rows.table().values() for folder in (directory / row.id).glob("*/")]
+    found = [job for row, folder in folders if folder.name in PROTOCOLS for job in rows.jobs([row], [folder.name])]
+    outcomes = [outcome_of(directory, corpora, *job) for job in found if (job[0].id, *job[1:]) not in asked]
+    plan = make_plan(outcomes, changes, known)
+    done = []
+    for outcome in outcomes:
+        try:
+            if outcome.problem is None and _stands(outcome, plan[outcome], directory):
+                done.append(outcome)
+        except SerKerasError:  # damaged: it will be made again when it is asked for
+            continue
+    return done
+
+
+def _stands(outcome, jobs, directory):
+    """Whether all that an outcome is made of is done; its time is noted."""
+    if jobs:
+        outcome.seconds = round(sum(Run(job.folder).provenance.get("seconds", 0.0) for job in jobs), 1)
+        if not all(job.is_done for job in jobs):
+            return False
+    elif outcome.condition is not None:
+        if not _is_distorted(outcome, Run(outcome.folder.parents[1])):
+            return False
+    else:
+        sources = [Run(directory / name / outcome.protocol) for name in outcome.row.sources]
+        if not all(run.finished for run in sources) or not derived.is_made(outcome.row, outcome.folder, sources):
+            return False
+        outcome.seconds = read_json(outcome.folder / derived.MADE_FROM)["seconds"]
+    if outcome.row.level is not None:
+        outcome.figure, outcome.uar, outcome.metrics  # noqa: B018 - damaged tables show now
+    return True
+
+
+def _in_order(outcomes):
+    """Speaker-independent first, then the other protocols; conditions behind the protocol that they are run under."""
+    protocols, ids = list(PROTOCOLS), rows.ids()
+    return sorted(outcomes, key=lambda o: (protocols.index(o.protocol), o.condition or "", ids.index(o.row.id)))
 
 
 def _describe(corpora):
@@ -135,49 +136,13 @@ def _conditions(given, changes):
     return [*lines, f"changed from the recipes: {', '.join(changes)}"] if changes else lines
 
 
-def _plan(outcomes, changes, known):
-    """Trained outcome -> (its Experiment, the mark that it will bear when it is done)."""
-    plan = {}
-    for outcome in outcomes:
-        if outcome.row.derived is not None:
-            continue
-        try:
-            experiment = load_experiment(outcome.row.id, [*changes, f"protocol.name={outcome.protocol}"])
-        except SerKerasError as error:
-            outcome.problem = " ".join(str(error).split())
-        else:
-            plan[outcome] = experiment, {"settings": fingerprint(experiment.model_dump()), "corpora": known}
-    return plan
-
-
-def _is_done(outcome, mark):
-    record = outcome.folder / DONE
-    return Run(outcome.folder).finished and record.is_file() and read_json(record) == mark
-
-
-def _estimate(outcomes, plan, corpora):
-    """The line that says how long the rows that aren't done will take; what can't be prepared gets its problem."""
-    todo = [outcome for outcome, (_, mark) in plan.items() if not _is_done(outcome, mark)]
-    seconds = 0.0
-    with stage("time estimate", len(todo), "rows") as advance:
-        for outcome in todo:
-            try:
-                seconds += crossvalidation.estimate(plan[outcome][0], corpora)
-            except SerKerasError as error:
-                outcome.problem = " ".join(str(error).split())
-            advance(1, outcome.row.id)
-    keras.utils.clear_session()
-    to_train = sum(outcome.problem is None for outcome in todo)
-    done = len(plan) - len(todo)
-    if not to_train:
-        return f"nothing to train; {done} rows done already"
-    return f"about {crossvalidation.duration(seconds)} for {to_train} rows to train; {done} done already"
-
-
-def _run(outcome, before, plan, corpora):
+def _run(outcome, before, jobs, corpora):
     """Run a row, or note its problem. Returns whether anything was made."""
     try:
-        made = _make(outcome, before) if outcome.row.derived else _train(outcome, *plan[outcome], corpora)
+        if outcome.condition is not None:
+            made = _distort(outcome, before)
+        else:
+            made = _train(outcome, jobs, corpora) if jobs else _make(outcome, before)
         if outcome.row.level is not None:
             if outcome.judged.at(outcome.row.level) is None:
                 raise SerKerasError(f"{outcome.row.id} is reported by {outcome.row.level}, and judged utterances alone")
@@ -188,20 +153,54 @@ def _run(outcome, before, plan, corpora):
         return False
 
 
-def _train(outcome, experiment, mark, corpora):
-    run, made = Run(outcome.folder), not _is_done(outcome, mark)
-    if made:
-        crossvalidation.train(experiment, corpora, outcome.folder, resume=True, refit=False)
-        keras.utils.clear_session()
-        write_json(outcome.folder / DONE, mark)
+def _train(outcome, jobs, corpora):
+    made, seconds = False, []
+    for job in jobs:
+        if not job.is_done:
+            (job.folder / DONE).unlink(missing_ok=True)
+            crossvalidation.train(job.experiment, corpora, job.folder, resume=True, refit=False)
+            keras.utils.clear_session()
+            write_json(job.folder / DONE, job.mark | {"tables": digests(job.folder)})
+            made = True
+        seconds.append(Run(job.folder).provenance.get("seconds", 0.0))
     if "dense_weights" in outcome.row.draws:
-        derived.draw_dense_weights(run)
-    outcome.seconds = run.provenance.get("seconds")
+        derived.draw_dense_weights(Run(outcome.folder))
+    if outcome.row.derived is not None:
+        curves.draw(outcome.row, outcome.folder, outcome.protocol)
+    outcome.seconds = round(sum(seconds), 1)
     return made
 
 
+def _distort(outcome, before):
+    """Run a trained row's folds on their test audio under a condition, unless that was done with the same models."""
+    [source] = [o for o in before if (o.row, o.protocol, o.condition) == (outcome.row, outcome.protocol, None)]
+    if source.problem is not None:
+        raise SerKerasError(f"{outcome.row.id} couldn't be run under {outcome.protocol}")
+    if outcome.row.derived is not None:
+        raise SerKerasError(f"{outcome.row.id} is made from other rows: it has no models to hear distorted audio")
+    run = Run(source.folder)
+    if _is_distorted(outcome, run):
+        return False
+    started = time.monotonic()
+    finished.evaluate_folds(run, conditions.parse(outcome.condition), unfinished=True)
+    outcome.seconds = round(time.monotonic() - started, 1)
+    mark = {"models": derived.digest(run), "tables": digests(outcome.folder), "seconds": outcome.seconds}
+    write_json(outcome.folder / DONE, mark)
+    return True
+
+
+def _is_distorted(outcome, run):
+    """Whether an outcome under a condition stands there, made by these models; its time is noted."""
+    try:
+        record = read_json(outcome.folder / DONE)
+    except SerKerasError:
+        return False
+    outcome.seconds = record.get("seconds")
+    return record.get("models") == derived.digest(run) and record.get("tables") == digests(outcome.folder)
+
+
 def _make(outcome, before):
-    found = {o.row.id: o for o in before if o.protocol == outcome.protocol}
+    found = {o.row.id: o for o in before if (o.protocol, o.condition) == (outcome.protocol, None)}
     sources = [found[source] for source in outcome.row.sources]
     for source in sources:
         if source.problem is not None:

@@ -10,23 +10,35 @@ from ser_keras.reproduction.figures import MEASURES
 from ser_keras.runs import write_atomic
 
 COLUMNS = (
-    *("id", "paper", "where", "protocol", "leaky", "reported_test", "reported_train", "reported_validation"),
-    *("measure", "level", "value", "ci95_low", "ci95_high", "n", "uar_utterances", "uar_ci95_low", "uar_ci95_high"),
-    *("n_utterances", "n_speakers", "n_classes", "classes", "folds", "epochs", "seconds", "seed", "commit"),
-    *("ci_method", "problem"),
+    *("id", "paper", "where", "protocol", "condition", "leaky", "reported_test", "reported_deviation"),
+    *("reported_train", "reported_validation", "measure", "level"),
+    *(
+        "value",
+        "ci95_low",
+        "ci95_high",
+        "mean_of_folds",
+        "deviation_of_folds",
+        "n",
+        "uar_utterances",
+        "uar_ci95_low",
+        "uar_ci95_high",
+    ),
+    *("n_utterances", "n_speakers", "n_classes", "classes", "folds", "epochs", "trained_to_low", "trained_to_high"),
+    *("seconds", "seed", "commit", "ci_method", "problem"),
 )
 
 
 def line(outcome):
     """What is said of a row when it is done."""
-    name = f"{outcome.row.id}, {outcome.protocol}"
+    name = f"{outcome.row.id}, {outcome.setup}"
     if outcome.problem is not None:
         return f"{name}: {outcome.problem}"
     took = f"; took {duration(outcome.seconds)}" if outcome.seconds is not None else ""
     if outcome.row.level is None:
         return f"{name}: drawn into {outcome.folder}{took}"
     figure, uar, row = outcome.figure, outcome.uar, outcome.row
-    reported = f"reported {percent(row.test)}" if row.test is not None else "nothing reported"
+    test, _ = outcome.reported
+    reported = f"reported {percent(test)}" if test is not None else "nothing reported"
     return (
         f"{name}: {'LEAKY ' if outcome.leaky else ''}{MEASURES[row.measure]} by {row.level} {with_interval(figure)} "
         f"({reported}), UAR by utterance {with_interval(uar)}{took}"
@@ -45,16 +57,24 @@ def write(directory, heading, outcomes):
         The lines of the tables, without `heading`.
     """
     lines = []
-    for protocol in dict.fromkeys(o.protocol for o in outcomes):
-        lines += [
-            "",
-            f"{protocol}: {PROTOCOLS[protocol].claim}",
-            *_block([o for o in outcomes if o.protocol == protocol]),
-        ]
+    for setup, own in by_setup(outcomes).items():
+        lines += ["", f"{setup}: {PROTOCOLS[own[0].protocol].claim}", *_block(own)]
     lines += ["", *judging.text(judging.judge(outcomes))]
     write_atomic(directory / "reproduce.txt", "\n".join([*heading, *lines]) + "\n")
     write_atomic(directory / "reproduce.csv", _csv(outcomes).encode("utf-8", "surrogateescape"))
     return lines
+
+
+def by_setup(outcomes):
+    """Outcomes that stand in one table, by what they share."""
+    return {setup: [o for o in outcomes if o.setup == setup] for setup in dict.fromkeys(o.setup for o in outcomes)}
+
+
+def spread(mean, deviation):
+    """`39.7 +- 2.1 %`, or a dash."""
+    return (
+        "-" if mean is None else percent(mean) if deviation is None else f"{100 * mean:.1f} +- {100 * deviation:.1f} %"
+    )
 
 
 def percent(value):
@@ -77,20 +97,29 @@ def trained(outcome):
     )
 
 
+def learned(outcome):
+    """`98-100 %`: training accuracy of the folds' last epochs; a dash where nothing was trained."""
+    span = outcome.trained_to
+    return "-" if span is None else f"{'-'.join(sorted({f'{100 * share:.0f}' for share in span}, key=int))} %"
+
+
 def _block(outcomes):
     """The table of one protocol, in columns."""
-    titles = ("row", "reported", "ours", "95 %", "of", "UAR by utterance", "n", "classes", "folds x epochs", "took")
+    titles = ("row", "reported", "ours", "95 %", "over folds", "of", "UAR by utterance", "n", "classes")
+    titles += ("folds x epochs", "trained to", "took")
     body = [
         (
             o.row.id,
-            percent(o.row.test),
+            spread(*o.reported),
             percent(o.figure.value),
             f"[{100 * o.figure.low:.1f}, {100 * o.figure.high:.1f}]",
+            spread(*o.over_folds),
             f"{MEASURES[o.row.measure]}, {o.row.level}s",
             with_interval(o.uar),
             str(len(o.judged.at(o.row.level))),
             str(len(o.metrics["classes"])),
             trained(o),
+            learned(o),
             "-" if o.seconds is None else duration(o.seconds),
         )
         for o in outcomes
@@ -100,6 +129,8 @@ def _block(outcomes):
     if body:
         widths = [max(map(len, column)) for column in zip(titles, *body, strict=True)]
         lines = ["  ".join(cell.ljust(w) for cell, w in zip(r, widths, strict=True)).rstrip() for r in (titles, *body)]
+    methods = dict.fromkeys(o.figure.method for o in outcomes if o.has_figures)
+    lines += [f"intervals: {method}" for method in methods]
     return [*lines, *(line(o) for o in outcomes if not o.has_figures)]
 
 
@@ -116,13 +147,16 @@ def _record(outcome):
     row = outcome.row
     record = {
         **{"id": row.id, "paper": row.paper, "where": row.where, "protocol": outcome.protocol},
-        **{"leaky": outcome.leaky, "reported_test": row.test, "reported_train": row.train},
+        **{"condition": outcome.condition, "leaky": outcome.leaky, "reported_train": row.train},
+        **dict(zip(("reported_test", "reported_deviation"), outcome.reported, strict=True)),
         **{"reported_validation": row.validation, "measure": row.measure, "level": row.level},
         **{"seconds": outcome.seconds, "problem": outcome.problem},
     }
     if outcome.has_figures:
         figure, uar, metrics, utterances = outcome.figure, outcome.uar, outcome.metrics, outcome.judged.utterances
         record |= {"value": figure.value, "ci95_low": figure.low, "ci95_high": figure.high, "ci_method": figure.method}
+        record |= dict(zip(("trained_to_low", "trained_to_high"), outcome.trained_to or (None, None), strict=True))
+        record |= dict(zip(("mean_of_folds", "deviation_of_folds"), outcome.over_folds, strict=True))
         record |= {"uar_utterances": uar.value, "uar_ci95_low": uar.low, "uar_ci95_high": uar.high}
         record |= {
             "n": len(outcome.judged.at(row.level)),

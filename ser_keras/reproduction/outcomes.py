@@ -1,0 +1,103 @@
+"""What became of a row under a protocol, and its figures."""
+
+import csv
+import dataclasses
+import functools
+from pathlib import Path
+
+from ser_keras import conditions, finished
+from ser_keras.protocols import PROTOCOLS
+from ser_keras.reproduction import figures, rows
+from ser_keras.runs import Run, read_json
+
+
+@dataclasses.dataclass(eq=False)
+class Outcome:
+    """A row under a protocol, run or refused.
+
+    Attributes:
+        row: rows.Row.
+        protocol: the protocol's name.
+        folder: `OUT/ROW/PROTOCOL`, or the evaluation in it.
+        condition: that of the test audio, as text; None: as it is.
+        corpora: names of those that it was run on.
+        problem: why there are no figures, one line; None where there are, or where the row is a picture.
+        seconds: what running it took.
+    """
+
+    row: rows.Row
+    protocol: str
+    folder: Path
+    condition: str | None = None
+    corpora: tuple = ()
+    problem: str | None = None
+    seconds: float | None = None
+
+    @property
+    def leaky(self):
+        return PROTOCOLS[self.protocol].leaky
+
+    @property
+    def setup(self):
+        """What rows that stand in one table share: the protocol, and the condition where there is one."""
+        return self.protocol if self.condition is None else f"{self.protocol}, {self.condition}"
+
+    @property
+    def reported(self):
+        """(reported test figure, its deviation over folds), None where there is none."""
+        return self.row.reported(self.protocol, self.condition, self.corpora)
+
+    @property
+    def has_figures(self):
+        return self.problem is None and self.row.level is not None
+
+    @functools.cached_property
+    def judged(self):
+        return figures.read(self.folder, self.protocol)
+
+    @functools.cached_property
+    def figure(self):
+        """In the paper's measure, at the paper's level."""
+        return figures.figure(self.judged.at(self.row.level), self.row.measure, self.protocol == "single_speaker")
+
+    @functools.cached_property
+    def over_folds(self):
+        """(mean, standard deviation) of the figure over folds; None for one fold."""
+        return figures.over_folds(self.judged.at(self.row.level), self.row.measure)
+
+    @functools.cached_property
+    def uar(self):
+        """UAR by utterance."""
+        return figures.figure(self.judged.utterances, "uar")
+
+    @functools.cached_property
+    def metrics(self):
+        return read_json(self.folder / "metrics.json")
+
+    @functools.cached_property
+    def epochs(self):
+        """Epochs that each fold was trained; empty where nothing was."""
+        return sorted({read_json(fold / "fold.json").get("epochs") or 0 for fold in self._folds()} - {0})
+
+    @functools.cached_property
+    def trained_to(self):
+        """(lowest, highest) training accuracy of the folds' last epochs, as they were trained (with dropout); or None.
+
+        A fold far below the others didn't learn: its learning rate doesn't suit it.
+        """
+        last = []
+        for fold in self._folds():
+            with open(fold / "history.csv", newline="", encoding="utf-8") as file:
+                last += [float(row["accuracy"]) for row in list(csv.DictReader(file))[-1:] if row.get("accuracy")]
+        return (min(last), max(last)) if last else None
+
+    def _folds(self):
+        return Run(self.folder.parents[1] if self.condition else self.folder).folds()
+
+
+def outcome_of(directory, corpora, row, protocol, condition):
+    """The Outcome of a job in the directory of a reproduction; `corpora` are the names of those that are given."""
+    folder = directory / row.id / protocol
+    if condition is not None:
+        folder = folder / "evaluations" / finished.name_of("test", conditions.parse(condition))
+    return Outcome(row, protocol, folder, condition, corpora)

@@ -1,0 +1,87 @@
+"""The runs that rows need, which of them are done, and how long the others will take."""
+
+import dataclasses
+from pathlib import Path
+
+import keras
+
+from ser_keras import crossvalidation
+from ser_keras.cache import fingerprint
+from ser_keras.errors import SerKerasError
+from ser_keras.experiment import Experiment, load_experiment
+from ser_keras.progress import stage
+from ser_keras.reproduction import curves
+from ser_keras.runs import read_json
+
+CURVE = "curve"  # the kind of derived row that has runs of its own
+# In a run's folder, written last: the settings and files that it was run on, and hashes of its tables.
+DONE = "reproduced.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """A run to be trained: its folder, settings, and the mark that it bears when it is done."""
+
+    folder: Path
+    experiment: Experiment
+    mark: dict
+
+    @property
+    def is_done(self):
+        """Whether it was run with these settings and corpora, and its tables are what they were then."""
+        try:
+            record = read_json(self.folder / DONE)
+            return record == self.mark | {"tables": digests(self.folder)}
+        except SerKerasError:
+            return False
+
+
+def digests(folder):
+    """A hash of each table of a run; None where it has none."""
+    files = {name: folder / name for name in ("predictions.csv", "segments.csv", "metrics.json")}
+    return {name: fingerprint(file.read_bytes()) if file.is_file() else None for name, file in files.items()}
+
+
+def make_plan(outcomes, changes, known):
+    """Outcome -> the runs that it needs; what is made of other rows' runs has none."""
+    plan = {}
+    for outcome in outcomes:
+        row, needed = outcome.row, []
+        if outcome.condition is None and row.derived is None:
+            needed = [(row.id, outcome.folder, ())]
+        elif outcome.condition is None and row.derived["how"] == CURVE:
+            needed = [(p.row, outcome.folder / "points" / p.name, p.changes) for p in curves.points(row)]
+        try:
+            plan[outcome] = [
+                _job(folder, recipe, [*own, *changes, f"protocol.name={outcome.protocol}"], known)
+                for recipe, folder, own in needed
+            ]
+        except SerKerasError as error:
+            outcome.problem, plan[outcome] = " ".join(str(error).split()), []
+    return plan
+
+
+def _job(folder, recipe, changes, known):
+    experiment = load_experiment(recipe, changes)
+    return Job(folder, experiment, {"settings": fingerprint(experiment.model_dump()), "corpora": known})
+
+
+def estimate(plan, corpora):
+    """The line that says how long the rows that aren't done will take; what can't be prepared gets its problem."""
+    trained = {outcome: jobs for outcome, jobs in plan.items() if jobs}
+    todo = {outcome: [job for job in jobs if not job.is_done] for outcome, jobs in trained.items()}
+    todo = {outcome: jobs for outcome, jobs in todo.items() if jobs}
+    seconds = 0.0
+    with stage("time estimate", len(todo), "rows") as advance:
+        for outcome, jobs in todo.items():
+            try:
+                seconds += sum(crossvalidation.estimate(job.experiment, corpora, job.folder) for job in jobs)
+            except SerKerasError as error:
+                outcome.problem = " ".join(str(error).split())
+            keras.utils.clear_session()
+            advance(1, outcome.row.id)
+    to_train = sum(outcome.problem is None for outcome in todo)
+    done = len(trained) - len(todo)
+    if not to_train:
+        return f"nothing to train; {done} rows done already"
+    return f"about {crossvalidation.duration(seconds)} for {to_train} rows to train; {done} done already"
