@@ -11,7 +11,10 @@ from ser_keras.descriptors import DESCRIPTORS
 from ser_keras.errors import SerKerasError
 from ser_keras.frontends import FRONT_ENDS
 from ser_keras.models import MODELS
+from ser_keras.models.sequence import takes_sequences
 from ser_keras.protocols import protocol_kind
+
+PRIMARY = "probabilities"  # a classifier's first output; others serve training alone
 
 
 def complete(experiment):
@@ -24,6 +27,15 @@ def complete(experiment):
     frontend = settings.complete(experiment.frontend, {**FRONT_ENDS, **DESCRIPTORS}, "frontend", given)
     models = {**MODELS, **baselines.BASELINES}
     model = settings.complete(experiment.model, models, "model", given=("input_shape", "n_classes", "seed"))
+    head = experiment.head
+    if head is not None:
+        if experiment.model.name not in MODELS or experiment.unit != "window":
+            raise SerKerasError("head: it needs a Keras model of single windows; a baseline needs none")
+        arguments = settings.complete(head, baselines.BASELINES, "head", given=("seed",))
+        head = settings.Head(name=head.name, layer=head.layer, **arguments)
+    experiment = experiment.model_copy(update={"head": head})
+    if experiment.aggregation == "geometric" and why_not_exportable(experiment) is None:
+        raise SerKerasError("aggregation=geometric is for baselines and heads: phones average probabilities")
     if experiment.augmentation.mode == "random":
         whole = {"model": experiment.model.name in MODELS, "unit": experiment.unit == "window"}
         whole["frontend"] = experiment.frontend.name in FRONT_ENDS
@@ -53,6 +65,8 @@ def why_not_exportable(experiment):
         return f"its features ({experiment.frontend.name}) are computed outside the graph"
     if experiment.model.name in baselines.BASELINES:
         return f"its model ({experiment.model.name}) is no Keras model"
+    if experiment.head is not None:
+        return f"its classifier ({experiment.head.name}) is no Keras model"
     return None
 
 
@@ -70,10 +84,12 @@ def build_classifier(experiment, feature_shape, n_classes):
         classifier = MODELS[experiment.model.name](feature_shape, n_classes, **experiment.model.arguments())
     except (TypeError, ValueError) as error:
         raise SerKerasError(f"model: {error}") from error
-    unit = "utterance" if len(classifier.inputs) > 1 else "window"
+    unit = "utterance" if takes_sequences(classifier) else "window"
     if unit != experiment.unit:
         takes = "sequences of windows" if unit == "utterance" else "single windows"
         raise SerKerasError(f"model {experiment.model.name} takes {takes}: set unit={unit}")
+    if experiment.augmentation.mixup and len(classifier.outputs) > 1:
+        raise SerKerasError(f"augmentation.mixup blends classes, and {experiment.model.name} learns more than these")
     return classifier
 
 
@@ -93,6 +109,45 @@ def strategy():
     return (
         tf.distribute.MirroredStrategy([d.name for d in devices]) if len(devices) > 1 else tf.distribute.get_strategy()
     )
+
+
+def primary(classifier):
+    """A classifier without the outputs that serve training alone."""
+    if len(classifier.outputs) == 1:
+        return classifier
+    return keras.Model(
+        classifier.inputs if takes_sequences(classifier) else classifier.input,
+        classifier.outputs[0],
+        name=classifier.name,
+    )
+
+
+def compiled(classifier, training, n_classes):
+    """A classifier with its optimiser, losses and metrics, as `training` says.
+
+    A model with a loss of its own (`compute_loss`) keeps it; of several outputs with `loss_weights`, each is judged by
+    cross-entropy.
+    """
+    losses, metrics, weights = SmoothedCrossEntropy(n_classes, training.label_smoothing), [accuracy], None
+    if has_own_loss(classifier):
+        losses = None
+    elif len(classifier.outputs) > 1:
+        weights = classifier.loss_weights
+        sizes = {
+            name: output.shape[-1] for name, output in zip(classifier.output_names, classifier.outputs, strict=True)
+        }
+        losses = {name: SmoothedCrossEntropy(n, training.label_smoothing) for name, n in sizes.items()}
+        metrics = {PRIMARY: [accuracy]}
+    classifier.compile(
+        make_optimizer(training), loss=losses, loss_weights=weights, metrics=metrics, jit_compile=training.xla
+    )
+    classifier.optimizer.build(classifier.trainable_variables)
+    return classifier
+
+
+def has_own_loss(classifier):
+    """Whether a model overrides how Keras computes its loss."""
+    return type(classifier).compute_loss is not keras.Model.compute_loss
 
 
 def make_optimizer(training):
@@ -116,7 +171,7 @@ def accuracy(y_true, y_pred):
 
 
 class SmoothedCrossEntropy(keras.losses.Loss):
-    """Cross-entropy of integer labels or of mixed ones [B, n_classes], smoothed by `smoothing`.
+    """Cross-entropy of integer labels or of mixed ones [B, n_classes], smoothed by `smoothing`; -1 counts nothing.
 
     Keras has smoothing for one-hot labels alone.
     """
@@ -126,10 +181,11 @@ class SmoothedCrossEntropy(keras.losses.Loss):
         self.n_classes, self.smoothing = n_classes, smoothing
 
     def call(self, y_true, y_pred):
-        target = y_true
-        if len(y_true.shape) < 2 or y_true.shape[-1] != self.n_classes:
-            target = keras.ops.one_hot(keras.ops.cast(keras.ops.reshape(y_true, (-1,)), "int32"), self.n_classes)
-        return keras.losses.categorical_crossentropy(target, y_pred, label_smoothing=self.smoothing)
+        if len(y_true.shape) == 2 and y_true.shape[-1] == self.n_classes:
+            return keras.losses.categorical_crossentropy(y_true, y_pred, label_smoothing=self.smoothing)
+        target = keras.ops.one_hot(keras.ops.cast(keras.ops.reshape(y_true, (-1,)), "int32"), self.n_classes)
+        losses = keras.losses.categorical_crossentropy(target, y_pred, label_smoothing=self.smoothing)
+        return losses * keras.ops.sum(target, axis=-1)
 
 
 @contextlib.contextmanager

@@ -5,10 +5,12 @@ import dataclasses
 import io
 import json
 import math
+import zipfile
 
 import keras
 import numpy as np
 
+from ser_keras.building import PRIMARY
 from ser_keras.errors import SerKerasError
 from ser_keras.runs import replacing
 
@@ -17,6 +19,8 @@ def learning_rate(training, epoch):
     """Learning rate of an epoch; a function of the epoch alone, so that resuming needs no state."""
     if training.schedule == "cosine":
         return training.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / training.epochs))
+    if training.schedule == "step":
+        return training.learning_rate * training.step_factor ** (epoch // training.step_epochs)
     return training.learning_rate
 
 
@@ -67,7 +71,8 @@ class EpochBoundary(keras.callbacks.Callback):
                 generator.state.assign(drawn.astype(np.uint32))
 
     def on_epoch_end(self, epoch, logs=None):
-        logs = {k: float(v) for k, v in (logs or {}).items()}
+        # Of several outputs, the first is what is judged.
+        logs = {k.replace(f"{PRIMARY}_", ""): float(v) for k, v in (logs or {}).items()}
         if not math.isfinite(logs.get("loss", 0.0)):
             raise SerKerasError(f"the loss of epoch {epoch + 1} isn't finite; lower training.learning_rate")
         rate = learning_rate(self.training, epoch)
@@ -119,7 +124,7 @@ def load_checkpoint(path, model):
         for i, variable in enumerate(model.optimizer.variables):
             variable.assign(arrays[f"o{i}"])
         best = [arrays[f"b{i}"] for i in range(len(model.weights))] if "b0" in arrays else None
-    except (OSError, KeyError, ValueError, EOFError) as error:
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise SerKerasError(
             f"{path} is no checkpoint of this model ({error}); delete it to train this fold anew"
         ) from None

@@ -112,6 +112,13 @@ def parser():
     evaluate = command("evaluate", _evaluate, "run a run's models on its own test folds, or on other data")
     evaluate.add_argument("run_directory", metavar="RUN", type=Path)
     takes_corpora(evaluate, required=False)
+    evaluate.add_argument(
+        "--condition",
+        metavar="C",
+        action="append",
+        default=[],
+        help="distort the test audio: noise:20, telephone+noise:10, ... (docs/conditions.md); may be repeated",
+    )
 
     reproduce = command("reproduce", _reproduce, "run the rows of a paper beside the figures that it reports")
     reproduce.add_argument(
@@ -225,10 +232,13 @@ def _evaluate(chosen):
     from ser_keras.runs import Run
 
     run = Run.existing(chosen.run_directory)
+    from ser_keras import conditions
+
+    distortions = [conditions.parse(text) for text in chosen.condition]
     _quiet_tensorflow()
     from ser_keras import finished
 
-    for name, folder, figures in finished.evaluate(run, _located(chosen.corpus)):
+    for name, folder, figures in finished.evaluate(run, _located(chosen.corpus), distortions):
         print(f"{name}: {_headline(figures)}\ntables: {folder}")
 
 

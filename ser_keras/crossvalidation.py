@@ -14,6 +14,7 @@ from ser_keras.cache import fingerprint
 from ser_keras.errors import SerKerasError
 from ser_keras.evaluation import Predictions
 from ser_keras.figures import predict_items, write_figures
+from ser_keras.heads import cut_at
 from ser_keras.preparation import prepare, read_corpora
 from ser_keras.reports.html import write_report
 from ser_keras.runs import Run, provenance, read_json, write_atomic, write_json
@@ -41,18 +42,19 @@ def dry_run(experiment, corpora):
     return lines
 
 
-def estimate(experiment, corpora):
-    """Seconds that `train` without the final refit will take, measured on a few steps.
+def estimate(experiment, corpora, out=None):
+    """Seconds that `train` without the final refit will take for the folds that aren't done, measured on a few steps.
 
     Files are decoded and features cached, as the training itself would do.
     """
-    return _seconds(prepare(experiment, read_corpora(corpora), quiet=True), refit=False)
+    done = [] if out is None else [int(folder.name) for folder in Run(out).folds()]
+    return _seconds(prepare(experiment, read_corpora(corpora), quiet=True), False, done)
 
 
-def _seconds(prepared, refit):
+def _seconds(prepared, refit, done=()):
     experiment, material = prepared.experiment, prepared.material
     fold = material.examples(prepared.folds[0].train)
-    sizes = [len(material.examples(f.train)) for f in prepared.folds]
+    sizes = [len(material.examples(f.train)) for f in prepared.folds if f.number not in done]
     if refit:
         sizes.append(len(material.examples(np.arange(len(material.items)))))
     epochs = 1 if experiment.model.name in BASELINES else experiment.training.epochs
@@ -109,22 +111,42 @@ def train(experiment, corpora, out, resume=False, only_fold=None, init=None, ref
         write_atomic(run.settings_file, settings.dump_yaml(resolved))
         record = _record(run, prepared, corpora)
         digest = fingerprint(resolved)
+        clock = _Clock(run, record, started)
         for fold in prepared.folds:
             done = run.fold(fold.number) / "fold.json"
             if done.is_file() and read_json(done)["settings"] != digest:
                 raise SerKerasError(f"{done.parent} was trained with other settings or other data than {out}")
             if only_fold in (None, fold.number) and not done.is_file():
-                _train_fold(run, prepared, fold, start, digest)
+                with clock:
+                    _train_fold(run, prepared, fold, start, digest)
         if len(run.folds()) == len(prepared.folds):
             _pool(run, prepared, record, start)
             if only_fold is None and refit:
-                _refit(run, prepared, start)
+                with clock:
+                    _refit(run, prepared, start)
         record["finished"] = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-        record["seconds"] = round(record.get("seconds", 0) + time.monotonic() - started, 1)
-        write_json(run.path / "provenance.json", record)
+        clock.note()
         if run.finished:
             write_report(run.path)
     return run
+
+
+class _Clock:
+    """Notes in provenance.json how long a run has taken over all calls; around a fold, also where that is cut short."""
+
+    def __init__(self, run, record, started):
+        self.run, self.record, self.started = run, record, started
+        self.before = record.get("seconds", 0)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.note()
+
+    def note(self):
+        self.record["seconds"] = round(self.before + time.monotonic() - self.started, 1)
+        write_json(self.run.path / "provenance.json", self.record)
 
 
 def _check_before_writing(prepared, only_fold, start):
@@ -137,6 +159,8 @@ def _check_before_writing(prepared, only_fold, start):
             raise SerKerasError(f"--init: {prepared.experiment.model.name} is no Keras model and starts from nothing")
         return
     classifier = building.build_classifier(prepared.experiment, prepared.material.feature_shape, prepared.n_classes)
+    if prepared.experiment.head is not None:
+        cut_at(classifier, prepared.experiment.head.layer)
     if start is not None:
         start(classifier)
 

@@ -36,6 +36,16 @@ class Component(BaseModel):
         return dict(self.__pydantic_extra__ or {})
 
 
+class Head(Component):
+    """A baseline that is fitted to what a trained (or only adapted) net makes of the training windows.
+
+    `layer` names the net's layer whose outputs it takes; null: the net's first output. The rest are the baseline's own
+    arguments. Such an experiment can't be exported.
+    """
+
+    layer: str | None = None
+
+
 class EarlyStopping(Settings):
     """Stop when the validation loss has not fallen for `patience` epochs, and go back to the best epoch."""
 
@@ -47,7 +57,8 @@ class Training(Settings):
     """How a fold is trained.
 
     `early_stopping` null trains the fixed number of epochs and selects nothing (the default); otherwise two
-    validation speakers of the training part decide. `schedule` "cosine" lets the learning rate fall to zero.
+    validation speakers of the training part decide. `schedule` "cosine" lets the learning rate fall to zero, "step"
+    multiplies it by `step_factor` after every `step_epochs` epochs.
     """
 
     epochs: Count = 30
@@ -56,7 +67,9 @@ class Training(Settings):
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    schedule: Literal["constant", "cosine"] = "constant"
+    schedule: Literal["constant", "cosine", "step"] = "constant"
+    step_epochs: Count = 10
+    step_factor: Annotated[float, Field(gt=0, le=1)] = 0.1
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     class_weights: Literal["none", "balanced"] = "none"
     early_stopping: EarlyStopping | None = None
@@ -152,11 +165,15 @@ class Experiment(Settings):
     hop_s: Seconds
     tail_rule: Literal[TAIL_RULES] = "drop"
     unit: Literal["window", "utterance"] = "window"  # utterance: the classifier sees all windows of one as a sequence
+    snippet_s: Seconds | None = None  # only the first seconds of each utterance, in training and test
+    labelled_fraction: Annotated[float, Field(gt=0, le=1)] = 1.0  # share of the training utterances with their labels
+    aggregation: Literal["mean", "geometric"] = "mean"  # of windows' probabilities, into an utterance's
     audio: AudioSettings = AudioSettings()
     frontend: Component
     cleaning: Cleaning = Cleaning()
     augmentation: Augmentation = Augmentation()
     model: Component
+    head: Head | None = None
     training: Training = Training()
     protocol: Protocol = Protocol()
     export: ExportSettings = ExportSettings()
@@ -277,7 +294,7 @@ def _first(error):
     path = ".".join(str(p) for p in problem["loc"])
     if problem["type"] == "extra_forbidden":
         return f"unknown setting '{path}'; nearest: {nearest(path, setting_names())}"
-    got = "" if problem["type"] == "missing" else f" (got {problem['input']!r})"
+    got = "" if isinstance(problem["input"], dict) else f" (got {problem['input']!r})"
     return f"{path + ': ' if path else ''}{problem['msg'].removeprefix('Value error, ')}{got if path else ''}"
 
 

@@ -7,13 +7,23 @@ from ser_keras.evaluation import Predictions, confusion_csv, metrics
 from ser_keras.runs import write_atomic, write_json
 
 
+def geometric_mean(probabilities):
+    """[n, C] to [C], sum 1. Of softmaxed decision values it is the softmax of their mean."""
+    logarithms = np.log(np.maximum(probabilities, 1e-30)).mean(axis=0)
+    return np.exp(logarithms - logarithms.max()) / np.exp(logarithms - logarithms.max()).sum()
+
+
+AVERAGES = {"mean": lambda probabilities: probabilities.mean(axis=0), "geometric": geometric_mean}
+
+
 def predict_items(classifier, prepared, items, fold):
     """Predictions of some items: (a row an utterance; a row a window, or None where the classifier took sequences)."""
     material, classes = prepared.material, tuple(prepared.experiment.classes)
     probabilities = pipeline.predict(classifier, material, items)
     counts = np.ones(len(items), int) if material.sequence else material.n_windows[items]
     edges = np.cumsum(counts)[:-1]
-    means = np.array([part.mean(axis=0) for part in np.split(probabilities.astype(float), edges)])
+    average = AVERAGES[prepared.experiment.aggregation]
+    means = np.array([average(part) for part in np.split(probabilities.astype(float), edges)])
 
     def table(indices, start, end, values):
         chosen = [material.items[i] for i in indices]

@@ -4,22 +4,24 @@ import numpy as np
 
 from ser_keras import building, saving
 from ser_keras import experiment as settings
+from ser_keras.conditions import folder_name
 from ser_keras.emotions import class_of_emotion
 from ser_keras.errors import SerKerasError
 from ser_keras.evaluation import Predictions
 from ser_keras.figures import predict_items, write_figures
 from ser_keras.material import extract
-from ser_keras.preparation import Prepared, prepare, read_corpora, usable
+from ser_keras.preparation import Prepared, clipped, prepare, read_corpora, usable
 from ser_keras.progress import say
 from ser_keras.runs import provenance
 
 
-def reopen(run, unfinished=False):
+def reopen(run, unfinished=False, condition=None):
     """A run's experiment, prepared again from the corpora that it was trained on.
 
     Args:
         run: Run.
         unfinished: whether a run without its final model will do.
+        condition: conditions.Condition under which everything is heard.
 
     Raises:
         SerKerasError: the run isn't finished, or its corpora have moved or changed.
@@ -30,7 +32,7 @@ def reopen(run, unfinished=False):
         )
     experiment, known, _ = _trained_with(run)
     paths = run.provenance["corpora_paths"]
-    prepared = prepare(experiment, read_corpora(list(paths.items())), quiet=True)
+    prepared = prepare(experiment, read_corpora(list(paths.items())), quiet=True, condition=condition)
     changed = [
         c["name"] for c, now in zip(known, prepared.corpora, strict=True) if c["fingerprint"] != now["fingerprint"]
     ]
@@ -46,13 +48,15 @@ def _trained_with(run):
     return settings.from_tree(tree, run.settings_file), known, start
 
 
-def evaluate(run, corpora=()):
+def evaluate(run, corpora=(), conditions=()):
     """Run a finished run's models again, into `RUN/evaluations/NAME/`.
 
     Args:
         run: Run.
         corpora: list of (registry name, path) to test the final model on; without any, each fold's model is run on
             its own test fold (`NAME` is `test`).
+        conditions: list of conditions.Condition under which the test audio is heard; `NAME` then ends in the
+            condition. Without any, as it is.
 
     Returns:
         list of (name, folder, figures).
@@ -61,11 +65,22 @@ def evaluate(run, corpora=()):
         SerKerasError: the run isn't finished, or the data don't fit it.
     """
     with run.locked():
-        return [_evaluate_final(run, name, root) for name, root in corpora] or [_evaluate_folds(run)]
+        done = []
+        for condition in conditions or [None]:
+            done += [_evaluate_final(run, name, root, condition) for name, root in corpora]
+            done += [] if corpora else [evaluate_folds(run, condition)]
+        return done
 
 
-def _evaluate_folds(run):
-    prepared = reopen(run)
+def name_of(name, condition):
+    """The name of an evaluation under a condition."""
+    return name if condition is None else f"{name}-{folder_name(condition)}"
+
+
+def evaluate_folds(run, condition=None, unfinished=False):
+    """Each fold's model on its own test fold, under a condition: (name, folder, figures)."""
+    prepared = reopen(run, unfinished, condition)
+    name, said = name_of("test", condition), f", {condition.title}" if condition else ""
     parts = []
     for fold in prepared.folds:
         classifier = saving.load_classifier(run.fold(fold.number))
@@ -73,26 +88,29 @@ def _evaluate_folds(run):
     utterances, segments = (
         Predictions.concatenate(tables) if tables[0] is not None else None for tables in zip(*parts, strict=True)
     )
+    folder = run.path / "evaluations" / name
     figures = write_figures(
-        *(run.path / "evaluations" / "test", prepared.experiment, utterances, segments),
-        protocol=prepared.experiment.protocol.name,
+        *(folder, prepared.experiment, utterances, segments),
+        protocol=prepared.experiment.protocol.name + said,
         leaky_reason=run.metrics["leaky_reason"],
         commit=provenance()["commit"],
     )
-    return "test", run.path / "evaluations" / "test", figures
+    return name, folder, figures
 
 
-def _evaluate_final(run, name, root):
+def _evaluate_final(run, corpus, root, condition):
     experiment, known, start = _trained_with(run)
     classifier = saving.load_classifier(run.final)
     building.configure(experiment)
-    decoded, _, _, dropped = usable(read_corpora([(name, root)]), experiment)
+    decoded, _, _, dropped = usable(read_corpora([(corpus, root)]), experiment)
     lookup = class_of_emotion(experiment.classes)
     labels = np.array([lookup[u.emotion] for u in decoded.utterances])
     material = extract(
-        *(decoded, decoded.utterances, labels, decoded.spans, building.build_extractor(experiment)),
+        *(decoded, decoded.utterances, labels, clipped(decoded.spans, experiment.snippet_s)),
+        building.build_extractor(experiment),
         *(experiment.window_samples, experiment.hop_samples, experiment.tail_rule),
         sequence=experiment.unit == "utterance",
+        condition=condition,
     )
     prepared = Prepared(experiment, decoded, labels, material, [], [], dropped)
     utterances, segments = predict_items(classifier, prepared, np.arange(len(material.items)), 0)
@@ -100,12 +118,14 @@ def _evaluate_final(run, name, root):
     seen = heard & {u.speaker for u in decoded.utterances}
     reason = None
     # Tables and databases have no name of their own: there only speakers can tell.
-    if seen or (name in {c["name"] for c in known} and name not in ("manifest", "audformat")):
-        reason = f"LEAKY: the final model was trained on {name}" + (f", {len(seen)} of these speakers" if seen else "")
+    if seen or (corpus in {c["name"] for c in known} and corpus not in ("manifest", "audformat")):
+        reason = f"LEAKY: the final model was trained on {corpus}"
+        reason += f", {len(seen)} of these speakers" if seen else ""
+    name, said = name_of(corpus, condition), f", {condition.title}" if condition else ""
     folder = run.path / "evaluations" / name
     figures = write_figures(
         *(folder, experiment, utterances, segments),
-        protocol=f"final model on {name}",
+        protocol=f"final model on {corpus}{said}",
         leaky_reason=reason,
         commit=provenance()["commit"],
     )

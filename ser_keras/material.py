@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from ser_keras import audio
+from ser_keras import audio, conditions
 from ser_keras.augmentation.grids import base_cut, grid_cuts
 from ser_keras.cache import RowStore, cache_folder, fingerprint
 from ser_keras.graphs import feature_function
@@ -68,6 +68,7 @@ class Material:
         window: samples of a window.
         spans: [n_items, 2] first sample and number of samples of each item in `audio_store`.
         audio_store: RowStore of int16 samples.
+        around: [n_items, 2] span of the utterance that each item is a part of, or is.
         variants: what training hears: the items as they are, or each point of the augmentation grid.
         sequence: whether a classifier sees all windows of an item at once.
     """
@@ -81,6 +82,7 @@ class Material:
     window: int
     spans: np.ndarray
     audio_store: RowStore
+    around: np.ndarray
     variants: list
     sequence: bool = False
 
@@ -150,7 +152,20 @@ def _rows(first_row, n_windows, items):
     return first_row[owner] + number, owner, number
 
 
-def extract(decoded, items, labels, spans, extractor, window, hop, tail, augmentation=None, sequence=False):
+def extract(
+    decoded,
+    items,
+    labels,
+    spans,
+    extractor,
+    window,
+    hop,
+    tail,
+    augmentation=None,
+    sequence=False,
+    condition=None,
+    around=None,
+):
     """Features of every window of every item, from the cache or through the front end into it.
 
     The cache's key is a hash of the item's samples, the front end's settings and version, the windowing and the point
@@ -165,38 +180,76 @@ def extract(decoded, items, labels, spans, extractor, window, hop, tail, augment
         tail: tail rule of `audio.windows`.
         augmentation: experiment.Augmentation; only a grid is made here, what is random is drawn live.
         sequence: whether a classifier sees all windows of an item at once.
+        condition: conditions.Condition under which all items are heard, or None.
+        around: [n, 2] spans of the utterances that items are chunks of: what a copy of a higher tempo lacks comes from
+            there. None: items are utterances.
 
     Returns:
         Material.
     """
-    shape = tuple(extractor.compute_output_shape((None, window))[1:])
+    whole = getattr(extractor, "whole", False)
+    shape = tuple(extractor.compute_output_shape((None, None if whole else window))[1:])
     settings = [extractor.get_config(), type(extractor).__name__, extractor.VERSION, window, hop, tail]
     settings[0] = {k: v for k, v in settings[0].items() if k not in ("name", "trainable")}
     store = RowStore(cache_folder() / "features" / fingerprint(settings), np.float32, shape)
     wholes = {tuple(span): digest for span, digest in zip(decoded.spans.tolist(), decoded.hashes, strict=True)}
     keys = [wholes.get((first, n)) or fingerprint(decoded.store.slice(first, n)) for first, n in spans.tolist()]
 
-    base = base_cut(feature_function(extractor, window), window, hop, tail)
+    def hear(i):
+        samples = decoded.store.slice(*spans[i].tolist())
+        # What is random in a condition follows from the item's samples.
+        seed = int(keys[i][:8], 16)
+        return samples if condition is None else audio.to_int16(condition(audio.from_int16(samples), seed))
+
+    around = spans if around is None else around
+
+    def hear_faster(rate):
+        """Chunks with so much more of their utterances as a tempo needs."""
+        wider = np.array([_wider(*pair, rate) for pair in zip(spans.tolist(), around.tolist(), strict=True)])
+        return lambda i: decoded.store.slice(*wider[i].tolist())
+
+    rows_of = keys if condition is None else [fingerprint(k, condition.name, conditions.VERSION) for k in keys]
+    lengths = [n if condition is None else condition.length(n) for n in spans[:, 1].tolist()]
+
+    def cut_windows(samples):
+        return audio.windows(samples, window, hop, tail)
+
+    # What needs the whole utterance is computed where it is cut.
+    cut_item, compute = (extractor, np.asarray) if whole else (cut_windows, feature_function(extractor, window))
+    base = base_cut(compute, cut_item)
     cuts = [base]
     if augmentation is not None and augmentation.mode == "grid":
-        cuts += grid_cuts(augmentation, extractor, base, window, hop, tail)
+        cuts += grid_cuts(augmentation, extractor, base, cut_item, window, hop, tail)
     variants = []
     for cut in cuts:
+        heard, named = hear, rows_of
+        if cut.rate > 1 and around is not spans:
+            heard = hear_faster(cut.rate)
+            named = [fingerprint(key, heard(i)) for i, key in enumerate(rows_of)]
         with stage(cut.title, len(items), "utterances") as advance:
-            store.extend(_missing(cut, keys, spans.tolist(), decoded.store, store, advance))
-        found = np.array([store.span(cut.key(key)) for key in keys])
+            store.extend(_missing(cut, named, heard, store, advance))
+        found = np.array([store.span(cut.key(key)) for key in named])
         variants.append(Variant(found[:, 0], found[:, 1], cut.rate))
     first = variants[0]
-    starts = [audio.window_starts(n, window, hop, tail) for n in spans[:, 1].tolist()]
+    spans = np.column_stack([spans[:, 0], lengths])
+    starts = [extractor.row_starts(n) if whole else audio.window_starts(n, window, hop, tail) for n in lengths]
     return Material(
         *(items, np.asarray(labels), first.first_row, first.n_windows, starts, store, window, spans, decoded.store),
+        around=around,
         variants=variants[1:] or variants,
         sequence=sequence,
     )
 
 
-def _missing(cut, keys, spans, audio_store, store, advance):
-    """Yield (key, features) of what the store lacks."""
+def _wider(chunk, utterance, rate):
+    """Span of a chunk at a higher tempo: longer, and begun earlier where its utterance ends too soon."""
+    (first, n), (start, whole) = chunk, utterance
+    length = min(whole, int(np.ceil(n * rate)))
+    return min(first, start + whole - length), length
+
+
+def _missing(cut, keys, hear, store, advance):
+    """Yield (key, features) of what the store lacks; `hear(i)` gives item i's samples."""
     queue, queued, seen = [], 0, set()
 
     def computed():
@@ -205,12 +258,12 @@ def _missing(cut, keys, spans, audio_store, store, advance):
             edges = np.cumsum([len(windows) for _, windows in queue])[:-1]
             yield from zip((key for key, _ in queue), np.split(features, edges), strict=True)
 
-    for key, (first, n) in zip(map(cut.key, keys), spans, strict=True):
+    for i, key in enumerate(map(cut.key, keys)):
         advance()
         if key in store or key in seen:
             continue
         seen.add(key)
-        queue.append((key, cut.windows(audio_store.slice(first, n))))
+        queue.append((key, cut.windows(hear(i))))
         queued += len(queue[-1][1])
         if queued >= QUEUE:
             yield from computed()

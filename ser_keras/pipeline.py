@@ -17,7 +17,18 @@ def class_weights(labels, n_classes):
 
 
 def training_dataset(
-    material, examples, *, batch_size, seed, fold, epochs, first_epoch=0, weights=None, live=None, mixup=None
+    material,
+    examples,
+    labels=None,
+    *,
+    batch_size,
+    seed,
+    fold,
+    epochs,
+    first_epoch=0,
+    weights=None,
+    live=None,
+    mixup=None,
 ):
     """The training examples, shuffled anew each epoch.
 
@@ -27,6 +38,8 @@ def training_dataset(
     Args:
         material: Material.
         examples: what `material.examples` gave for the training items.
+        labels: [n] class of each example, or a dict of such arrays, one for each of the classifier's outputs; None: the
+            material's.
         batch_size: examples a step; an epoch's last batch may be smaller.
         seed, fold, first_epoch, epochs: decide the orders.
         weights: [n_classes] weight of each class, or None.
@@ -37,7 +50,8 @@ def training_dataset(
         (tf.data.Dataset of (features, labels[, weights]) over all epochs from `first_epoch`, steps an epoch). For
         sequences the features are a pair (features [b, T, ...], present [b, T]).
     """
-    labels = material.labels[examples.items].astype(np.int32)
+    classes = material.labels[examples.items].astype(np.int32)
+    labels = classes if labels is None else labels
     steps = math.ceil(len(examples) / batch_size)
 
     def order(epoch):
@@ -54,8 +68,11 @@ def training_dataset(
     dataset = tf.data.Dataset.range(first_epoch, epochs).flat_map(epoch_batches)
 
     def labelled(x, index):
-        y = tf.gather(tf.constant(labels), index)
-        return (x, y) if weights is None else (x, y, tf.gather(tf.constant(weights, tf.float32), y))
+        y = tf.nest.map_structure(lambda known: tf.gather(tf.constant(known), index), labels)
+        if weights is None:
+            return x, y
+        weight = tf.gather(tf.constant(weights, tf.float32), tf.gather(tf.constant(classes), index))
+        return x, y, tf.nest.map_structure(lambda _: weight, y)
 
     dataset = dataset.map(labelled)
     if mixup is not None:
@@ -96,25 +113,30 @@ def _cached_sequences(material, examples):
     return features
 
 
-def validation_dataset(material, items, batch_size):
-    """Some items as they are, in order, once: tf.data.Dataset of (features, labels)."""
+def validation_dataset(material, items, batch_size, labels=None):
+    """Some items as they are, in order, once: tf.data.Dataset of (features, labels).
+
+    `labels` is an array with an entry an item, or a dict of such arrays; None: the material's.
+    """
+    labels = material.labels[items].astype(np.int32) if labels is None else labels
     shape = material.feature_shape
     if material.sequence:
         spec = (tf.TensorSpec((None, None, *shape), tf.float32), tf.TensorSpec((None, None), tf.bool))
-        labels, parts = material.labels[items].astype(np.int32), lambda: material.sequences(items, SEQUENCES)
+        parts = lambda: material.sequences(items, SEQUENCES)  # noqa: E731
     else:
         spec = tf.TensorSpec((None, *shape), tf.float32)
-        labels = material.labels[material.rows(items)[1]].astype(np.int32)
+        counts = material.n_windows[items]
+        labels = tf.nest.map_structure(lambda known: np.repeat(known, counts), labels)
         parts = lambda: material.batches(items, batch_size)  # noqa: E731
 
     def batches():
         done = 0
         for x in parts():
             n = len(x[0]) if material.sequence else len(x)
-            yield x, labels[done : done + n]
+            yield x, tf.nest.map_structure(lambda known: known[done : done + n], labels)  # noqa: B023 - used at once
             done += n
 
-    signature = (spec, tf.TensorSpec((None,), tf.int32))
+    signature = (spec, tf.nest.map_structure(lambda _: tf.TensorSpec((None,), tf.int32), labels))
     return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(2)
 
 

@@ -65,13 +65,14 @@ def read_corpora(corpora):
     return together
 
 
-def prepare(experiment, listing, quiet=False):
+def prepare(experiment, listing, quiet=False, condition=None):
     """Decode, cut and extract everything that an experiment needs, and make its folds.
 
     Args:
         experiment: settings.
         listing: what `read_corpora` returned.
         quiet: don't say what was dropped and skipped; it was said before.
+        condition: conditions.Condition under which everything is heard: for evaluation alone.
 
     Raises:
         SerKerasError: settings, corpora and protocol don't fit each other.
@@ -84,22 +85,22 @@ def prepare(experiment, listing, quiet=False):
     experiment = experiment.model_copy(update={"classes": live})
 
     labels, window, hop = np.array(labels), experiment.window_samples, experiment.hop_samples
-    items, item_labels, spans = decoded.utterances, labels, decoded.spans
+    items, item_labels, spans = decoded.utterances, labels, clipped(decoded.spans, experiment.snippet_s)
+    around = None
     if protocols.PROTOCOLS[experiment.protocol.name].leaky:
         lengths = spans[:, 1].tolist()
         items, item_labels = protocols.expand_chunks(items, labels, lengths, window, hop, experiment.tail_rule)
-        spans = np.array(
-            [
-                (first + start, min(window, n - start))
-                for first, n in spans.tolist()
-                for start in audio.window_starts(n, window, hop, experiment.tail_rule)
-            ]
-        )
+        cut = [audio.window_starts(n, window, hop, experiment.tail_rule) for n in lengths]
+        around = np.repeat(spans, [len(starts) for starts in cut], axis=0)
+        starts = np.concatenate(cut)
+        spans = np.column_stack([around[:, 0] + starts, np.minimum(window, around[:, 1] - starts)])
     validate = experiment.training.early_stopping is not None
     folds = protocols.make_folds(items, item_labels, experiment.protocol, experiment.seed, validate)
     material = extract(
         *(decoded, items, item_labels, spans, extractor, window, hop, experiment.tail_rule, experiment.augmentation),
         sequence=experiment.unit == "utterance",
+        condition=condition,
+        around=around,
     )
     return Prepared(experiment, decoded, labels, material, folds, _describe_corpora(decoded), dropped)
 
@@ -126,6 +127,13 @@ def usable(listing, experiment, quiet=False):
     for line in () if quiet else (*listing.notes, *dropped, *lost, *decoded.warnings, *skipped):
         say(line)
     return decoded, labels, live, [*dropped, *lost]
+
+
+def clipped(spans, snippet_s):
+    """[n, 2] spans of samples cut down to the first seconds (None: whole)."""
+    if snippet_s is None:
+        return spans
+    return np.column_stack([spans[:, 0], np.minimum(spans[:, 1], max(1, round(snippet_s * audio.SAMPLE_RATE)))])
 
 
 def _same_audio(decoded):

@@ -9,10 +9,11 @@ import keras
 from ser_keras import baselines
 from ser_keras.building import build_extractor, in_float32, why_not_exportable
 from ser_keras.errors import SerKerasError
+from ser_keras.heads import Headed
 from ser_keras.models.assemble import end_to_end, split
 from ser_keras.runs import Run, read_json, replacing
 
-END_TO_END, CLASSIFIER_ALONE, BASELINE = "model.keras", "classifier.keras", "baseline.skops"
+END_TO_END, CLASSIFIER_ALONE, BASELINE, HEAD = "model.keras", "classifier.keras", "baseline.skops", "head.skops"
 
 
 def save_model(folder, experiment, classifier):
@@ -20,6 +21,9 @@ def save_model(folder, experiment, classifier):
     if experiment.model.name in baselines.BASELINES:
         classifier.save(folder / BASELINE)
         return
+    if experiment.head is not None:
+        classifier.head.save(folder / HEAD)
+        classifier = classifier.net
     path = folder / (CLASSIFIER_ALONE if why_not_exportable(experiment) else END_TO_END)
     model = classifier
     if path.name == END_TO_END:
@@ -40,7 +44,8 @@ def load_classifier(folder):
     if (folder / BASELINE).is_file():
         return baselines.load(folder / BASELINE)
     if (folder / CLASSIFIER_ALONE).is_file():
-        return _load_keras(folder / CLASSIFIER_ALONE)
+        net = _load_keras(folder / CLASSIFIER_ALONE)
+        return Headed(net, baselines.load(folder / HEAD)) if (folder / HEAD).is_file() else net
     return split(_load_keras(folder / END_TO_END))[1]
 
 

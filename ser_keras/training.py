@@ -5,50 +5,57 @@ import time
 import keras
 import numpy as np
 
-from ser_keras import baselines, pipeline
+from ser_keras import baselines, dimensions, pipeline
 from ser_keras.augmentation.live import Live
 from ser_keras.augmentation.mixup import Mixup
 from ser_keras.building import (
-    SmoothedCrossEntropy,
-    accuracy,
+    PRIMARY,
     build_classifier,
     build_extractor,
+    compiled,
+    has_own_loss,
     in_float32,
-    make_optimizer,
+    primary,
     strategy,
 )
 from ser_keras.checkpoints import EpochBoundary, History, load_checkpoint
 from ser_keras.cleaning import mislabelled
+from ser_keras.heads import cut_at, fit_head
 from ser_keras.models.adapted import adapt_model
 from ser_keras.progress import stage
+from ser_keras.protocols import protocol_kind
 from ser_keras.runs import write_atomic, write_json
 from ser_keras.saving import save_model
 
 FINAL = 2**16  # the number that stands for "fold" in the seeds of the final refit
 
 
-def training_examples(experiment, material, train, number):
+def training_examples(experiment, material, train, labelled, number):
     """What training on some items draws from, without windows that are probably mislabelled.
 
     Args:
         experiment: settings; `cleaning` decides.
         material: Material.
         train: item indices.
+        labelled: those of them whose labels may be used.
         number: the fold, for the seeds.
 
     Returns:
-        (Examples, number of unchanged windows that were left out).
+        (Examples; how many there are, how many unchanged windows were left out, how many items have labels).
     """
     share, without = experiment.cleaning.drop_mislabelled, np.array([], int)
     if share:
-        rows, owner = material.rows(train)
+        rows, owner = material.rows(labelled)
         files = {}
         groups = [files.setdefault((u.corpus, u.name), len(files)) for u in material.items]
         seed = int(np.random.default_rng([experiment.seed, number, 1]).integers(2**31))
         without = rows[
-            mislabelled(lambda: material.batches(train), material.labels[owner], np.array(groups)[owner], share, seed)
+            mislabelled(
+                lambda: material.batches(labelled), material.labels[owner], np.array(groups)[owner], share, seed
+            )
         ]
-    return material.examples(train, without), len(without)
+    examples = material.examples(train, without)
+    return examples, {"n_examples": len(examples), "n_mislabelled": len(without), "n_labelled": len(labelled)}
 
 
 def fit(experiment, material, train, validation, n_classes, folder, number, title, initial=None, epochs=None):
@@ -68,9 +75,9 @@ def fit(experiment, material, train, validation, n_classes, folder, number, titl
     Returns:
         (classifier in float32 with the chosen weights, or a baseline; History; dict of what the examples were).
     """
-    examples, n_dropped = training_examples(experiment, material, train, number)
-    counts = {"n_examples": len(examples), "n_mislabelled": n_dropped}
+    labelled = labelled_items(experiment, material, train, number)
     if experiment.model.name in baselines.BASELINES:
+        examples, counts = training_examples(experiment, material, labelled, labelled, number)
         return _fit_baseline(experiment, material, examples, n_classes, number, title), History(), counts
     training = experiment.training
     if epochs is not None:
@@ -78,20 +85,44 @@ def fit(experiment, material, train, validation, n_classes, folder, number, titl
     keras.utils.set_random_seed(int(np.random.default_rng([experiment.seed, number]).integers(2**31)))
     with strategy().scope():
         classifier = build_classifier(experiment, material.feature_shape, n_classes)
-        adapt_model(classifier, lambda: material.batches(train))
+        adapt_model(classifier, lambda subset=None: material.batches(_of_class(experiment, material, train, subset)))
         if initial is not None:
             initial(classifier)
-        classifier.compile(
-            make_optimizer(training),
-            loss=SmoothedCrossEntropy(n_classes, training.label_smoothing),
-            metrics=[accuracy],
-            jit_compile=training.xla,
+        if classifier.trainable_variables:
+            compiled(classifier, training, n_classes)
+    drawn = train if getattr(classifier, "semi_supervised", False) else labelled
+    examples, counts = training_examples(experiment, material, drawn, labelled, number)
+    history = History()
+    if classifier.trainable_variables:
+        history = _run_epochs(
+            experiment, training, classifier, material, examples, labelled, validation, folder, number, title
         )
-        classifier.optimizer.build(classifier.trainable_variables)
+    plain = _plain(experiment, classifier, material.feature_shape, n_classes)
+    if experiment.head is not None:
+        plain = _fit_head(experiment, plain, material, examples, labelled, n_classes, number, title)
+    else:
+        plain = primary(plain)
+    return plain, history, counts
 
+
+def _run_epochs(experiment, training, classifier, material, examples, labelled, validation, folder, number, title):
+    """Train a compiled classifier, going on from the folder's checkpoint; returns History."""
     checkpoint = folder / "checkpoint.npz"
     history, best = load_checkpoint(checkpoint, classifier) if checkpoint.is_file() else (History(), None)
-    dataset, steps = dataset_of(experiment, training, material, examples, n_classes, number, history.epochs)
+    n_classes = len(experiment.classes)
+    dataset, steps = dataset_of(
+        experiment,
+        training,
+        material,
+        examples,
+        n_classes,
+        number,
+        history.epochs,
+        labels_of(classifier, material, examples.items, labelled),
+    )
+    watched = None
+    if len(validation):
+        watched = pipeline.validation_dataset(material, validation, 256, labels_of(classifier, material, validation))
     with stage(title, training.epochs, "epochs") as advance:
         advance(history.epochs)
         boundary = EpochBoundary(
@@ -103,18 +134,77 @@ def fit(experiment, material, train, validation, n_classes, folder, number, titl
                 steps_per_epoch=steps,
                 initial_epoch=history.epochs,
                 epochs=training.epochs,
-                validation_data=pipeline.validation_dataset(material, validation, 256) if len(validation) else None,
+                validation_data=watched,
                 callbacks=[boundary, _tensorboard(folder)],
                 shuffle=False,  # the dataset does
                 verbose=0,
             )
     if training.early_stopping is not None and boundary.best is not None:
         classifier.set_weights(boundary.best)
-    return _plain(experiment, classifier, material.feature_shape, n_classes), history, counts
+    return history
 
 
-def dataset_of(experiment, training, material, examples, n_classes, number, first_epoch):
-    """The training part as `fit` reads it: (dataset, steps an epoch)."""
+def labelled_items(experiment, material, train, number):
+    """The training items whose labels may be used: a share of each class, at least one item."""
+    if experiment.labelled_fraction == 1:
+        return train
+    rng = np.random.default_rng([experiment.seed, number, 2])
+    labels, chosen = material.labels[train], []
+    for label in np.unique(labels):
+        own = rng.permutation(train[labels == label])
+        chosen.append(own[: max(1, round(experiment.labelled_fraction * len(own)))])
+    return np.sort(np.concatenate(chosen))
+
+
+def labels_of(classifier, material, items, labelled=None):
+    """What a classifier is trained towards: [n] classes, or a dict of them for several outputs; -1 is unknown.
+
+    Args:
+        classifier: keras.Model.
+        material: Material.
+        items: [n] the examples' items.
+        labelled: items whose labels are known; None: all.
+    """
+    labels = material.labels[items].astype(np.int32)
+    known = np.ones(len(items), bool) if labelled is None else np.isin(items, labelled)
+    if len(classifier.outputs) == 1 or has_own_loss(classifier):
+        return np.where(known, labels, -1)
+    rated = dimensions.dimension_levels([material.items[i] for i in items])
+    targets = {PRIMARY: labels, "activation": rated.activation, "valence": rated.valence}
+    return {name: np.where(known, targets[name], -1).astype(np.int32) for name in classifier.output_names}
+
+
+def _of_class(experiment, material, train, name):
+    """The training items of a class; all, where it is None or has none."""
+    classes = list(experiment.classes)
+    own = train[material.labels[train] == classes.index(name)] if name in classes else train
+    return own if len(own) else train
+
+
+def _groups(experiment, material, items):
+    """Whom items belong to, for searches inside the training part: speakers where the protocol parts these."""
+    kind = protocol_kind(experiment.protocol.name, material.items)
+    names = [material.items[i].speaker for i in items]
+    if kind.unseen == "speaker" and len(set(names)) > 1:
+        return np.unique(np.array(names, str), return_inverse=True)[1]
+    return np.asarray(items)
+
+
+def _fit_head(experiment, classifier, material, examples, labelled, n_classes, number, title):
+    head, known = experiment.head, np.isin(examples.owner, labelled)
+    with stage(f"{title}, head", 1, "fit") as advance:
+        fitted = fit_head(
+            *(cut_at(classifier, head.layer), head.name, material, examples.rows[known]),
+            *(material.labels[examples.owner[known]], _groups(experiment, material, examples.owner[known])),
+            *(n_classes, [experiment.seed, number]),
+            **head.arguments(),
+        )
+        advance()
+    return fitted
+
+
+def dataset_of(experiment, training, material, examples, n_classes, number, first_epoch, labels):
+    """The training part as `fit` reads it: (dataset, steps an epoch); `labels` as from `labels_of`."""
     augmentation, weights, live = experiment.augmentation, None, None
     if training.class_weights == "balanced":
         weights = pipeline.class_weights(material.labels[examples.items], n_classes)
@@ -123,6 +213,7 @@ def dataset_of(experiment, training, material, examples, n_classes, number, firs
     return pipeline.training_dataset(
         material,
         examples,
+        labels,
         batch_size=training.batch_size,
         seed=experiment.seed,
         fold=number,
@@ -138,7 +229,10 @@ def _fit_baseline(experiment, material, examples, n_classes, number, title):
     seed = int(np.random.default_rng([experiment.seed, number]).integers(2**31))
     with stage(title, 1, "fit") as advance:
         x, y = material.store.gather(examples.rows), material.labels[examples.items]
-        fitted = baselines.fit(experiment.model.name, x, y, n_classes, seed, **experiment.model.arguments())
+        groups = _groups(experiment, material, examples.items)
+        fitted = baselines.fit(
+            experiment.model.name, x, y, n_classes, seed, groups=groups, **experiment.model.arguments()
+        )
         advance()
     return fitted
 
@@ -183,13 +277,15 @@ def estimate_seconds(experiment, material, examples, n_classes, steps=6):
     training = experiment.training
     batch = training.model_copy(update={"batch_size": min(training.batch_size, len(examples))})
     classifier = build_classifier(experiment, material.feature_shape, n_classes)
-    loss = SmoothedCrossEntropy(n_classes, training.label_smoothing)
-    classifier.compile(make_optimizer(training), loss=loss, jit_compile=training.xla)
-    dataset, n_steps = dataset_of(experiment, batch, material, examples, n_classes, 0, 0)
-    times = []
+    if not classifier.trainable_variables:
+        return 0.0
+    compiled(classifier, training, n_classes)
+    labels = labels_of(classifier, material, examples.items)
+    dataset, n_steps = dataset_of(experiment, batch, material, examples, n_classes, 0, 0, labels)
+    times, started = [], time.monotonic()
     for x, y, *_ in dataset.take(steps + 2):
-        started = time.monotonic()
         classifier.train_on_batch(x, y)
         times.append(time.monotonic() - started)
+        started = time.monotonic()
     # The first steps compile, and now and then one is held up by others.
     return float(np.median(times[2:] or times)) * n_steps

@@ -1,16 +1,20 @@
 """Runs of other kinds than windows into a Keras model: augmented, cleaned, sequences, baselines."""
 
+import dataclasses
 import json
 
+import keras
 import numpy as np
 import pytest
 
-from ser_keras import audio, building, crossvalidation, pipeline, saving
+from ser_keras import audio, baselines, building, conditions, crossvalidation, pipeline, saving
 from ser_keras import finished as finished_runs
+from ser_keras.descriptors import DESCRIPTORS
 from ser_keras.errors import SerKerasError
 from ser_keras.evaluation import Predictions
 from ser_keras.experiment import load_experiment
 from ser_keras.inference import load
+from ser_keras.models import MODELS
 from ser_keras.preparation import prepare, read_corpora
 from ser_keras.runs import Run
 from tests.made_corpus import write_corpus
@@ -47,9 +51,9 @@ def test_training_alone_is_augmented(corpus, tmp_path, monkeypatch, augmentation
     drawn = []
     original = pipeline.training_dataset
 
-    def spy(material, examples, **options):
+    def spy(material, examples, labels, **options):
         drawn.append((examples, options["live"]))
-        return original(material, examples, **options)
+        return original(material, examples, labels, **options)
 
     monkeypatch.setattr(pipeline, "training_dataset", spy)
     settings = experiment(augmentation, "training.early_stopping={patience: 5}", "protocol.folds=4")
@@ -158,9 +162,123 @@ def test_what_a_run_will_take_is_estimated_for_every_kind(corpus):
         assert 0 < crossvalidation.estimate(experiment(*changes), corpus) < 600
 
 
+HEAD = ("head={name: linear_svm, layer: hidden, C: 0.5}", "aggregation=geometric", "cleaning.drop_mislabelled=0")
+
+
+@pytest.mark.smoke
+def test_a_head_is_fitted_to_what_the_net_makes_of_training_windows(corpus, tmp_path):
+    run = crossvalidation.train(experiment(*HEAD), corpus, tmp_path / "run")
+    prepared = finished_runs.reopen(run)
+    material, fold = prepared.material, prepared.folds[0]
+    headed = saving.load_classifier(run.fold(0))
+    rows, owner = material.rows(fold.train)
+    hidden = headed.net.predict(material.store.gather(rows), verbose=0)
+    assert hidden.shape == (len(rows), 8)
+    alone = baselines.fit("linear_svm", hidden, material.labels[owner], 3, [0, 0], C=0.5)
+    windows, _ = material.rows(fold.test)
+    expected = alone.probabilities(headed.net.predict(material.store.gather(windows), verbose=0))
+    written = Predictions.read_csv(run.fold(0) / "segments.csv")
+    np.testing.assert_allclose(written.probabilities, expected, atol=1e-3)
+    # The geometric mean of softmaxed decision values is the softmax of their sum over windows, but for its scale.
+    decisions = np.log(written.probabilities)
+    sums = Predictions.by_utterance(dataclasses.replace(written, probabilities=decisions)).probabilities
+    judged = Predictions.read_csv(run.fold(0) / "predictions.csv")
+    np.testing.assert_array_equal(sums.argmax(axis=1), judged.predicted)
+    with pytest.raises(SerKerasError, match="can't be exported: its classifier .linear_svm. is no Keras model"):
+        finished_runs.export(run, tmp_path / "bundle")
+
+
+@pytest.mark.smoke
+def test_conditions_distort_the_test_audio_alone(corpus, tmp_path):
+    run = crossvalidation.train(experiment("protocol.folds=2"), corpus, tmp_path / "run")
+    [(_, _, clean)] = finished_runs.evaluate(run)
+    distorted = [conditions.parse(text) for text in ("gain:-40", "snippet:0.6", "gain:+0")]
+    found = finished_runs.evaluate(run, conditions=distorted)
+    names = [name for name, _, _ in found]
+    assert names == ["test-gain_-40", "test-snippet_0.6", "test-gain_0"] and len(set(names)) == 3
+    quiet, short, same = (Predictions.read_csv(folder / "segments.csv") for _, folder, _ in found)
+    whole = Predictions.read_csv(run.path / "segments.csv")
+    np.testing.assert_allclose(same.probabilities, whole.probabilities, atol=1e-6)
+    assert np.abs(quiet.probabilities - whole.probabilities).max() > 0.05
+    assert len(short) == 36 and short.end.max() <= 0.6 + 1e-6, "one window of each utterance is left"
+    first = whole.take(whole.start == 0)
+    assert (short.file == first.file).all()
+    assert found[0][2]["protocol"].startswith("speaker_independent, ")
+    assert finished_runs.evaluate(run)[0][2] == clean
+
+
+@pytest.mark.smoke
+def test_snippets_and_labelled_fractions_shorten_what_is_learned_from(corpus, tmp_path):
+    settings = experiment("snippet_s=0.6", "labelled_fraction=0.5", "training.epochs=1", "cleaning.drop_mislabelled=0")
+    run = crossvalidation.train(settings, corpus, tmp_path / "run", refit=False)
+    prepared = finished_runs.reopen(run, unfinished=True)
+    assert prepared.material.n_windows.max() == 1 and prepared.material.spans[:, 1].max() == 9600
+    record = json.loads((run.fold(0) / "fold.json").read_text())
+    # nine utterances of each class, of which half (four or five) keep their labels
+    assert record["n_train"] == 18 and record["n_labelled"] == record["n_examples"] == 9
+
+
+def test_a_model_of_several_outputs_is_trained_on_all_and_judged_on_the_first(corpus, tmp_path, monkeypatch):
+    def two_heads(input_shape, n_classes, *, units=4):
+        inputs = keras.Input(input_shape)
+        x = keras.layers.Dense(units, activation="relu")(keras.layers.GlobalAveragePooling2D()(inputs))
+        outputs = [keras.layers.Dense(n_classes, activation="softmax", name="probabilities")(x)]
+        outputs += [keras.layers.Dense(3, activation="softmax", name=name)(x) for name in ("activation", "valence")]
+        model = keras.Model(inputs, outputs)
+        model.loss_weights = {"probabilities": 0.6, "activation": 0.2, "valence": 0.2}
+        return model
+
+    monkeypatch.setitem(MODELS, "two_heads", two_heads)
+    settings = experiment("model={name: two_heads}", "training.early_stopping={patience: 3}", "protocol.folds=4")
+    run = crossvalidation.train(settings, corpus, tmp_path / "run")
+    assert saving.load_classifier(run.final).output_shape == (None, 3)
+    history = (run.fold(0) / "history.csv").read_text().splitlines()[0].split(",")
+    assert {"accuracy", "val_accuracy", "activation_loss", "valence_loss"} <= set(history)
+    with pytest.raises(SerKerasError, match="two_heads learns more than these"):
+        crossvalidation.train(
+            experiment("model={name: two_heads}", "augmentation={mode: grid, pitch: [1], mixup: 0.2}"),
+            *(corpus, tmp_path / "other"),
+        )
+
+
+class WholeLength:
+    """A descriptor set of whole utterances: their seconds and level, one row."""
+
+    VERSION, whole, names = 1, True, ("seconds", "level")
+
+    def get_config(self):
+        return {}
+
+    def compute_output_shape(self, shape):
+        return (None, 2)
+
+    def row_starts(self, n_samples):
+        return np.zeros(1, int)
+
+    def __call__(self, samples):
+        return np.array([[len(samples) / 16000, 10 * np.abs(samples).max()]], np.float32)
+
+
+def test_descriptors_of_whole_utterances_hear_all_of_each(corpus, tmp_path, monkeypatch):
+    monkeypatch.setitem(DESCRIPTORS, "whole_length", WholeLength)
+    settings = experiment("frontend={name: whole_length}", "model={name: linear_svm}", "window_s=30", "hop_s=30")
+    run = crossvalidation.train(settings, corpus, tmp_path / "run")
+    prepared = finished_runs.reopen(run)
+    material = prepared.material
+    assert (material.n_windows == 1).all()
+    seconds = material.store.gather(material.first_row)[:, 0]
+    np.testing.assert_allclose(seconds, material.spans[:, 1] / 16000, rtol=1e-6)
+    windows = Predictions.read_csv(run.path / "segments.csv")
+    np.testing.assert_allclose(windows.end - windows.start, Predictions.read_csv(run.path / "predictions.csv").end)
+
+
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
+        ((HEAD[0].replace("hidden", "hiden"),), "head.layer: classifier has no layer 'hiden'; nearest: hidden"),
+        (("head={name: linear_svn}",), "no head 'linear_svn'; nearest: linear_svm"),
+        ((*SVM, "head={name: linear_svm}"), "head: it needs a Keras model of single windows"),
+        (("aggregation=geometric",), "aggregation=geometric is for baselines and heads"),
         (("unit=utterance",), "anand2015_cnn takes single windows: set unit=window"),
         (LSTM[1:], "anand2015_lstm takes sequences of windows: set unit=utterance"),
         ((*LSTM, "protocol.name=chunk_random"), "utterance_random splits these"),

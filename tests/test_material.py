@@ -160,3 +160,27 @@ def test_sequences_hold_an_utterance_s_windows_in_order_and_pad_behind(utterance
     examples = material.examples(items, without=material.first_row[[1]])
     assert list(examples.items) == [4, 1, 9] and len(examples) == 3
     assert len(examples.rows) == material.n_windows[items].sum() - 1
+
+
+@pytest.mark.parametrize("path", ["spectrum", "waveform"])
+def test_a_faster_copy_of_a_chunk_goes_on_in_its_utterance(utterances, path):
+    """A chunk at tempo 1.25 takes a quarter more samples: from behind it, or from before it at the utterance's end."""
+    if path == "waveform":
+        pytest.importorskip("python_stretch")
+    decoded = decoding.decode(utterances[:1])
+    [(first, n)] = decoded.spans.tolist()
+    starts = [0, n - WINDOW]
+    spans, around = np.array([(first + s, WINDOW) for s in starts]), np.array([(first, n)] * 2)
+    frontend = FRONT_ENDS["log_mel"]()
+    material = extract(
+        *(decoded, decoded.utterances * 2, np.zeros(2, int), spans, frontend, WINDOW, WINDOW, "drop"),
+        augmentation=grid(rate=[1.25], path=path),
+        around=around,
+    )
+    [faster] = material.variants
+    features = material.store.gather(faster.first_row)
+    silence = np.asarray(frontend(np.zeros((1, WINDOW), np.float32)))
+    assert (faster.n_windows == 1).all()
+    # the last tenth of a second: padded with zeros it would be the floor
+    last = features.shape[1] - 10
+    assert (features[:, last:].mean(axis=(1, 2, 3)) > silence[:, last:].mean() + 3).all()

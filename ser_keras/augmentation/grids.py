@@ -37,16 +37,12 @@ class Cut:
     rate: float = 1.0
 
 
-def base_cut(compute, window, hop, tail):
-    """Items as they are."""
-
-    def windows(samples):
-        return audio.from_int16(audio.windows(samples, window, hop, tail))
-
-    return Cut("features", lambda key: key, windows, compute)
+def base_cut(compute, cut):
+    """Items as they are; `cut` gives what `compute` takes of float32 samples [n], an array a window."""
+    return Cut("features", lambda key: key, lambda samples: cut(audio.from_int16(samples)), compute)
 
 
-def grid_cuts(settings, extractor, base, window, hop, tail):
+def grid_cuts(settings, extractor, base, cut, window, hop, tail):
     """The points of an augmentation grid.
 
     A stretched item is n / rate samples long, and the same rule cuts it into windows, so that a slowed item has more
@@ -56,6 +52,7 @@ def grid_cuts(settings, extractor, base, window, hop, tail):
         settings: experiment.Augmentation.
         extractor: FrontEnd, or descriptor set (which has the waveform path alone).
         base: Cut of the unchanged items.
+        cut: as `base_cut` takes it.
         window, hop: in samples.
         tail: tail rule of `audio.windows`.
 
@@ -67,7 +64,7 @@ def grid_cuts(settings, extractor, base, window, hop, tail):
     """
     points = draws.grid(settings)
     if settings.path == "waveform":
-        return _waveform_cuts(points, base, lambda samples: audio.windows(samples, window, hop, tail))
+        return _waveform_cuts(points, base, cut)
     if not isinstance(extractor, FrontEnd):
         raise SerKerasError("augmentation.path=spectrum needs a front end; descriptors take augmentation.path=waveform")
     return _spectral_cuts(points, extractor, base, window, hop, tail)

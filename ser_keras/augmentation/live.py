@@ -102,9 +102,10 @@ class Live:
     def _sources(self, numbers, rates):
         """int16 [b, source_samples], zeros behind an utterance's end."""
         heard = np.zeros((len(numbers), self.source_samples), np.int16)
-        spans = self.material.spans[self.examples.owner[numbers]]
+        owner = self.examples.owner[numbers]
+        spans = self.material.around[owner]
         latest = np.maximum(0, spans[:, 1] - np.ceil(self.material.window * rates).astype(int))
-        starts = np.minimum(self._starts[numbers], latest)
+        starts = np.minimum(self.material.spans[owner, 0] - spans[:, 0] + self._starts[numbers], latest)
         for row, (first, n), start in zip(heard, spans.tolist(), starts.tolist(), strict=True):
             length = min(self.source_samples, n - start)
             row[:length] = self.material.audio_store.slice(first + start, length)

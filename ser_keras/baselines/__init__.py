@@ -2,11 +2,13 @@
 
 from ser_keras.baselines.base import Baseline, fit_classifier
 from ser_keras.baselines.generative import gmm, lda, naive_bayes, qda
+from ser_keras.baselines.kernel import rbf_svm
 from ser_keras.baselines.linear import linear_svm, softmax
 from ser_keras.errors import SerKerasError, nearest
 
 BASELINES = {
     "linear_svm": linear_svm,
+    "rbf_svm": rbf_svm,
     "softmax": softmax,
     "naive_bayes": naive_bayes,
     "lda": lda,
@@ -19,7 +21,7 @@ __all__ = ["BASELINES", "Baseline", "fit", "load"]
 load = Baseline.load
 
 
-def fit(name, x, y, n_classes, seed, **settings):
+def fit(name, x, y, n_classes, seed, groups=None, **settings):
     """Train a baseline.
 
     Args:
@@ -28,6 +30,8 @@ def fit(name, x, y, n_classes, seed, **settings):
         y: [n] class indices, 0 to `n_classes` - 1. Classes may be missing: their probability is 0.
         n_classes: number of classes.
         seed: int, or a sequence of ints, of everything random in the baseline.
+        groups: [n] whom each row belongs to (speaker, or utterance), as ints: a grid search never has rows of one group
+            on both sides. None: each row stands for itself.
         settings: keyword arguments of the builder.
 
     Returns:
@@ -38,4 +42,4 @@ def fit(name, x, y, n_classes, seed, **settings):
     """
     if name not in BASELINES:
         raise SerKerasError(f"no baseline '{name}'; nearest: {nearest(name, BASELINES)}")
-    return fit_classifier(name, BASELINES[name](**settings), x, y, n_classes, seed)
+    return fit_classifier(name, BASELINES[name](**settings), x, y, n_classes, seed, groups)

@@ -5,15 +5,18 @@ import zipfile
 
 import numpy as np
 
+from ser_keras.baselines.search import GridSearch
 from ser_keras.errors import SerKerasError
 from ser_keras.runs import replacing
 
 FORMAT = 1  # of the saved dictionary
 # What a file may hold beside the scikit-learn and numpy types that skops trusts by itself.
 TRUSTED = (
+    "ser_keras.baselines.kernel.OneVsOneSVM",
     "ser_keras.baselines.linear.OneVsRestSVM",
     "ser_keras.baselines.mixture.ClassMixture",
     "ser_keras.baselines.preprocessing.ReplaceAnomalies",
+    "ser_keras.baselines.search.GridSearch",
 )
 
 
@@ -30,6 +33,11 @@ class Baseline:
         self.name = name
         self.estimator = estimator
         self.n_classes = n_classes
+
+    @property
+    def chosen(self):
+        """Dict: the settings that a grid search has chosen (or that were given to it), by name; empty without one."""
+        return dict(getattr(self.estimator[-1], "chosen_", {}))
 
     def probabilities(self, x):
         """[n, ...] features to [n, n_classes] float32; rows sum to 1, classes missing in training have 0.
@@ -87,11 +95,13 @@ class Baseline:
         return cls(content["name"], content["estimator"], content["n_classes"])
 
 
-def fit_classifier(name, estimator, x, y, n_classes, seed):
+def fit_classifier(name, estimator, x, y, n_classes, seed, groups=None):
     """Fit a builder's pipeline; see `ser_keras.baselines.fit`."""
     x, y = _flat(x, name, estimator), np.asarray(y)
     if len(x) != len(y):
         raise SerKerasError(f"baseline '{name}': {len(x)} rows of features but {len(y)} labels; give one of each a row")
+    if groups is not None and len(groups) != len(y):
+        raise SerKerasError(f"baseline '{name}': {len(groups)} groups but {len(y)} labels; give one of each a row")
     classes = np.unique(y)
     if len(classes) < 2:
         raise SerKerasError(f"baseline '{name}': training needs windows of at least two classes, it has {len(classes)}")
@@ -103,7 +113,8 @@ def fit_classifier(name, estimator, x, y, n_classes, seed):
         with warnings.catch_warnings():
             # A solver that stops at its largest number of steps, and collinear features, are no news to a user.
             warnings.simplefilter("ignore")
-            estimator.fit(x, y)
+            # Whom an example belongs to matters to a search alone: the other classifiers have nothing to validate.
+            estimator.fit(x, y, **({"classifier__groups": groups} if isinstance(estimator[-1], GridSearch) else {}))
     except (ValueError, np.linalg.LinAlgError) as error:
         reason = str(error).splitlines()[0]
         raise SerKerasError(f"baseline '{name}' can't be fitted to {len(x)} windows: {reason}") from None

@@ -5,6 +5,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
 from ser_keras.baselines.preprocessing import standardised
+from ser_keras.baselines.search import searched
 from ser_keras.errors import SerKerasError
 
 
@@ -22,24 +23,25 @@ class OneVsRestSVM(LinearSVC):
         return normalised_exponential(values if values.ndim == 2 else [[-1, 1]] * values[:, None], axis=1)
 
 
-def linear_svm(*, C=1.0, replace_anomalous=None):  # noqa: N803 - the field's name
+def linear_svm(*, C=1.0, grid_examples=1500, grid_folds=3, replace_anomalous=None):  # noqa: N803 - the field's name
     """Linear support vector machine (squared hinge loss, L2), one a class against the rest.
 
     Reference: R.-E. Fan et al., LIBLINEAR, JMLR 9, 2008; its use on 26 acoustic features: N. Anand, P. Verma,
     Convoluting Feelings, Stanford CS231n 2015, section 3.1, table 2.
 
     Args:
-        C: weight of the loss against the squared weights, above 0.
+        C: weight of the loss against the squared weights, above 0, or a list to choose from; see `rbf_svm`.
+        grid_examples, grid_folds: see `rbf_svm`.
         replace_anomalous: see `standardised`.
 
     Returns:
         Unfitted scikit-learn pipeline. Its probabilities are the softmax of the decision values.
 
     Raises:
-        SerKerasError: C or replace_anomalous not above 0.
+        SerKerasError: C or replace_anomalous not above 0, or too few examples or folds for the search.
     """
-    _check_c("linear_svm", C)
-    return standardised(OneVsRestSVM(C=C, dual="auto", max_iter=10000), replace_anomalous)
+    machine = OneVsRestSVM(dual="auto", max_iter=10000)
+    return standardised(searched("linear_svm", machine, {"C": C}, grid_examples, grid_folds), replace_anomalous)
 
 
 def softmax(*, C=1.0, replace_anomalous=None):  # noqa: N803
@@ -57,10 +59,6 @@ def softmax(*, C=1.0, replace_anomalous=None):  # noqa: N803
     Raises:
         SerKerasError: C or replace_anomalous not above 0.
     """
-    _check_c("softmax", C)
+    if not C > 0:
+        raise SerKerasError(f"softmax: C is {C}; it must be above 0")
     return standardised(LogisticRegression(C=C, max_iter=1000), replace_anomalous)
-
-
-def _check_c(name, value):
-    if not value > 0:
-        raise SerKerasError(f"{name}: C is {value}; it must be above 0")

@@ -19,6 +19,7 @@ class Standardization(keras.layers.Layer):
             others. `(1, 3)` of [B, F, T, C]: a mean for each frequency and channel.
         centre: whether to subtract the mean.
         scale: whether to divide by the standard deviation; a constant feature (deviation 0) isn't divided.
+        subset: the class whose training windows alone `adapt_model` adapts this layer to; None: all.
         kwargs: what `keras.layers.Layer` takes.
 
     Input, output:
@@ -28,21 +29,22 @@ class Standardization(keras.layers.Layer):
         SerKerasError: from `adapt`, where there is no data or it isn't finite.
     """
 
-    def __init__(self, axis=-1, centre=True, scale=True, **kwargs):
+    def __init__(self, axis=-1, centre=True, scale=True, subset=None, **kwargs):
         # Under mixed precision input and weights stay in float32 here; the difference is cast, not what it is made of.
         super().__init__(autocast=False, **kwargs)
         self.axis = (axis,) if isinstance(axis, int) else tuple(axis)
         self.centre = centre
         self.scale = scale
+        self.subset = subset
 
     def build(self, input_shape):
         kept = kept_axes(self, input_shape)
         self._over = tuple(a for a in range(len(input_shape)) if a not in kept)
         shape = tuple(n if a in kept else 1 for a, n in enumerate(input_shape))[1:]
-        self.mean = self.add_weight(shape=shape, initializer="zeros", trainable=False, name="mean", dtype="float32")
-        self.deviation = self.add_weight(
-            shape=shape, initializer="ones", trainable=False, name="deviation", dtype="float32"
-        )
+        # A layer of its own is called in half precision's scope whatever its `autocast`: the weights refuse it too.
+        options = {"trainable": False, "dtype": "float32", "autocast": False}
+        self.mean = self.add_weight(shape=shape, initializer="zeros", name="mean", **options)
+        self.deviation = self.add_weight(shape=shape, initializer="ones", name="deviation", **options)
 
     def adapt(self, batches):
         """Set mean and deviation from training data.
@@ -93,7 +95,8 @@ class Standardization(keras.layers.Layer):
         return input_shape
 
     def get_config(self):
-        return {**super().get_config(), "axis": list(self.axis), "centre": self.centre, "scale": self.scale}
+        own = {"axis": list(self.axis), "centre": self.centre, "scale": self.scale, "subset": self.subset}
+        return {**super().get_config(), **own}
 
 
 def kept_axes(layer, input_shape):
@@ -116,8 +119,8 @@ def adapt_model(model, batches):
     Args:
         model: functional `keras.Model`. Of a sequence classifier, the layers within `PerChunk` are adapted, to single
             windows; elsewhere it may have none.
-        batches: function without arguments that gives a fresh iterable of feature batches [b, ...]; called once for
-            each such layer.
+        batches: function that gives a fresh iterable of feature batches [b, ...]; called once for each such layer, with
+            the layer's `subset` (a class) where it has one, without arguments elsewhere.
 
     Returns:
         The number of layers adapted.
@@ -132,6 +135,8 @@ def adapt_model(model, batches):
         if not hasattr(layer, "adapt"):
             continue
         before = keras.Model(model.input, layer.input)
-        layer.adapt(ops.convert_to_numpy(before(batch, training=False)) for batch in batches())
+        subset = getattr(layer, "subset", None)
+        chosen = batches() if subset is None else batches(subset)
+        layer.adapt(ops.convert_to_numpy(before(batch, training=False)) for batch in chosen)
         n_adapted += 1
     return n_adapted

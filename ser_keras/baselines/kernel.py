@@ -1,0 +1,101 @@
+"""Support vector machines with a kernel."""
+
+import numpy as np
+from scipy.special import softmax as normalised_exponential
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.svm import SVC
+
+from ser_keras.baselines.preprocessing import standardised
+from ser_keras.baselines.search import searched
+from ser_keras.errors import SerKerasError, nearest
+
+KERNELS = ("rbf", "linear")
+
+
+class OneVsOneSVM(ClassifierMixin, BaseEstimator):
+    """Support vector machines of pairs of classes, with probabilities.
+
+    A class's decision value is the mean over the machines between it and another class, each with the sign that speaks
+    for it. The probabilities are the softmax of these values: they rank the classes, but aren't calibrated. The
+    normalised geometric mean of several is the softmax of their mean decision values.
+
+    Args:
+        C: weight of the errors.
+        gamma: of the RBF kernel exp(-gamma |a - b|^2 / D), where D is the number of features.
+        kernel: `rbf` or `linear`.
+    """
+
+    def __init__(self, C=1.0, gamma=1.0, kernel="rbf"):  # noqa: N803 - the field's name
+        self.C = C
+        self.gamma = gamma
+        self.kernel = kernel
+
+    def fit(self, x, y):
+        self.machines_ = SVC(
+            C=self.C,
+            gamma=self.gamma / x.shape[1],
+            kernel=self.kernel,
+            decision_function_shape="ovo",
+            cache_size=500,  # megabytes
+        ).fit(x, y)
+        self.classes_ = self.machines_.classes_
+        return self
+
+    def decision_function(self, x):
+        """[n, D] to decision values [n, classes]."""
+        n = len(self.classes_)
+        pairs = self.machines_.decision_function(x).reshape(len(x), -1)
+        first, second = np.triu_indices(n, 1)  # the order of the machines
+        signs = np.zeros((len(first), n))
+        # Above 0 a machine speaks for its first class; the only machine of two classes, for its second.
+        signs[np.arange(len(first)), first] = 1 if n > 2 else -1
+        signs[np.arange(len(first)), second] = -1 if n > 2 else 1
+        return pairs @ signs / (n - 1)
+
+    def predict_proba(self, x):
+        """[n, D] to [n, classes]."""
+        return normalised_exponential(self.decision_function(x), axis=1)
+
+    def predict(self, x):
+        """[n, D] to [n] labels."""
+        return self.classes_[self.decision_function(x).argmax(axis=1)]
+
+
+def rbf_svm(
+    *,
+    C=(0.1, 1.0, 10.0, 100.0),  # noqa: N803
+    gamma=(0.25, 1.0, 4.0),
+    kernel="rbf",
+    grid_examples=1500,
+    grid_folds=3,
+    replace_anomalous=None,
+):
+    """Support vector machines of pairs of classes, with an RBF kernel; C and its width by grid search.
+
+    The search is within the training part: `grid_folds` folds over at most `grid_examples` of its examples, a group
+    (`ser_keras.baselines.fit`) never on both sides; the point of the grid with the best UAR of single examples is
+    fitted to all. The features' mean and deviation are those of the whole training part, in the inner folds too.
+
+    Reference: C.-C. Chang, C.-J. Lin, LIBSVM, ACM TIST 2, 2011; its use on learnt features: Z. Huang, M. Dong, Q. Mao,
+    Y. Zhan, Speech Emotion Recognition Using CNN, ACM MM 2014, section 3 (C and sigma by grid search).
+
+    Args:
+        C: weight of the errors, above 0, or a list to choose from.
+        gamma: of the kernel exp(-gamma |a - b|^2 / D) of D standardised features, above 0, or a list to choose from;
+            sigma is sqrt(D / (2 gamma)).
+        kernel: `rbf`, or `linear`: gamma isn't used.
+        grid_examples: the most examples that the search uses.
+        grid_folds: inner folds.
+        replace_anomalous: see `standardised`.
+
+    Returns:
+        Unfitted scikit-learn pipeline. Its probabilities are the softmax of the decision values; see `OneVsOneSVM`.
+
+    Raises:
+        SerKerasError: an unknown kernel, or a value out of its range.
+    """
+    if kernel not in KERNELS:
+        raise SerKerasError(f"rbf_svm: kernel is '{kernel}'; nearest: {nearest(str(kernel), KERNELS)}")
+    grid = {"C": C, "gamma": gamma} if kernel == "rbf" else {"C": C}
+    search = searched("rbf_svm", OneVsOneSVM(kernel=kernel), grid, grid_examples, grid_folds)
+    return standardised(search, replace_anomalous)

@@ -1,0 +1,128 @@
+"""The net of Neumann (2016): one convolution over all bands, the maximum over time, up to three tasks."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from ser_keras.dimensions import LEVELS
+from ser_keras.errors import SerKerasError
+from ser_keras.models.adapted import Standardization
+
+STILL = 1e-4  # greatest difference between frames of the same; rounding stays far below, speech far above
+
+
+@keras.saving.register_keras_serializable("ser_keras")
+class FrameStandardization(Standardization):
+    """Standardisation of each band over the frames that sound; digital silence becomes 0, the training mean.
+
+    A file shorter than its window is padded with zeros. Their logarithm is a floor far below all speech: counted in,
+    it would move mean and deviation by the share of padding, and a kernel of negative weights would find its maximum
+    over time there, so that the net would hear how long a file is. At the training mean a kernel gives its bias alone,
+    which a maximum over speech seldom falls short of.
+
+    A frame is silent where it equals the one before or after it in all bands, to 1e-4: no recording does, whatever
+    the features' value at silence. Nothing has to be known of the window's padding, here or in an exported graph.
+
+    Args:
+        kwargs: what `Standardization` takes, less `axis`.
+
+    Input, output:
+        [B, T, bands, 1], the same shape; at least two frames.
+
+    Raises:
+        SerKerasError: from `adapt`, where no training frame sounds, or features aren't finite.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**{**kwargs, "axis": 2})
+
+    def adapt(self, batches):
+        """Set mean and deviation of each band from the training frames that sound; see `Standardization.adapt`."""
+
+        def sounding_frames():
+            for batch in batches:
+                batch = np.asarray(batch, np.float32)
+                frames = batch[ops.convert_to_numpy(_sounds(batch))[:, :, 0, 0]]
+                yield frames[:, np.newaxis]
+
+        super().adapt(sounding_frames())
+
+    def call(self, inputs):
+        x = super().call(inputs)
+        return ops.where(_sounds(ops.cast(inputs, "float32")), x, ops.zeros_like(x))
+
+
+def _sounds(x):
+    """[B, T, bands, 1] to bool [B, T, 1, 1]: whether a frame differs from both of its neighbours."""
+    change = ops.max(ops.abs(x[:, 1:] - x[:, :-1]), axis=(2, 3), keepdims=True)  # [B, T - 1, 1, 1]
+    before = ops.concatenate([change[:, :1], change], axis=1)
+    after = ops.concatenate([change, change[:, -1:]], axis=1)
+    # What isn't finite must not pass for silence: `adapt` has to see it.
+    return ops.logical_not(ops.minimum(before, after) <= STILL)
+
+
+def neumann2016_cnn(
+    input_shape, n_classes, *, n_kernels=200, width=10, dropout=0.5, multitask=False, alpha=0.2, beta=0.2
+):
+    """One convolution over all bands, ReLU, maximum over time, dropout, softmax; with `multitask` two heads more.
+
+    Each band is standardised first, and padding set to the mean (`FrameStandardization`). The loss of the multi-task
+    net is (1 - alpha - beta) J_emotion + alpha J_activation + beta J_valence.
+
+    Reference: M. Neumann, Convolutional Neural Network based Speech Emotion Recognition, talk, University of
+    Stuttgart, 2016, "CNN Model".
+
+    Args:
+        input_shape: (frames, bands, 1), as `log_mel`, `mfcc` and `egemaps_lld` give them.
+        n_classes: number of classes.
+        n_kernels: number of kernels; each covers all bands.
+        width: frames that a kernel covers.
+        dropout: share of the pooled activations dropped.
+        multitask: whether the net also tells activation and valence, as low, middle or high
+            (`ser_keras.dimensions`).
+        alpha, beta: weight of the losses of activation and valence; they count with `multitask` alone.
+
+    Input:
+        [B, *input_shape].
+
+    Output:
+        [B, n_classes] probabilities, float32; with `multitask` a list of these and of the probabilities of the levels
+        of activation and valence, [B, 3] each. The attribute `loss_weights` then maps the outputs' names
+        (`probabilities`, `activation`, `valence`) to their weights.
+
+    Raises:
+        SerKerasError: fewer frames than a kernel covers, or weights that leave the classes none.
+    """
+    n_frames, n_bands = input_shape[:2]
+    if n_frames < max(width, 2):
+        raise SerKerasError(
+            f"neumann2016_cnn: a window of {n_frames} frames is shorter than the kernels of {width}; make window_s "
+            "longer or model.width smaller"
+        )
+    if multitask and not (alpha >= 0 and beta >= 0 and alpha + beta < 1):
+        raise SerKerasError(
+            f"neumann2016_cnn: alpha {alpha:g} and beta {beta:g} must be at least 0 and their sum below 1, since the "
+            "rest is the weight of the classes"
+        )
+    inputs = keras.Input(input_shape, name="features")
+    x = FrameStandardization(name="standardise")(inputs)
+    # Bands as channels: the kernels of full height of the paper, several times faster than on an image.
+    x = keras.layers.Reshape((n_frames, n_bands), name="bands_to_channels")(x)
+    x = keras.layers.Conv1D(n_kernels, width, name="conv")(x)
+    x = keras.layers.ReLU(name="relu")(x)
+    x = keras.layers.GlobalMaxPooling1D(name="pool")(x)
+    x = keras.layers.Dropout(dropout, name="dropout")(x) if dropout else x
+    tasks = {"probabilities": n_classes}
+    if multitask:
+        tasks |= {"activation": len(LEVELS), "valence": len(LEVELS)}
+    outputs = [_probabilities(x, n, task) for task, n in tasks.items()]
+    model = keras.Model(inputs, outputs if multitask else outputs[0], name="classifier")
+    if multitask:
+        model.loss_weights = {"probabilities": 1 - alpha - beta, "activation": alpha, "valence": beta}
+    return model
+
+
+def _probabilities(x, n, task):
+    """Affine layer and softmax: [B, D] to [B, n], float32."""
+    x = keras.layers.Dense(n, name="logits" if task == "probabilities" else f"{task}_logits")(x)
+    return keras.layers.Softmax(dtype="float32", name=task)(x)
