@@ -7,7 +7,7 @@ PIP := -m pip install --quiet --disable-pip-version-check
 # The GPU build of TensorFlow is three times the download: only where there is a GPU.
 TRAIN := $(shell nvidia-smi -L 2>/dev/null | grep -q GPU && echo train || echo train-cpu)
 
-.PHONY: install demo test faults lint inference-only newest bench clean
+.PHONY: install demo test faults systems lint inference-only newest bench clean
 
 install: $(VENV)/.installed
 
@@ -27,6 +27,14 @@ test: install
 
 faults: install
 	$(BIN)/python -m pytest -m faults
+
+# Every row of every paper on a part of a real corpus, with the packages of the extra `systems` in an environment of
+# its own: their licences aren't permissive.
+systems:
+	$(PYTHON) -m venv .venv-systems
+	.venv-systems/bin/python $(PIP) -c $(CONSTRAINTS) -e '.[$(TRAIN),augment,export,systems,dev]'
+	.venv-systems/bin/python -m pytest -m "systems" tests/test_systems.py
+	.venv-systems/bin/python -m pytest tests/test_egemaps.py tests/test_lld.py
 
 lint: install
 	$(BIN)/ruff check .
@@ -54,4 +62,4 @@ bench: install
 	$(BIN)/python benchmarks/training_step.py
 
 clean:
-	rm -rf .venv .venv-inference .venv-newest build *.egg-info
+	rm -rf .venv .venv-inference .venv-newest .venv-systems build *.egg-info

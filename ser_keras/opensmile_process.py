@@ -13,6 +13,7 @@ import sys
 import time
 import weakref
 from importlib import metadata, util
+from pathlib import Path
 
 import numpy as np
 
@@ -94,7 +95,9 @@ class OpenSmile:
 
     def _start(self):
         command = [sys.executable, "-c", CHILD]
-        environment = {**os.environ, "PYTHONSAFEPATH": "1"}  # no module of the working directory gets in between
+        # This package is found where it is; no module of the working directory gets in between.
+        path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+        environment = {**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
         pipe = subprocess.PIPE
         try:
             self._child = subprocess.Popen(

@@ -1,5 +1,6 @@
 """Baselines: they learn, give every class a probability, survive odd data, and are saved without pickle."""
 
+import itertools
 import pickle
 import zipfile
 
@@ -8,9 +9,11 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.svm import SVC
 
 from ser_keras import baselines
 from ser_keras.baselines import BASELINES, Baseline
+from ser_keras.baselines.kernel import OneVsOneSVM
 from ser_keras.baselines.mixture import ClassMixture
 from ser_keras.baselines.preprocessing import ReplaceAnomalies
 from ser_keras.errors import SerKerasError
@@ -82,6 +85,78 @@ def test_the_svm_chooses_by_its_decision_values():
     np.testing.assert_array_equal(baseline.probabilities(x).argmax(axis=1), chosen)
 
 
+def rings(n=400, seed=0):
+    """Two classes that no line parts: a disc and the ring around it."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % 2
+    angle, radius = rng.uniform(0, 2 * np.pi, n), 1 + 2 * y + rng.normal(0, 0.3, n)
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1), y
+
+
+def test_the_kernel_decides_what_can_be_parted():
+    assert accuracy(baselines.fit("rbf_svm", *rings(), 2, seed=0), *rings(seed=1)) > 0.95
+    assert accuracy(baselines.fit("rbf_svm", *rings(), 2, seed=0, kernel="linear"), *rings(seed=1)) < 0.75
+
+
+def test_decision_values_are_the_machines_own():
+    x, y = data(spread=2.0)
+    for classes in ([0, 1], [0, 1, 2], [0, 1, 2, 4]):
+        chosen = np.flatnonzero(np.isin(y, classes))[:150]
+        flat, labels = x[chosen].reshape(len(chosen), -1), y[chosen]
+        flat = (flat - flat.mean(axis=0)) / flat.std(axis=0)
+        svm = OneVsOneSVM(C=2.0, gamma=0.5).fit(flat, labels)
+        expected = np.zeros((len(flat), len(classes)))
+        for i, j in itertools.combinations(range(len(classes)), 2):
+            pair = np.isin(labels, [classes[i], classes[j]])
+            machine = SVC(C=2.0, gamma=0.5 / 12).fit(flat[pair], labels[pair])  # above 0: the second
+            expected[:, j] += machine.decision_function(flat) / (len(classes) - 1)
+            expected[:, i] -= machine.decision_function(flat) / (len(classes) - 1)
+        np.testing.assert_allclose(svm.decision_function(flat), expected, atol=2e-2)
+        p = svm.predict_proba(flat)
+        np.testing.assert_allclose(np.log(p[:, 0] / p[:, 1]), expected[:, 0] - expected[:, 1], atol=4e-2)
+        assert np.mean(svm.predict(flat) == labels) > 0.7
+
+
+@pytest.mark.smoke
+def test_the_grid_search_chooses_and_says_what():
+    x, y = rings()
+    baseline = baselines.fit("rbf_svm", x, y, 2, seed=0, C=[1e-6, 1.0], gamma=[1e-4, 1.0])
+    assert baseline.chosen == {"C": 1.0, "gamma": 1.0}
+    scores = baseline.estimator[-1].scores_
+    assert scores.argmax() == 3 and scores[3] > scores[:3].max() + 0.1
+    # The first of equals, and one point isn't searched.
+    assert baselines.fit("rbf_svm", x, y, 2, seed=0, C=[5.0, 6.0], gamma=1.0).chosen["C"] == 5.0
+    single = baselines.fit("rbf_svm", x, y, 2, seed=0, C=2, gamma=1.0)
+    assert single.chosen == {"C": 2, "gamma": 1.0} and not len(single.estimator[-1].scores_)
+    linear = baselines.fit("linear_svm", *data(300, spread=2.0), N_CLASSES, seed=0, C=[1e-4, 1.0])
+    scores = linear.estimator[-1].scores_
+    assert len(scores) == 2 and linear.chosen["C"] == [1e-4, 1.0][scores.argmax()]
+    assert baselines.fit("lda", *data(60), N_CLASSES, seed=0).chosen == {}
+
+
+def test_the_grid_search_never_validates_on_a_group_that_it_learnt():
+    # Each group's examples are one point, its label a coin's: who has seen the group knows the label.
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(60), 6)
+    x = rng.standard_normal((60, 8))[groups] + 0.01 * rng.standard_normal((360, 8))
+    y = rng.integers(0, 2, 60)[groups]
+    settings = {"C": 100.0, "gamma": [1.0, 30.0]}
+    known = baselines.fit("rbf_svm", x, y, 2, seed=0, groups=groups, **settings).estimator[-1].scores_
+    unknown = baselines.fit("rbf_svm", x, y, 2, seed=0, **settings).estimator[-1].scores_
+    assert unknown.min() > 0.95 and known.max() < 0.7
+    # One group can't be parted: its examples are.
+    one = baselines.fit("rbf_svm", x, y, 2, seed=0, groups=np.zeros(360, int), **settings)
+    np.testing.assert_array_equal(one.estimator[-1].scores_, unknown)
+
+
+def test_the_grid_search_uses_at_most_so_many_examples(monkeypatch):
+    sizes = []
+    fit = OneVsOneSVM.fit
+    monkeypatch.setattr(OneVsOneSVM, "fit", lambda self, x, y: sizes.append(len(x)) or fit(self, x, y))
+    baselines.fit("rbf_svm", *rings(), 2, seed=0, gamma=[1.0, 2.0], C=1.0, grid_examples=90, grid_folds=3)
+    assert sizes == [60] * 6 + [400]
+
+
 def test_mixture_starts_at_the_classes_and_learns_without_labels():
     x, y = data()
     x = x.reshape(len(x), -1)
@@ -146,6 +221,14 @@ def fit_to(name="softmax", n_classes=N_CLASSES, x=None, y=None, **settings):
     [
         (lambda: fit_to("softmx"), "no baseline 'softmx'; nearest: softmax"),
         (lambda: fit_to(C=0), "softmax: C is 0; it must be above 0"),
+        (lambda: fit_to("linear_svm", C=0), "linear_svm: C is 0; it must be above 0"),
+        (lambda: fit_to("rbf_svm", gamma=[1.0, -1.0]), "rbf_svm: gamma holds -1.0; it must be above 0"),
+        (lambda: fit_to("rbf_svm", C=[]), r"rbf_svm: C is \[\]; it must be above 0"),
+        (lambda: fit_to("rbf_svm", C="one"), "rbf_svm: C is one; it must be above 0"),
+        (lambda: fit_to("rbf_svm", kernel="rfb"), "kernel is 'rfb'; nearest: rbf"),
+        (lambda: fit_to("rbf_svm", grid_folds=1), "grid_folds 1 must be at least 2"),
+        (lambda: fit_to("rbf_svm", x=np.eye(2), y=np.arange(2)), "can't be fitted to 2 windows: "),
+        (lambda: fit_to("rbf_svm", groups=[0]), "1 groups but 60 labels"),
         (lambda: fit_to(replace_anomalous=0), "replace_anomalous is 0; it must be above 0"),
         (lambda: fit_to("qda", reg_param=2), "reg_param is 2; it must lie in 0 to 1"),
         (lambda: fit_to("gmm", reg_covar=0), "reg_covar is 0; it must be above 0"),
@@ -175,7 +258,7 @@ def test_saved_and_loaded(name, tmp_path):
     baseline = baselines.fit(name, x, y, N_CLASSES, seed=0, replace_anomalous=5.0)
     baseline.save(tmp_path / "fold" / "baseline.skops")
     again = baselines.load(tmp_path / "fold" / "baseline.skops")
-    assert (again.name, again.n_classes) == (name, N_CLASSES)
+    assert (again.name, again.n_classes, again.chosen) == (name, N_CLASSES, baseline.chosen)
     np.testing.assert_array_equal(again.probabilities(x), baseline.probabilities(x))
     assert [p.name for p in (tmp_path / "fold").iterdir()] == ["baseline.skops"]
 

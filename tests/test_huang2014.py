@@ -165,20 +165,22 @@ def test_it_learns_from_few_labels_and_keeps_its_norms(tmp_path):
     y = np.arange(96) % 2
     x[y == 1, :, :10] += np.linspace(-2, 2, 10)[:, np.newaxis]
     keras.utils.set_random_seed(0)
-    sizes = {**TINY, "n_kernels": 12, "salient": 30, "nuisance": 10}
-    model = huang2014_semi_cnn(FRAGMENT, 2, **sizes, max_norm=6.0)
+    # Few patches and no sparsity: candidate features that vary enough to be learnt from at once.
+    sizes = {**TINY, "n_kernels": 12, "salient": 30, "nuisance": 10, "sparsity_weight": 0.0}
+    model = huang2014_semi_cnn(FRAGMENT, 2, **sizes, max_norm=4.0)
     assert adapt_model(model, lambda: [x]) == 3
     given = np.where(np.arange(96) < 48, y, -1)
     assert isinstance(model, SemiCnn) and model.semi_supervised
-    model.compile(keras.optimizers.Adam(5e-2), weighted_metrics=["accuracy"], jit_compile=False)
-    history = model.fit(x, given, batch_size=32, epochs=12, verbose=0).history
-    assert history["loss"][-1] < 0.7 * history["loss"][0]
+    model.compile(keras.optimizers.Adam(3e-2), weighted_metrics=["accuracy"], jit_compile=False)
+    losses = [model.train_on_batch(x, given)[0] for _ in range(80)]
+    assert losses[-1] < 0.7 * losses[0]
     right = array(model(x)).argmax(axis=1) == y
     assert right[48:].mean() > 0.9  # those whose labels it didn't get
     # The metric leaves them out.
-    assert model.evaluate(x, given, verbose=0, return_dict=True)["accuracy"] == pytest.approx(right[:48].mean())
+    metrics = model.test_on_batch(x, given, return_dict=True)
+    assert metrics["accuracy"] == pytest.approx(right[:48].mean())
     norms = np.linalg.norm(array(model.get_layer("disentangling").kernel), axis=0)
-    assert norms.max() == pytest.approx(6.0, rel=1e-4)
+    assert norms.max() == pytest.approx(4.0, rel=1e-4)
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     assert type(again) is SemiCnn and again.loss_factors == model.loss_factors

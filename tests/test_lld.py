@@ -120,6 +120,9 @@ def test_magnitudes_mfcc_and_zero_crossings_of_a_sine():
     np.testing.assert_allclose(magnitudes.max(axis=0), 0.25 * 160, rtol=0.01)
     np.testing.assert_allclose(found["zero_crossing_rate"], 2000 / RATE, atol=1.01 / 319)
     np.testing.assert_allclose(found["energy"], 10 * np.log10(0.125), atol=0.05)
+    decibels = described("he2019_lld", sine(1000), magnitudes="db")
+    np.testing.assert_allclose(decibels["fft_32"], 20 * np.log10(magnitudes[31]), rtol=1e-4)
+    np.testing.assert_array_equal(decibels["mfcc_1"], found["mfcc_1"])
     louder = described("he2019_lld", 2 * noise())
     quieter = described("he2019_lld", noise())
     # Twice the amplitude adds 6 dB to each of 40 bands: all of it in the 0th coefficient.
@@ -269,6 +272,7 @@ def test_settings_make_the_same_set_again(name):
         ("functionals", {"formants": "own"}, "formants is own; it must be one of lpc, praat"),
         ("he2019_functionals", {"f0_min": 30.0}, "f0_min is 30.0; it must be at least 51"),
         ("he2019_lld", {"formant_ceiling": 9000.0}, "formant_ceiling is 9000.0; it must be 3000 to 8000 Hz"),
+        ("he2019_lld", {"magnitudes": "log"}, "magnitudes is log; it must be one of linear, db"),
         ("teager", {"n_bands": 21}, "n_bands is 21; it must be 1 to 20"),
         ("teager", {"hop_ms": 0}, "hop_ms is 0"),
     ],

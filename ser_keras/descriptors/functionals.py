@@ -122,7 +122,7 @@ class He2019Functionals(_Functionals):
         Those of `LowLevelDescriptors`.
     """
 
-    MAGNITUDES = True
+    HAS_MAGNITUDES = True
 
 
 class Functionals(_Functionals):

@@ -189,7 +189,7 @@ def belief_plot(figures, files, classes, theme=LIGHT):
     figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained", facecolor=theme.background)
     panels = figure.subplots(len(heights), 1, height_ratios=heights)
     for axes in panels:
-        plots._dress(axes, theme)
+        plots.dress(axes, theme)
         axes.set_axisbelow(True)
     longest = max(f.ends[-1] for f in files.values())
     for axes, (label, belief) in zip(panels, files.items(), strict=False):

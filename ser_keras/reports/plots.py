@@ -101,7 +101,7 @@ def learning_curves(histories, theme=LIGHT):
         return None
     figure = Figure(figsize=(WIDTH, 0.5 + 2.3 * len(panels)), layout="constrained", facecolor=theme.background)
     for axes, measure in zip(np.atleast_1d(figure.subplots(len(panels), 1, sharex=True)), panels, strict=True):
-        _dress(axes, theme)
+        dress(axes, theme)
         axes.grid(color=theme.grid, linewidth=0.6)
         lines = (("training", measure, theme.first, "-"), ("validation", f"val_{measure}", theme.second, "--"))
         for label, column, colour, style in lines:
@@ -274,11 +274,11 @@ def write_plots(data):
 def _figure(theme, width, height):
     figure = Figure(figsize=(width, height), layout="constrained", facecolor=theme.background)
     axes = figure.subplots()
-    _dress(axes, theme)
+    dress(axes, theme)
     return figure, axes
 
 
-def _dress(axes, theme):
+def dress(axes, theme):
     axes.set_facecolor(theme.background)
     axes.tick_params(colors=theme.text, labelsize=9, length=2)
     axes.xaxis.label.set(color=theme.text, fontsize=9)

@@ -137,7 +137,8 @@ def _filters(row, folder, sources):
 
 
 def _beliefs(row, folder, sources):
-    beliefs.write_beliefs(Predictions.read_csv(sources[0].path / "segments.csv"), folder / "beliefs.png")
+    _utterance_mean(row, folder, sources)
+    write_json(folder / "beliefs.json", beliefs.write_beliefs(_tables(sources[0])[1], folder / "beliefs.png"))
 
 
 def _stages(row, folder, sources):

@@ -68,9 +68,10 @@ def reproduce(names, corpora, out, protocols=None, changes=()):
 
 def _refuse_what_no_row_takes(outcomes):
     """One line, and nothing written, where all rows are refused for one reason: a misspelt setting, say."""
-    problems = {outcome.problem for outcome in outcomes}
-    if len(problems) == 1 and None not in problems:
-        raise SerKerasError(problems.pop().partition(": ")[2])
+    trained = [o for o in outcomes if o.row.derived is None and o.condition is None]
+    problems = {(o.problem or "").removeprefix(f"{o.row.id}: ") for o in trained}
+    if len(problems) == 1 and "" not in problems:
+        raise SerKerasError(problems.pop())
 
 
 def _done_earlier(directory, corpora, jobs, changes, known):
