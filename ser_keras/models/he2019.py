@@ -168,22 +168,6 @@ class MeanAndVariance(keras.layers.Layer):
         return (input_shape[0], 2 * input_shape[-1])
 
 
-@keras.saving.register_keras_serializable("ser_keras")
-class SequenceLSTM(UnrollingLSTM):
-    """`UnrollingLSTM` that gives all its outputs right within `Bidirectional`, too.
-
-    There Keras turns `zero_output_for_mask` on, which unrolled backward steps apply in forward order: it zeroes outputs
-    of steps that are present (3.15, TensorFlow). What absent steps put out is masked by every later layer here.
-    """
-
-    def inner_loop(self, sequences, initial_state, mask, training=False):
-        kept, self.zero_output_for_mask = self.zero_output_for_mask, False
-        try:
-            return super().inner_loop(sequences, initial_state, mask, training)
-        finally:
-            self.zero_output_for_mask = kept
-
-
 def _uniform():
     """Section 4.1: "randomly initialized from -0.1 to 0.1". A new one for each weight, since each has one seed."""
     return keras.initializers.RandomUniform(-0.1, 0.1)
@@ -200,7 +184,7 @@ def _recurrent(per_step, n_classes, units, layers, pooling, bidirectional, dropo
     x = PerChunk(per_step, name="per_chunk")(features)
     for i in range(1, layers + 1):
         sequences = i < layers or pooling == "attention"
-        lstm = SequenceLSTM(
+        lstm = UnrollingLSTM(
             units,
             return_sequences=sequences,
             kernel_initializer=_uniform(),

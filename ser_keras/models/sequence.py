@@ -49,15 +49,20 @@ class UnrollingLSTM(keras.layers.LSTM):
 
     That is the exported graph: the quantiser reads no TFLite file with a loop (and would leave its kernels float). Any
     other graph keeps the loop, since sequences may be long and their lengths many.
+
+    Within `Bidirectional`, Keras turns `zero_output_for_mask` on, which unrolled backward steps apply in forward order:
+    it zeroes outputs of steps that are present (3.15, TensorFlow). Here it stays off: what absent steps put out is
+    masked by every later layer.
     """
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
-        kept = self.unroll
-        self.unroll = kept or (not training and None not in sequences.shape[:2])
+        kept = self.unroll, self.zero_output_for_mask
+        self.unroll = self.unroll or (not training and None not in sequences.shape[:2])
+        self.zero_output_for_mask = False
         try:
             return super().inner_loop(sequences, initial_state, mask, training)
         finally:
-            self.unroll = kept
+            self.unroll, self.zero_output_for_mask = kept
 
 
 def takes_sequences(classifier):
