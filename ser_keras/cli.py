@@ -221,10 +221,12 @@ def _train(chosen):
 def _headline(figures):
     low, high = figures["uar_ci95"]
     leaky = "LEAKY " if figures["leaky"] else ""
+    segment = figures["segment"]  # None where the classifier heard whole utterances
+    windows = f"; single windows: UAR {segment['uar']:.3f}" if segment else ""
     return (
         f"{leaky}{figures['protocol']}: UAR {figures['uar']:.3f} [{low:.3f}, {high:.3f}], WA {figures['wa']:.3f} "
-        f"({figures['n_utterances']} utterances, {figures['n_speakers']} speakers, {len(figures['classes'])} classes; "
-        f"single windows: UAR {figures['segment']['uar']:.3f})"
+        f"({figures['n_utterances']} utterances, {figures['n_speakers']} speakers, {len(figures['classes'])} classes"
+        f"{windows})"
     )
 
 

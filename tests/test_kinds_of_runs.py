@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from ser_keras import audio, baselines, building, conditions, crossvalidation, pipeline, saving
+from ser_keras import audio, baselines, building, cli, conditions, crossvalidation, pipeline, saving
 from ser_keras import finished as finished_runs
 from ser_keras.descriptors import DESCRIPTORS
 from ser_keras.errors import SerKerasError
@@ -110,6 +110,7 @@ def test_sequences_are_judged_by_utterance(corpus, tmp_path):
     run = crossvalidation.train(experiment(*LSTM), corpus, tmp_path / "run")
     assert run.metrics["segment"] is None and not (run.path / "segments.csv").exists()
     assert run.metrics["n_utterances"] == 36 and run.metrics["uar"] > 0.5
+    assert "36 utterances" in cli._headline(run.metrics) and "windows" not in cli._headline(run.metrics)
     prepared = finished_runs.reopen(run)
     fold = prepared.folds[0]
     classifier = saving.load_classifier(run.fold(0))
