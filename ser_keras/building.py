@@ -128,19 +128,15 @@ def compiled(classifier, training, n_classes):
     A model with a loss of its own (`compute_loss`) keeps it; of several outputs with `loss_weights`, each is judged by
     cross-entropy.
     """
-    losses, metrics, weights = SmoothedCrossEntropy(n_classes, training.label_smoothing), [accuracy], None
+    options = {"loss": SmoothedCrossEntropy(n_classes, training.label_smoothing), "metrics": [accuracy]}
     if has_own_loss(classifier):
-        losses = None
+        options = {"weighted_metrics": [accuracy]}  # it gives windows without labels no weight
     elif len(classifier.outputs) > 1:
-        weights = classifier.loss_weights
-        sizes = {
-            name: output.shape[-1] for name, output in zip(classifier.output_names, classifier.outputs, strict=True)
-        }
-        losses = {name: SmoothedCrossEntropy(n, training.label_smoothing) for name, n in sizes.items()}
-        metrics = {PRIMARY: [accuracy]}
-    classifier.compile(
-        make_optimizer(training), loss=losses, loss_weights=weights, metrics=metrics, jit_compile=training.xla
-    )
+        names, sizes = classifier.output_names, [output.shape[-1] for output in classifier.outputs]
+        losses = [SmoothedCrossEntropy(n, training.label_smoothing) for n in sizes]
+        options = {"loss": dict(zip(names, losses, strict=True)), "metrics": {PRIMARY: [accuracy]}}
+        options["loss_weights"] = classifier.loss_weights
+    classifier.compile(make_optimizer(training), jit_compile=training.xla, **options)
     classifier.optimizer.build(classifier.trainable_variables)
     return classifier
 

@@ -228,6 +228,9 @@ def test_patches_come_from_a_share_of_the_windows_at_all_positions():
     assert 70 < len(windows) < 130 and windows.max() > 250
     assert sorted(set(starts)) == [0, 1, 2, 3, 4, 5] and np.bincount(starts.astype(int)).min() > 40
     assert len(np.unique(patches[:, 0], axis=0)) == 400  # each at most once
+    # also where nothing is taken from a batch
+    one_by_one = SparseKernels(5, 3, n_patches=400)._sample(np.split(x, 300))
+    np.testing.assert_array_equal(one_by_one.reshape(400, 3, 2), patches)
     taller = SparseKernels(5, 6, n_patches=10_000)._sample([x]).reshape(-1, 6, 2)
     assert set(windows) <= set(taller[:, 0, 0]) and len(taller) == 3 * len(set(taller[:, 0, 0]))
 

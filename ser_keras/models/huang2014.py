@@ -103,7 +103,7 @@ def huang2014_semi_cnn(
     share=1 / 3,
     n_patches=100_000,
     autoencoder_epochs=10,
-    seed=0,
+    autoencoder_seed=0,
 ):
     """The semi-supervised net: candidate features y of sparse kernels, parted into salient and nuisance features.
 
@@ -131,7 +131,8 @@ def huang2014_semi_cnn(
         n_components: principal components of a frame's spectrum.
         n_kernels: kernels of each height.
         heights: frames that kernels span.
-        decoder, sparsity, sparsity_weight, contractive, share, n_patches, seed: see `SparseKernels`.
+        decoder, sparsity, sparsity_weight, contractive, share, n_patches: see `SparseKernels`.
+        autoencoder_seed: its `seed`.
         autoencoder_epochs: how often the auto-encoders see each patch.
 
     Input:
@@ -164,7 +165,7 @@ def huang2014_semi_cnn(
         "share": share,
         "n_patches": n_patches,
         "epochs": autoencoder_epochs,
-        "seed": seed,
+        "seed": autoencoder_seed,
     }
     y = local_invariant_features(x, n_kernels, heights, autoencoder)
     phi_e, phi_o, _ = Disentangling(salient, nuisance, max_norm, name="disentangling")(y)
@@ -196,7 +197,7 @@ def huang2014_features(
     share=1 / 3,
     n_patches=100_000,
     autoencoder_epochs=10,
-    seed=0,
+    autoencoder_seed=0,
 ):
     """What stands before the semi-supervised layer, as features for a head: adapted, never trained.
 
@@ -210,7 +211,8 @@ def huang2014_features(
         n_classes: not used; every builder takes it.
         stage: `raw`, `k1`, `k2` or `lif`.
         n_components, n_kernels, heights: see `huang2014_semi_cnn`.
-        decoder, sparsity, sparsity_weight, contractive, share, n_patches, autoencoder_epochs, seed: likewise.
+        decoder, sparsity, sparsity_weight, contractive, share, n_patches: likewise.
+        autoencoder_epochs, autoencoder_seed: likewise.
 
     Input:
         [B, *input_shape].
@@ -235,7 +237,7 @@ def huang2014_features(
         "share": share,
         "n_patches": n_patches,
         "epochs": autoencoder_epochs,
-        "seed": seed,
+        "seed": autoencoder_seed,
     }
     if stage in ("k1", "k2"):
         height = heights[STAGES.index(stage) - 1]

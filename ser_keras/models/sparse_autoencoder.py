@@ -145,7 +145,7 @@ class SparseKernels(keras.layers.Layer):
             window, position = np.divmod(taken, n_positions)
             frames = position[:, np.newaxis] + np.arange(self.height)
             # Where two take the same place, the last assigned stays.
-            kept[places[taken]] = windows[window[:, np.newaxis], frames].reshape(len(taken), -1)
+            kept[places[taken]] = windows[window[:, np.newaxis], frames].reshape(len(taken), kept.shape[1])
         if kept is None:
             raise SerKerasError(f"{self.name}: no training data to adapt to")
         return kept[:seen]
