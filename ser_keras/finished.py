@@ -77,10 +77,15 @@ def name_of(name, condition):
     return name if condition is None else f"{name}-{folder_name(condition)}"
 
 
+def said_of(condition):
+    """What a condition adds to the name of a protocol."""
+    return "" if condition is None else f", {condition.title}"
+
+
 def evaluate_folds(run, condition=None, unfinished=False):
     """Each fold's model on its own test fold, under a condition: (name, folder, figures)."""
     prepared = reopen(run, unfinished, condition)
-    name, said = name_of("test", condition), f", {condition.title}" if condition else ""
+    name, said = name_of("test", condition), said_of(condition)
     parts = []
     for fold in prepared.folds:
         classifier = saving.load_classifier(run.fold(fold.number))
@@ -121,7 +126,7 @@ def _evaluate_final(run, corpus, root, condition):
     if seen or (corpus in {c["name"] for c in known} and corpus not in ("manifest", "audformat")):
         reason = f"LEAKY: the final model was trained on {corpus}"
         reason += f", {len(seen)} of these speakers" if seen else ""
-    name, said = name_of(corpus, condition), f", {condition.title}" if condition else ""
+    name, said = name_of(corpus, condition), said_of(condition)
     folder = run.path / "evaluations" / name
     figures = write_figures(
         *(folder, experiment, utterances, segments),

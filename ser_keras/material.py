@@ -231,10 +231,11 @@ def extract(
         found = np.array([store.span(cut.key(key)) for key in named])
         variants.append(Variant(found[:, 0], found[:, 1], cut.rate))
     first = variants[0]
-    spans = np.column_stack([spans[:, 0], lengths])
+    heard_spans = np.column_stack([spans[:, 0], lengths])
     starts = [extractor.row_starts(n) if whole else audio.window_starts(n, window, hop, tail) for n in lengths]
     return Material(
-        *(items, np.asarray(labels), first.first_row, first.n_windows, starts, store, window, spans, decoded.store),
+        *(items, np.asarray(labels), first.first_row, first.n_windows, starts, store, window, heard_spans),
+        audio_store=decoded.store,
         around=around,
         variants=variants[1:] or variants,
         sequence=sequence,

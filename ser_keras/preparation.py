@@ -97,7 +97,8 @@ def prepare(experiment, listing, quiet=False, condition=None):
     validate = experiment.training.early_stopping is not None
     folds = protocols.make_folds(items, item_labels, experiment.protocol, experiment.seed, validate)
     material = extract(
-        *(decoded, items, item_labels, spans, extractor, window, hop, experiment.tail_rule, experiment.augmentation),
+        *(decoded, items, item_labels, spans, extractor, window, hop, experiment.tail_rule),
+        augmentation=experiment.augmentation if condition is None else None,  # test audio isn't augmented
         sequence=experiment.unit == "utterance",
         condition=condition,
         around=around,

@@ -208,6 +208,12 @@ def test_conditions_distort_the_test_audio_alone(corpus, tmp_path):
     assert finished_runs.evaluate(run)[0][2] == clean
 
 
+def test_distorted_audio_is_not_heard_at_the_points_of_a_grid(corpus):
+    listing = read_corpora(corpus)
+    heard = [prepare(experiment(GRID), listing, True, c).material for c in (None, conditions.parse("gain:-6"))]
+    assert [len(material.variants) for material in heard] == [8, 1]
+
+
 @pytest.mark.smoke
 def test_snippets_and_labelled_fractions_shorten_what_is_learned_from(corpus, tmp_path):
     settings = experiment("snippet_s=0.6", "labelled_fraction=0.5", "training.epochs=1", "cleaning.drop_mislabelled=0")
