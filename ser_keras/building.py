@@ -11,6 +11,7 @@ from ser_keras.descriptors import DESCRIPTORS
 from ser_keras.errors import SerKerasError
 from ser_keras.frontends import FRONT_ENDS
 from ser_keras.models import MODELS
+from ser_keras.models.corpus_heads import heard_as, with_corpus_heads
 from ser_keras.models.sequence import takes_sequences
 from ser_keras.protocols import protocol_kind
 
@@ -27,6 +28,8 @@ def complete(experiment):
     frontend = settings.complete(experiment.frontend, {**FRONT_ENDS, **DESCRIPTORS}, "frontend", given)
     models = {**MODELS, **baselines.BASELINES}
     model = settings.complete(experiment.model, models, "model", given=("input_shape", "n_classes", "seed"))
+    if experiment.corpus_heads != "shared" and (experiment.model.name not in MODELS or experiment.head is not None):
+        raise SerKerasError("corpus_heads=separate is for Keras models that predict classes themselves; use shared")
     head = experiment.head
     if head is not None:
         if experiment.model.name not in MODELS or experiment.unit != "window":
@@ -88,6 +91,10 @@ def build_classifier(experiment, feature_shape, n_classes):
     if unit != experiment.unit:
         takes = "sequences of windows" if unit == "utterance" else "single windows"
         raise SerKerasError(f"model {experiment.model.name} takes {takes}: set unit={unit}")
+    if isinstance(experiment.corpus_heads, list):
+        if has_own_loss(classifier):
+            raise SerKerasError(f"model {experiment.model.name} has a loss of its own: use corpus_heads=shared")
+        classifier = with_corpus_heads(classifier, experiment.corpus_heads)
     if experiment.augmentation.mixup and len(classifier.outputs) > 1:
         raise SerKerasError(f"augmentation.mixup blends classes, and {experiment.model.name} learns more than these")
     return classifier
@@ -113,13 +120,7 @@ def strategy():
 
 def primary(classifier):
     """A classifier without the outputs that serve training alone."""
-    if len(classifier.outputs) == 1:
-        return classifier
-    return keras.Model(
-        classifier.inputs if takes_sequences(classifier) else classifier.input,
-        classifier.outputs[0],
-        name=classifier.name,
-    )
+    return heard_as(classifier, None)
 
 
 def compiled(classifier, training, n_classes):

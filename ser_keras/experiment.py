@@ -58,7 +58,8 @@ class Training(Settings):
 
     `early_stopping` null trains the fixed number of epochs and selects nothing (the default); otherwise two
     validation speakers of the training part decide. `schedule` "cosine" lets the learning rate fall to zero, "step"
-    multiplies it by `step_factor` after every `step_epochs` epochs.
+    multiplies it by `step_factor` after every `step_epochs` epochs. `sampling` "all" draws every example once an
+    epoch; the others give each class, corpus, or class within each corpus the same share of as many draws.
     """
 
     epochs: Count = 30
@@ -72,6 +73,7 @@ class Training(Settings):
     step_factor: Annotated[float, Field(gt=0, le=1)] = 0.1
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     class_weights: Literal["none", "balanced"] = "none"
+    sampling: Literal["all", "class", "corpus", "corpus_class"] = "all"
     early_stopping: EarlyStopping | None = None
     mixed_precision: bool = False
     xla: bool = False
@@ -174,6 +176,7 @@ class Experiment(Settings):
     augmentation: Augmentation = Augmentation()
     model: Component
     head: Head | None = None
+    corpus_heads: Literal["shared", "separate"] | list[str] = "shared"  # separate: becomes the list of the corpora
     training: Training = Training()
     protocol: Protocol = Protocol()
     export: ExportSettings = ExportSettings()

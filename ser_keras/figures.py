@@ -4,6 +4,7 @@ import numpy as np
 
 from ser_keras import audio, pipeline
 from ser_keras.evaluation import Predictions, confusion_csv, metrics
+from ser_keras.models.corpus_heads import heard_as
 from ser_keras.runs import write_atomic, write_json
 
 
@@ -16,10 +17,24 @@ def geometric_mean(probabilities):
 AVERAGES = {"mean": lambda probabilities: probabilities.mean(axis=0), "geometric": geometric_mean}
 
 
+def _probabilities(classifier, material, items):
+    """As `pipeline.predict`; of a classifier with a head for each corpus, each item's own head where there is one."""
+    if len(getattr(classifier, "outputs", ())) < 2:
+        return pipeline.predict(classifier, material, items)
+    items = np.asarray(items)
+    corpora = np.array([material.items[i].corpus for i in items])
+    of_window = corpora if material.sequence else np.repeat(corpora, material.n_windows[items])
+    probabilities = np.empty((len(of_window), classifier.outputs[0].shape[-1]), np.float32)
+    for corpus in np.unique(corpora):
+        own = pipeline.predict(heard_as(classifier, corpus), material, items[corpora == corpus])
+        probabilities[of_window == corpus] = own
+    return probabilities
+
+
 def predict_items(classifier, prepared, items, fold):
     """Predictions of some items: (a row an utterance; a row a window, or None where the classifier took sequences)."""
     material, classes = prepared.material, tuple(prepared.experiment.classes)
-    probabilities = pipeline.predict(classifier, material, items)
+    probabilities = _probabilities(classifier, material, items)
     counts = np.ones(len(items), int) if material.sequence else material.n_windows[items]
     edges = np.cumsum(counts)[:-1]
     average = AVERAGES[prepared.experiment.aggregation]

@@ -16,6 +16,27 @@ def class_weights(labels, n_classes):
     return np.where(counts > 0, len(labels) / (np.maximum(counts, 1) * (counts > 0).sum()), 0.0)
 
 
+def balanced_order(groups, rng):
+    """As many draws as there are examples, shuffled, the same number from each group as nearly as can be.
+
+    A group is gone through whole before any of its examples comes again.
+
+    Args:
+        groups: [n] each example's group.
+        rng: numpy Generator.
+
+    Returns:
+        [n] indices.
+    """
+    names = np.unique(groups)
+    shares = len(groups) // len(names) + (rng.permutation(len(names)) < len(groups) % len(names))
+    drawn = []
+    for name, share in zip(names, shares, strict=True):
+        own = np.flatnonzero(groups == name)
+        drawn += [np.tile(own, share // len(own)), rng.permutation(own)[: share % len(own)]]
+    return rng.permutation(np.concatenate(drawn))
+
+
 def training_dataset(
     material,
     examples,
@@ -27,6 +48,7 @@ def training_dataset(
     epochs,
     first_epoch=0,
     weights=None,
+    groups=None,
     live=None,
     mixup=None,
 ):
@@ -43,6 +65,7 @@ def training_dataset(
         batch_size: examples a step; an epoch's last batch may be smaller.
         seed, fold, first_epoch, epochs: decide the orders.
         weights: [n_classes] weight of each class, or None.
+        groups: [n] group of each example: each epoch draws as many from each; None: every example once.
         live: augmentation.live.Live where augmentation is random, else None: features come from the cache.
         mixup: augmentation.mixup.Mixup, or None; the labels are then [b, n_classes].
 
@@ -55,7 +78,8 @@ def training_dataset(
     steps = math.ceil(len(examples) / batch_size)
 
     def order(epoch):
-        return np.random.default_rng([seed, fold, int(epoch)]).permutation(len(examples))
+        rng = np.random.default_rng([seed, fold, int(epoch)])
+        return rng.permutation(len(examples)) if groups is None else balanced_order(groups, rng)
 
     def epoch_batches(epoch):
         index = tf.ensure_shape(tf.numpy_function(order, [epoch], tf.int64), [len(examples)])

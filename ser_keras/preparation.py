@@ -82,7 +82,7 @@ def prepare(experiment, listing, quiet=False, condition=None):
     building.configure(experiment)
     extractor = building.build_extractor(experiment)
     decoded, labels, live, dropped = usable(listing, experiment, quiet)
-    experiment = experiment.model_copy(update={"classes": live})
+    experiment = experiment.model_copy(update={"classes": live, "corpus_heads": corpus_heads(experiment, decoded)})
 
     labels, window, hop = np.array(labels), experiment.window_samples, experiment.hop_samples
     items, item_labels, spans = decoded.utterances, labels, clipped(decoded.spans, experiment.snippet_s)
@@ -128,6 +128,20 @@ def usable(listing, experiment, quiet=False):
     for line in () if quiet else (*listing.notes, *dropped, *lost, *decoded.warnings, *skipped):
         say(line)
     return decoded, labels, live, [*dropped, *lost]
+
+
+def corpus_heads(experiment, decoded):
+    """`corpus_heads` with "separate" made the list of the corpora.
+
+    Raises:
+        SerKerasError: separate heads for a single corpus.
+    """
+    if experiment.corpus_heads != "separate":
+        return experiment.corpus_heads
+    corpora = sorted({u.corpus for u in decoded.utterances})
+    if len(corpora) < 2:
+        raise SerKerasError(f"corpus_heads=separate needs two corpora; only '{corpora[0]}' was given")
+    return corpora
 
 
 def clipped(spans, snippet_s):

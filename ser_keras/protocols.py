@@ -68,13 +68,13 @@ def _stratified(labels, k, rng):
 
 
 def speaker_groups(utterances, k, rng):
-    """Speakers in k groups that differ by one at most, each with its share of both genders."""
-    gender = {u.speaker: u.gender or "" for u in utterances}
-    if k > len(gender):
-        raise SerKerasError(f"protocol.folds={k}, but there are {len(gender)} speakers; give at most that many")
+    """Speakers in k groups that differ by one at most, each with its share of every corpus and both genders."""
+    kinds = {u.speaker: (u.corpus, u.gender or "") for u in utterances}
+    if k > len(kinds):
+        raise SerKerasError(f"protocol.folds={k}, but there are {len(kinds)} speakers; give at most that many")
     ordered = []
-    for kind in sorted(set(gender.values())):
-        speakers = np.array(sorted(s for s in gender if gender[s] == kind))
+    for kind in sorted(set(kinds.values())):
+        speakers = np.array(sorted(s for s in kinds if kinds[s] == kind))
         rng.shuffle(speakers)
         ordered += list(speakers)
     return [ordered[i::k] for i in range(k)]

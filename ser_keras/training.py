@@ -22,6 +22,7 @@ from ser_keras.checkpoints import EpochBoundary, History, load_checkpoint
 from ser_keras.cleaning import mislabelled
 from ser_keras.heads import cut_at, fit_head
 from ser_keras.models.adapted import adapt_model
+from ser_keras.models.corpus_heads import learn_which
 from ser_keras.progress import stage
 from ser_keras.protocols import protocol_kind
 from ser_keras.runs import write_atomic, write_json
@@ -86,6 +87,8 @@ def fit(experiment, material, train, validation, n_classes, folder, number, titl
     with strategy().scope():
         classifier = build_classifier(experiment, material.feature_shape, n_classes)
         adapt_model(classifier, lambda subset=None: material.batches(_of_class(experiment, material, train, subset)))
+        if experiment.corpus_heads != "shared":
+            learn_which(classifier, [material.items[i].corpus for i in labelled], material.labels[labelled])
         if initial is not None:
             initial(classifier)
         if classifier.trainable_variables:
@@ -100,7 +103,7 @@ def fit(experiment, material, train, validation, n_classes, folder, number, titl
     plain = _plain(experiment, classifier, material.feature_shape, n_classes)
     if experiment.head is not None:
         plain = _fit_head(experiment, plain, material, examples, labelled, n_classes, number, title)
-    else:
+    elif experiment.corpus_heads == "shared":
         plain = primary(plain)
     return plain, history, counts
 
@@ -169,6 +172,10 @@ def labels_of(classifier, material, items, labelled=None):
     known = np.ones(len(items), bool) if labelled is None else np.isin(items, labelled)
     if len(classifier.outputs) == 1 or has_own_loss(classifier):
         return np.where(known, labels, -1)
+    if hasattr(classifier, "corpora"):
+        corpora = np.array([material.items[i].corpus for i in items])
+        own = {name: known & (corpora == corpus) for name, corpus in classifier.corpora.items()}
+        return {name: np.where(own.get(name, known), labels, -1) for name in classifier.output_names}
     rated = dimensions.dimension_levels([material.items[i] for i in items])
     targets = {PRIMARY: labels, "activation": rated.activation, "valence": rated.valence}
     return {name: np.where(known, targets[name], -1).astype(np.int32) for name in classifier.output_names}
@@ -220,9 +227,20 @@ def dataset_of(experiment, training, material, examples, n_classes, number, firs
         epochs=training.epochs,
         first_epoch=first_epoch,
         weights=weights,
+        groups=sampling_groups(training.sampling, material, examples.items),
         live=live,
         mixup=Mixup(augmentation.mixup, n_classes) if augmentation.mixup else None,
     )
+
+
+def sampling_groups(sampling, material, items):
+    """[n] the group of each item that `training.sampling` balances, None where it doesn't."""
+    if sampling == "all":
+        return None
+    corpora = np.unique([material.items[i].corpus for i in items], return_inverse=True)[1]
+    labels = material.labels[items]
+    keys = {"class": labels, "corpus": corpora, "corpus_class": corpora * (labels.max() + 1) + labels}
+    return keys[sampling]
 
 
 def _fit_baseline(experiment, material, examples, n_classes, number, title):

@@ -13,13 +13,13 @@ TITLE = "CSV manifest"
 LICENCE = "that of the audio it lists"
 CITATION = ""
 LAYOUT = (
-    "a CSV file with the columns path, emotion and optionally speaker, split, text, gender, activation, valence, "
-    "intensity, start, end; or a folder that holds it as manifest.csv"
+    "a CSV file with the columns path, emotion and optionally speaker, corpus, split, text, gender, activation, "
+    "valence, intensity, start, end; or a folder that holds it as manifest.csv"
 )
 PUBLISHED = None
 
 REQUIRED = ("path", "emotion")
-OPTIONAL = ("speaker", "split", "text", "gender", "activation", "valence", "intensity", "start", "end")
+OPTIONAL = ("speaker", "corpus", "split", "text", "gender", "activation", "valence", "intensity", "start", "end")
 SPLITS = {
     "dev": "validation",
     "test": "test",
@@ -35,7 +35,9 @@ def scan(root):
     """Read a manifest; a table that its user wrote is right in every row or refused.
 
     Paths are relative to the table. A speaker `01` becomes `manifest/01`; one that holds a `/` (`emodb/03`) stays, so
-    that it can name a speaker of another corpus. Without speakers, the protocols that need them can't be used.
+    that it can name a speaker of another corpus. The column `corpus` says which rows are a corpus of their own (for
+    protocol cross_corpus, say); its speakers become `CORPUS/01`. Without speakers, the protocols that need them can't
+    be used.
 
     Args:
         root: the CSV file, or a folder that holds `manifest.csv`.
@@ -108,13 +110,15 @@ def _utterance(folder, row):
         values["gender"] = _choice("gender", values["gender"], GENDERS)
     if values.get("start", 0) < 0 or values.get("end", math.inf) <= values.get("start", 0):
         raise SerKerasError("start and end must be seconds with 0 <= start < end")
-    speaker = values.get("speaker")
+    corpus, speaker = values.pop("corpus", "manifest"), values.get("speaker")
+    if "/" in corpus:
+        raise SerKerasError(f"corpus '{corpus}' holds a '/', which parts corpus and speaker")
     if speaker and "/" not in speaker:
-        values["speaker"] = f"manifest/{speaker}"
+        values["speaker"] = f"{corpus}/{speaker}"
     return Utterance(
         path=str(path),
         emotion=canonical_emotion(row["emotion"]),
-        corpus="manifest",
+        corpus=corpus,
         name=Path(row["path"]).as_posix(),
         **{"speaker": None, **values},
     )

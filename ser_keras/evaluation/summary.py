@@ -98,10 +98,26 @@ def _figures(table, folds_info, utterances):
             name: {"gender": genders[name], **_of_rows(table, table.speaker == name)}
             for name in sorted(name for name in genders if name is not None)
         },
+        "per_corpus": _per_corpus(table, utterances),
         "folds": folds,
         "folds_mean": {key: float(np.mean([fold[key] for fold in folds])) for key in ("uar", "wa")},
         "folds_sd": {key: _deviation([fold[key] for fold in folds]) for key in ("uar", "wa")},
     }
+
+
+def _per_corpus(table, utterances):
+    """Corpus to its figures, where there are several."""
+    corpora = np.array([name or "" for name in table.corpus])
+    names = np.unique(corpora)
+    figures = {}
+    for name in names if len(names) > 1 else ():
+        rows = np.flatnonzero(corpora == name)
+        own = None if utterances is None else [utterances[i] for i in rows]
+        low, high, _ = measures.bootstrap_ci(
+            *(table.true[rows], table.predicted[rows], table.speaker[rows], len(table.classes)), utterances=own
+        )
+        figures[name] = {**_of_rows(table, rows), "uar_ci95": [low, high]}
+    return figures
 
 
 def _of_rows(table, rows):

@@ -1,5 +1,6 @@
 """Classifiers: name -> builder of a Keras model, features -> probabilities."""
 
+from ser_keras.models import corpus_heads  # noqa: F401 - registers its layer
 from ser_keras.models.alexnet import alexnet
 from ser_keras.models.anand2015 import anand2015_cnn, anand2015_dense
 from ser_keras.models.anand2015_sequence import anand2015_cnn_lstm, anand2015_lstm

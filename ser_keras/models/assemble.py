@@ -112,7 +112,9 @@ def end_to_end(frontend, classifier, window_samples, chunks=None, hop_samples=No
         raise SerKerasError(f"{classifier.name} sees one window at a time: leave out chunks and hop_samples")
     classifier.name = CLASSIFIER
     waveform = keras.Input((n_samples,), name="waveform")
-    return keras.Model(waveform, classifier(frontend(waveform)), name="end_to_end")
+    outputs = classifier(frontend(waveform))
+    # Outputs beside the first serve training and evaluation; they stay reachable in the classifier.
+    return keras.Model(waveform, outputs[0] if isinstance(outputs, list) else outputs, name="end_to_end")
 
 
 def split(model):

@@ -1,0 +1,117 @@
+"""One trunk with a softmax head for each corpus, for classifiers that are trained on several at once."""
+
+import re
+
+import keras
+import numpy as np
+from keras import ops
+
+from ser_keras.errors import SerKerasError
+from ser_keras.models.sequence import takes_sequences
+
+PREFIX = "head_"
+
+
+@keras.saving.register_keras_serializable("ser_keras")
+class KnownMean(keras.layers.Layer):
+    """The mean of several heads' probabilities, over the heads whose corpora had the class in training.
+
+    A head that never saw a class says next to nothing of it: it takes no part in that class's mean. What comes out is
+    scaled to the sum 1.
+
+    Input:
+        List of H arrays [B, n_classes].
+
+    Output:
+        [B, n_classes].
+    """
+
+    def build(self, input_shape):
+        shape = (len(input_shape), 1, input_shape[0][-1])
+        self.share = self.add_weight(
+            shape=shape, initializer=keras.initializers.Constant(1 / shape[0]), trainable=False, name="share"
+        )
+
+    def know(self, known):
+        """Say which head knows which class: `known` is [H, n_classes] bool."""
+        known = np.asarray(known, np.float32)[:, None, :]
+        self.share.assign(known / np.maximum(known.sum(axis=0, keepdims=True), 1))
+
+    def call(self, inputs):
+        mean = ops.sum(ops.stack(inputs) * self.share, axis=0)
+        return mean / ops.maximum(ops.sum(mean, axis=-1, keepdims=True), keras.config.epsilon())
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
+
+def head_name(corpus):
+    """The name of a corpus's output."""
+    return PREFIX + re.sub(r"\W", "_", corpus)
+
+
+def with_corpus_heads(classifier, corpora):
+    """A classifier whose last layer stands once for each corpus, on a trunk that they share.
+
+    Args:
+        classifier: functional `keras.Model` that ends in a dense layer `logits` and a softmax `probabilities`.
+        corpora: names, at least two.
+
+    Returns:
+        `keras.Model` with the outputs `probabilities` (the heads' mean, for speech of no corpus in particular; the one
+        that is exported) and one `head_CORPUS` each, all [B, n_classes]; `corpora` maps the latter to the corpora.
+
+    Raises:
+        SerKerasError: the classifier ends otherwise, or two names differ in punctuation alone.
+    """
+    names = {head_name(corpus): corpus for corpus in corpora}
+    if len(names) < len(corpora):
+        raise SerKerasError(f"corpus_heads: {' and '.join(corpora)} would share a head's name; rename one")
+    layers = {layer.name: layer for layer in classifier.layers}
+    logits, softmax = layers.get("logits"), layers.get("probabilities")
+    ends = isinstance(logits, keras.layers.Dense) and isinstance(softmax, keras.layers.Softmax)
+    if not ends or len(classifier.outputs) > 1:
+        raise SerKerasError("corpus_heads=separate needs a model that ends in one dense softmax layer; use shared")
+    heads = []
+    for name in names:
+        own = keras.layers.Dense.from_config({**logits.get_config(), "name": f"logits_{name.removeprefix(PREFIX)}"})
+        heads.append(keras.layers.Softmax(dtype="float32", name=name)(own(logits.input)))
+    mean = KnownMean(dtype="float32", name="probabilities")(heads)
+    inputs = classifier.inputs if takes_sequences(classifier) else classifier.input
+    model = keras.Model(inputs, [mean, *heads], name=classifier.name)
+    model.corpora = names
+    model.loss_weights = {"probabilities": 0.0} | dict.fromkeys(names, 1.0)
+    return model
+
+
+def learn_which(classifier, corpora, labels):
+    """Tell the heads' mean which classes each corpus has in training.
+
+    Args:
+        classifier: what `with_corpus_heads` gave.
+        corpora: [n] the training utterances' corpora.
+        labels: [n] their classes.
+    """
+    corpora, n_classes = np.asarray(corpora), classifier.outputs[0].shape[-1]
+    known = [np.isin(np.arange(n_classes), labels[corpora == corpus]) for corpus in classifier.corpora.values()]
+    classifier.get_layer("probabilities").know(known)
+
+
+def heard_as(classifier, corpus):
+    """A classifier with one output: the corpus's own head where it has one that was trained, else its first.
+
+    Args:
+        classifier: `keras.Model`, [B, ...] -> probabilities, with or without further outputs.
+        corpus: a name, or None.
+    """
+    outputs = dict(zip(classifier.output_names, classifier.outputs, strict=True))
+    if len(outputs) == 1:
+        return classifier
+    own = classifier.outputs[0]
+    if corpus is not None and head_name(corpus) in outputs:
+        place = classifier.output_names.index(head_name(corpus)) - 1
+        trained = np.any(ops.convert_to_numpy(classifier.get_layer("probabilities").share)[place])
+        own = outputs[head_name(corpus)] if trained else own
+    return keras.Model(
+        classifier.inputs if takes_sequences(classifier) else classifier.input, own, name=classifier.name
+    )
