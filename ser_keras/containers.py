@@ -13,6 +13,13 @@ from ser_keras.mp3 import mp3_rewrite
 STREAMING_SIZES = {0x7FFFF000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF}
 MAX_CHUNKS = 1000  # a file of zeros would be read as 8-byte chunks to its end
 MAX_HEADER = 1 << 20  # bytes before the samples that are worth mending
+VIDEO_MAGIC = {
+    b"\x1a\x45\xdf\xa3": "Matroska or WebM",
+    b"\0\0\x01\xba": "MPEG",
+    b"FLV\x01": "FLV",
+    bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c"): "WMV or WMA",
+}
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 W64_MAGIC = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 
 
@@ -54,7 +61,8 @@ def check_container(path, whole):
 
     A WAV data size of 0 with samples behind it was never closed (a killed recorder), and one of `STREAMING_SIZES`
     comes from a pipe: both are read to the file's end. Any other claim beyond the file's end is a truncation, and so
-    is an Ogg page that the file cuts off. An MP3 without a stated length gets one.
+    is an Ogg page that the file cuts off. An MP3 without a stated length gets one. A video's claim is checked likewise
+    where its container makes one at its start (AVI).
 
     Returns:
         (rewrite, warnings): None, or (head, skip) for a `RewrittenFile` that states its length; lines.
@@ -72,6 +80,8 @@ def check_container(path, whole):
                 return None, _check_ogg(path, file, size)
             if head[:3] == b"ID3" or head[:1] == b"\xff":
                 return mp3_rewrite(file), ()
+            if head == LFS_POINTER:
+                raise AudioError(path, "a pointer of Git LFS in place of the file: `git lfs pull` fetches it")
     except OSError as error:
         raise AudioError(path, f"can't be opened ({error.strerror})") from error
     claimed = None
@@ -79,11 +89,35 @@ def check_container(path, whole):
         claimed = 8 + int.from_bytes(head[4:8], "big")
     elif head[:16] == W64_MAGIC:
         claimed = int.from_bytes(head[16:24], "little")
+    elif _is_avi(head) and head[4:8] not in (b"\0\0\0\0", b"\xff\xff\xff\xff"):  # those come from a pipe
+        claimed = 8 + int.from_bytes(head[4:8], "little")
     elif head[:4] == b".snd" and head[8:12] != b"\xff\xff\xff\xff":
         claimed = int.from_bytes(head[4:8], "big") + int.from_bytes(head[8:12], "big")
     if claimed is not None and claimed > size + 1:  # an odd chunk's pad byte may be missing
         raise AudioError(path, f"truncated: its header claims {claimed} bytes, the file has {size}")
     return None, ()
+
+
+def video_format(path):
+    """The name of the video container that a file is by its content, m4a and WebM without pictures included, or None.
+
+    Raises:
+        AudioError: the file can't be opened.
+    """
+    try:
+        with open(path, "rb") as file:
+            head = file.read(16)
+    except OSError as error:
+        raise AudioError(path, f"can't be opened ({error.strerror})") from error
+    if _is_avi(head):
+        return "AVI"
+    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide"):
+        return "MP4 or MOV"
+    return next((name for magic, name in VIDEO_MAGIC.items() if head.startswith(magic)), None)
+
+
+def _is_avi(head):
+    return head[:4] == b"RIFF" and head[8:12] == b"AVI "
 
 
 def _check_wav(path, file, head, size):

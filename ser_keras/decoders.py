@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from ser_keras.containers import AudioError, RewrittenFile, check_container, check_regular
+from ser_keras.containers import AudioError, RewrittenFile, check_container, check_regular, video_format
 from ser_keras.errors import SerKerasError, nearest
 
 # Suffixes by which libsndfile would take any bytes for audio; opened without a name they are judged by content.
@@ -20,7 +20,7 @@ LENGTH_UNKNOWN = (1 << 36) - 1  # FLAC's 36 bits all set; of a FLAC without a le
 
 
 def open_source(path, decoder="soundfile", whole=True):
-    """Open an audio file with one of `DECODERS`.
+    """Open an audio file with one of `DECODERS`, or the sound of a video with PyAV, whatever the decoder.
 
     Args:
         path: the file; its content decides the format, never its name.
@@ -32,14 +32,15 @@ def open_source(path, decoder="soundfile", whole=True):
 
     Raises:
         AudioError: no regular file, empty, truncated, or not decodable.
-        SerKerasError: unknown decoder, or one whose library isn't there.
+        SerKerasError: unknown decoder, or one whose library isn't there; a video, and PyAV isn't there.
     """
     if decoder not in DECODERS:
         raise SerKerasError(f"audio decoder '{decoder}' is not known; nearest: {nearest(decoder, DECODERS)}")
     path = Path(path)
     check_regular(path)
     rewrite, warnings = check_container(path, whole)
-    source = DECODERS[decoder](path, rewrite)
+    container = video_format(path)
+    source = DECODERS[decoder](path, rewrite) if container is None else VideoSource(path, container)
     source.warnings = warnings
     return source
 
@@ -149,6 +150,103 @@ class TfioSource:
                 f"tensorflow-io's native library doesn't load under tensorflow {self._tf.__version__} "
                 "(0.37.1 belongs to 2.17); install the pair that fits, or choose decoder 'soundfile'"
             ) from error
+
+
+class VideoSource:
+    """The sound of a video (AVI, MP4, MOV, Matroska, WebM, MPEG, FLV, WMV) or of an m4a, decoded by PyAV's FFmpeg."""
+
+    SHORTFALL_S = 0.25  # of sound against what the container states; encoders' padding is shorter
+
+    def __init__(self, path, container):
+        self._path = path
+        av = import_av(path, container)
+        self._failure = (av.error.FFmpegError, av.error.InvalidDataError, ValueError, OSError)
+        with self._errors(f"a video ({container}) that can't be decoded"):
+            self._container = av.open(os.fspath(path), metadata_errors="ignore")
+        stream = self._container.streams.best("audio")
+        if stream is None:
+            self._container.close()
+            raise AudioError(path, f"a video ({container}) without sound")
+        self._stream = stream
+        self.rate = stream.codec_context.sample_rate
+        self.channels = stream.codec_context.channels
+        self.frames = None  # what containers state is rounded
+        self.floating = stream.codec_context.format is not None and stream.codec_context.format.name[:3] in (
+            "flt",
+            "dbl",
+        )
+        if not self.rate or not self.channels:
+            self._container.close()
+            raise AudioError(path, f"a video ({container}) whose sound states no sampling rate or no channels")
+        self._stated = None if stream.duration is None else float(stream.duration * stream.time_base)
+        self._planar = av.AudioResampler(format="fltp", layout=stream.codec_context.layout, rate=self.rate)
+        self._blocks, self._pending, self._decoded = self._decode(), [], 0
+
+    def _decode(self):
+        """float32 [n, channels] of each frame of the stream; its end is checked against what the container states."""
+        for packet in self._container.demux(self._stream):
+            if packet.is_corrupt:
+                raise AudioError(self._path, f"corrupt: its sound is damaged at {self._decoded / self.rate:.3f} s")
+            for frame in packet.decode():
+                for plain in self._planar.resample(frame):
+                    self._decoded += plain.samples
+                    yield plain.to_ndarray().T
+        held = self._decoded / self.rate
+        if self._stated is not None and held < self._stated - self.SHORTFALL_S:
+            raise AudioError(
+                self._path,
+                f"truncated or damaged: it claims {self._stated:.3f} s of sound, its data end at {held:.3f} s",
+            )
+
+    def seek(self, frame):
+        """Decode up to a frame: containers seek to pictures, not to samples."""
+        while frame > 0:
+            skipped = len(self.read(min(frame, 1 << 18)))
+            if not skipped:
+                break
+            frame -= skipped
+
+    def read(self, n):
+        """Up to `n` frames as float32 [n, channels]; fewer only at the end of the data."""
+        held = sum(map(len, self._pending))
+        with self._errors("truncated or corrupt: decoding breaks off"):
+            while held < n:
+                block = next(self._blocks, None)
+                if block is None:
+                    break
+                self._pending.append(block)
+                held += len(block)
+        joined = np.concatenate(self._pending) if self._pending else np.zeros((0, self.channels), np.float32)
+        self._pending = [joined[n:]] if held > n else []
+        return joined[:n]
+
+    def close(self):
+        self._container.close()
+
+    @contextlib.contextmanager
+    def _errors(self, what):
+        try:
+            yield
+        except AudioError:
+            raise
+        except self._failure as error:
+            why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise AudioError(self._path, f"{what} ({why.splitlines()[0]})") from error
+
+
+def import_av(path, container):
+    """PyAV, on demand: few corpora are videos.
+
+    Raises:
+        SerKerasError: it isn't there.
+    """
+    try:
+        import av
+    except ImportError as error:
+        raise SerKerasError(
+            f"{path} is a video ({container}); its sound is read by PyAV ({error}): pip install 'ser-keras[video]'"
+        ) from error
+    return av
 
 
 def import_tfio():
