@@ -135,6 +135,12 @@ def parser():
     reproduce.add_argument("--set", metavar="a.b=c", action="append", default=[], help="change a setting of every row")
     reproduce.add_argument("--list", action="store_true", help="the ids of all rows, one a line")
 
+    attention = command("attention", _attention, "draw where a run's attention lies in audio files")
+    attention.add_argument("run_directory", metavar="RUN", type=Path)
+    attention.add_argument("audio", metavar="AUDIO", nargs="+")
+    attention.add_argument("--out", metavar="DIR", type=Path, default=Path("attention"), help="default: %(default)s")
+    attention.add_argument("--fold", metavar="K", type=int, help="a fold's model instead of the final one")
+
     export = command("export", _export, "make the bundle that phones run")
     export.add_argument("run_directory", metavar="RUN", type=Path)
     export.add_argument("--out", metavar="BUNDLE", type=Path, required=True)
@@ -256,6 +262,19 @@ def _reproduce(chosen):
     _quiet_tensorflow()
     for line in reproduction.reproduce(chosen.ids, _located(chosen.corpus), chosen.out, chosen.protocol, chosen.set):
         print(line, flush=True)
+
+
+def _attention(chosen):
+    from ser_keras.runs import Run
+
+    run = Run.existing(chosen.run_directory)
+    _quiet_tensorflow()
+    from ser_keras.finished import draw_attention
+
+    drawn = draw_attention(run, chosen.audio, chosen.out, chosen.fold)
+    for file, result in drawn:
+        print(f"{file}: {getattr(result, 'reason', result)}")
+    return 2 if any(isinstance(result, SerKerasError) for _, result in drawn) else 0
 
 
 def _export(chosen):

@@ -1,16 +1,20 @@
 """What is done with a finished run: evaluated again or on other data, and exported."""
 
+from pathlib import Path
+
 import numpy as np
 
 from ser_keras import building, saving
 from ser_keras import experiment as settings
+from ser_keras.audio import load, window_starts, windows
 from ser_keras.conditions import folder_name
 from ser_keras.emotions import class_of_emotion
 from ser_keras.errors import SerKerasError
 from ser_keras.evaluation import Predictions
 from ser_keras.figures import predict_items, write_figures
-from ser_keras.material import extract
-from ser_keras.preparation import Prepared, clipped, prepare, read_corpora, usable
+from ser_keras.graphs import feature_function
+from ser_keras.models.attention import attention_weights
+from ser_keras.preparation import Prepared, clipped, material_of, prepare, read_corpora, usable
 from ser_keras.progress import say
 from ser_keras.runs import provenance
 
@@ -110,7 +114,7 @@ def _evaluate_final(run, corpus, root, condition):
     decoded, _, _, dropped = usable(read_corpora([(corpus, root)]), experiment)
     lookup = class_of_emotion(experiment.classes)
     labels = np.array([lookup[u.emotion] for u in decoded.utterances])
-    material = extract(
+    material = material_of(
         *(decoded, decoded.utterances, labels, clipped(decoded.spans, experiment.snippet_s)),
         building.build_extractor(experiment),
         *(experiment.window_samples, experiment.hop_samples, experiment.tail_rule),
@@ -135,6 +139,54 @@ def _evaluate_final(run, corpus, root, condition):
         commit=provenance()["commit"],
     )
     return name, folder, figures
+
+
+def draw_attention(run, files, out, fold=None):
+    """Draw where a run's classifier puts its attention in audio files, a PNG each.
+
+    Args:
+        run: Run of a sequence classifier with attention.
+        files: paths of audio.
+        out: the folder for the drawings.
+        fold: this fold's model instead of the final one.
+
+    Returns:
+        list of (file, path of its drawing, or the SerKerasError that says why there is none).
+
+    Raises:
+        SerKerasError: the run's model isn't there or has no attention; two files share a name.
+    """
+    from ser_keras.reports.attention import write_attention
+
+    experiment, _, _ = _trained_with(run)
+    folder = run.final if fold is None else run.fold(fold)
+    if not (folder / "fold.json").is_file():
+        raise SerKerasError(f"{folder} holds no trained model; name a fold that is done (--fold K)")
+    classifier = saving.load_classifier(folder)
+    attention_weights(classifier)
+    names = [Path(file).stem for file in files]
+    if doubled := [name for name in names if names.count(name) > 1]:
+        raise SerKerasError(f"two of the files are called {doubled[0]}; draw them into folders of their own")
+    extractor = building.build_extractor(experiment)
+    whole, window = getattr(extractor, "whole", False), experiment.window_samples
+    compute = np.asarray if whole else feature_function(extractor, window)
+    drawn = []
+    for file, name in zip(files, names, strict=True):
+        try:
+            samples = load(file).samples
+        except SerKerasError as error:
+            drawn.append((file, error))
+            continue
+        if whole:
+            features, starts = extractor(samples), extractor.row_starts(len(samples))
+        else:
+            cut = (window, experiment.hop_samples, experiment.tail_rule)
+            features, starts = compute(windows(samples, *cut)), window_starts(len(samples), *cut)
+        path = Path(out) / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_attention(classifier, features, starts, window, samples, path)
+        drawn.append((file, path))
+    return drawn
 
 
 def export(run, out, fold=None):

@@ -279,6 +279,22 @@ def test_descriptors_of_whole_utterances_hear_all_of_each(corpus, tmp_path, monk
     np.testing.assert_allclose(windows.end - windows.start, Predictions.read_csv(run.path / "predictions.csv").end)
 
 
+def test_attention_is_drawn_for_files_and_bad_ones_are_said(corpus, tmp_path, capsys):
+    sizes = ("n_components=4", "n_kernels=2", "n_patches=200", "kernel_epochs=1", "units=4", "layers=1")
+    changes = (CLASSES, "protocol.folds=2", "training.epochs=1", *(f"model.{size}" for size in sizes))
+    settings = load_experiment("he2019.exp4", changes)
+    crossvalidation.train(settings, corpus, tmp_path / "run", only_fold=0)
+    good = corpus[0][1].parent / "s0_anger_0.wav"
+    (tmp_path / "bad.wav").write_text("nothing")
+    command = ["attention", str(tmp_path / "run"), str(good), str(tmp_path / "bad.wav"), "--out", str(tmp_path / "png")]
+    assert cli.main(command) == 2
+    assert "--fold" in capsys.readouterr().err
+    assert cli.main([*command, "--fold", "0"]) == 2
+    drawn, refused = capsys.readouterr().out.splitlines()
+    assert drawn.endswith("s0_anger_0.png") and "can't be decoded" in refused
+    assert (tmp_path / "png" / "s0_anger_0.png").read_bytes().startswith(b"\x89PNG")
+
+
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
