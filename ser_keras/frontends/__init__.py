@@ -5,6 +5,7 @@ from ser_keras.frontends.log_spectrogram import LogSpectrogram
 from ser_keras.frontends.mfcc import MFCC
 from ser_keras.frontends.spectrogram_image import SpectrogramImage
 from ser_keras.frontends.spectrogram_pair import SpectrogramPair
+from ser_keras.frontends.statistics import Statistics
 
 FRONT_ENDS = {
     "log_mel": LogMel,
@@ -12,4 +13,5 @@ FRONT_ENDS = {
     "mfcc": MFCC,
     "spectrogram_image": SpectrogramImage,
     "spectrogram_pair": SpectrogramPair,
+    "statistics": Statistics,
 }

@@ -1,0 +1,56 @@
+"""The front end `statistics`: independent of level and of silence behind the end, right on signals that are known."""
+
+import numpy as np
+import pytest
+
+from ser_keras.frontends import FRONT_ENDS
+from tests.made_corpus import vowel
+
+pytestmark = pytest.mark.smoke
+N = 48000
+
+
+@pytest.fixture(scope="module")
+def layer():
+    return FRONT_ENDS["statistics"]()
+
+
+def speech(seconds, f0=150.0, seed=0):
+    return vowel(f0, 0.3, seconds, np.random.default_rng(seed))
+
+
+def of(layer, wave):
+    return np.array(layer(wave[None]))[0]
+
+
+def test_gain_changes_nothing(layer):
+    wave = speech(3)
+    np.testing.assert_allclose(of(layer, wave * 0.1), of(layer, wave), atol=2e-3)
+
+
+def test_silence_behind_the_end_changes_next_to_nothing(layer):
+    wave = speech(2)
+    loudly, padded = of(layer, wave[:32000]), of(layer, np.pad(wave, (0, N - len(wave))))
+    other = of(layer, speech(2, f0=250.0, seed=1)[:32000])
+    assert np.abs(padded - loudly).mean() < 0.2 * np.abs(other - loudly).mean()
+
+
+@pytest.mark.parametrize("f0", [85.0, 140.0, 230.0, 400.0])
+def test_the_pitch_of_a_voice_is_found(layer, f0):
+    wave = speech(3, f0)
+    power = layer.power(wave[None])
+    semitone, strength = (np.array(x)[0, :, 0] for x in layer._pitch(power))
+    hz = layer.f0_min * 2 ** (semitone / 12)
+    assert np.median(np.abs(12 * np.log2(hz / f0))) < 1 and np.median(strength) > 0.6
+
+
+def test_noise_has_no_voice(layer):
+    noise = np.random.default_rng(0).normal(0, 0.1, (1, N)).astype(np.float32)
+    _, strength = layer._pitch(layer.power(noise))
+    assert np.median(np.array(strength)) < 0.5
+
+
+@pytest.mark.parametrize("wave", [np.zeros(N, np.float32), np.eye(1, N, 777, dtype=np.float32)[0]])
+def test_silence_and_clicks_give_finite_values(layer, wave):
+    values = of(layer, wave)
+    assert np.isfinite(values).all() and np.abs(values).max() < 100
