@@ -123,7 +123,7 @@ class Statistics(ShortTimeFourier):
         power = power / (level + TINY)
         energy = energy / (level + TINY)
         decibels = 10 * ops.log10(energy + self._floor)
-        active = ops.sigmoid((decibels + self.active_db) / 3)
+        active = ops.clip((decibels + self.active_db) / 12 + 0.5, 0.0, 1.0)  # from nothing to all within 12 dB
         silent = ops.cast(level > 1e-8, "float32")  # a window without any sound has no active frame
         active = active * silent
 
@@ -190,9 +190,10 @@ class Statistics(ShortTimeFourier):
         """Shares, rates and lengths of speech and voice, each [B, 1]."""
         seconds = self.hop_length / SAMPLE_RATE
         speech, voice = (ops.sum(x, axis=1) * seconds for x in (active, voiced))
+        # Half the rises and falls, those at the window's edges among them: how many stretches there are of each.
         onsets = [
-            0.5 * ops.sum(ops.abs(x[:, 1:] - x[:, :-1]), axis=1) + 0.5 for x in (active, voiced)
-        ]  # stretches of each
+            0.5 * (ops.sum(ops.abs(x[:, 1:] - x[:, :-1]), axis=1) + x[:, 0] + x[:, -1]) + 0.1 for x in (active, voiced)
+        ]
         return [
             voice / (speech + 0.1),
             onsets[1] / (speech + 0.1),
@@ -244,7 +245,7 @@ def _moments(x, weight, shape=False):
     deviation = ops.sqrt(_mean(ops.square(centred), weight) + 1e-6)
     if not shape:
         return [mean, deviation]
-    scaled = centred / ops.expand_dims(deviation, 1)
+    scaled = ops.clip(centred / ops.expand_dims(deviation, 1), -5.0, 5.0)
     time = np.arange(x.shape[1], dtype=np.float32)[None, :, None] / 100
     time = time - ops.expand_dims(_mean(time, weight), 1)
     time = time / ops.expand_dims(ops.sqrt(_mean(ops.square(time), weight) + 1e-4), 1)
