@@ -80,7 +80,9 @@ def check_container(path, whole):
                 return None, _check_ogg(path, file, size)
             if head[:3] == b"ID3" or head[:1] == b"\xff":
                 return mp3_rewrite(file), ()
-            if head == LFS_POINTER:
+            if _is_avi(head):
+                _check_avi(path, file, size)
+            if head.startswith(LFS_POINTER):
                 raise AudioError(path, "a pointer of Git LFS in place of the file: `git lfs pull` fetches it")
     except OSError as error:
         raise AudioError(path, f"can't be opened ({error.strerror})") from error
@@ -89,8 +91,6 @@ def check_container(path, whole):
         claimed = 8 + int.from_bytes(head[4:8], "big")
     elif head[:16] == W64_MAGIC:
         claimed = int.from_bytes(head[16:24], "little")
-    elif _is_avi(head) and head[4:8] not in (b"\0\0\0\0", b"\xff\xff\xff\xff"):  # those come from a pipe
-        claimed = 8 + int.from_bytes(head[4:8], "little")
     elif head[:4] == b".snd" and head[8:12] != b"\xff\xff\xff\xff":
         claimed = int.from_bytes(head[4:8], "big") + int.from_bytes(head[8:12], "big")
     if claimed is not None and claimed > size + 1:  # an odd chunk's pad byte may be missing
@@ -118,6 +118,25 @@ def video_format(path):
 
 def _is_avi(head):
     return head[:4] == b"RIFF" and head[8:12] == b"AVI "
+
+
+def _check_avi(path, file, size):
+    """The pictures and sound (`movi`) must be whole; the index behind them may be missing, as its size may be wrong."""
+    position = 12
+    for _ in range(MAX_CHUNKS):
+        file.seek(position)
+        head = file.read(12)
+        if len(head) < 12:
+            break
+        claimed = int.from_bytes(head[4:8], "little")
+        if head[:4] == b"LIST" and head[8:12] == b"movi":
+            if claimed - 4 > size - position - 12 and claimed not in STREAMING_SIZES:
+                raise AudioError(
+                    path, f"truncated: it claims {claimed} bytes of pictures and sound, {size - position - 8} are there"
+                )
+            return
+        position += 8 + claimed + (claimed & 1)
+    raise AudioError(path, "truncated or damaged: an AVI without pictures and sound")
 
 
 def _check_wav(path, file, head, size):

@@ -186,7 +186,9 @@ class VideoSource:
         """float32 [n, channels] of each frame of the stream; its end is checked against what the container states."""
         for packet in self._container.demux(self._stream):
             if packet.is_corrupt:
-                raise AudioError(self._path, f"corrupt: its sound is damaged at {self._decoded / self.rate:.3f} s")
+                raise AudioError(
+                    self._path, f"truncated or corrupt: its sound is damaged at {self._decoded / self.rate:.3f} s"
+                )
             for frame in packet.decode():
                 for plain in self._planar.resample(frame):
                     self._decoded += plain.samples

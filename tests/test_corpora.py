@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from ser_keras import corpora
-from ser_keras.corpora import CORPORA, NotThisCorpus, emodb, manifest, nemo, ravdess, savee
+from ser_keras.corpora import CORPORA, RECOGNISED, NotThisCorpus, emodb, ravdess, savee
 from ser_keras.corpora.base import EMOTION_ALIASES, Published, Utterance, canonical_emotion
 from ser_keras.corpora.check import check, format_check
 from ser_keras.emotions import EMOTIONS
@@ -82,7 +82,7 @@ class TestEmotions:
 class TestEmodb:
     def test_names(self, tmp_path):
         make_emodb(tmp_path / "wav")
-        utterances = emodb.read(tmp_path)
+        utterances = corpora.read("emodb", tmp_path)
         assert len(utterances) == 70
         first = utterances[0]
         assert (first.name, first.emotion, first.speaker) == ("wav/03a01Aa.wav", "fear", "emodb/03")
@@ -95,16 +95,16 @@ class TestEmodb:
 
     def test_the_wav_folder_itself_and_other_formats(self, tmp_path):
         make_emodb(tmp_path / "files", ".flac")
-        assert len(emodb.read(tmp_path / "files")) == 70
-        assert [u.name for u in emodb.read(tmp_path / "files")] == sorted(
-            u.name for u in emodb.read(tmp_path / "files")
+        assert len(corpora.read("emodb", tmp_path / "files")) == 70
+        assert [u.name for u in corpora.read("emodb", tmp_path / "files")] == sorted(
+            u.name for u in corpora.read("emodb", tmp_path / "files")
         )
 
     def test_strange_names_are_listed_as_bad(self, tmp_path):
         make_emodb(tmp_path)
         for name in ("readme.wav", "99a01Fa.wav", "03a01Xa.wav", "03a01Fa.flac", "._03a01Fa.wav"):
             record(tmp_path / "x.wav").rename(tmp_path / name)
-        listing = emodb.scan(tmp_path)
+        listing = corpora.scan("emodb", tmp_path)
         assert len(listing.utterances) == 70
         assert listing.bad_files.keys() == {"readme.wav", "99a01Fa.wav", "03a01Xa.wav", "03a01Fa.wav"}
         assert "same recording as 03a01Fa.flac" in listing.bad_files["03a01Fa.wav"]
@@ -113,7 +113,7 @@ class TestEmodb:
 
 class TestRavdess:
     def test_names(self, tmp_path):
-        utterances = ravdess.read(make_ravdess(tmp_path))
+        utterances = corpora.read("ravdess", make_ravdess(tmp_path))
         assert len(utterances) == 45
         by_name = {u.name: u for u in utterances}
         calm = by_name["Actor_02/03-01-02-02-01-02-02.wav"]
@@ -125,7 +125,7 @@ class TestRavdess:
         make_ravdess(tmp_path)
         for name in ("03-02-01-01-01-01-01.wav", "03-02-03-01-01-01-01.wav", "01-01-03-01-01-01-01.mp4"):
             (tmp_path / "Actor_01" / name).write_bytes(b"")
-        listing = ravdess.scan(tmp_path)
+        listing = corpora.scan("ravdess", tmp_path)
         assert len(listing.utterances) == 45 and not listing.bad_files
         assert listing.notes == ["2 song files passed over", "1 video files passed over"]
 
@@ -134,24 +134,24 @@ class TestRavdess:
         song = tmp_path / "Audio_Song_Actors_01-24" / "Actor_01"
         song.mkdir(parents=True)
         (song / "03-02-01-01-01-01-01.wav").write_bytes(b"")
-        assert len(ravdess.read(tmp_path)) == 45
+        assert len(corpora.read("ravdess", tmp_path)) == 45
 
     def test_a_copy_that_holds_everything_twice(self, tmp_path):
         make_ravdess(tmp_path)
         make_ravdess(tmp_path / "audio_speech_actors_01-24")
-        listing = ravdess.scan(tmp_path)
+        listing = corpora.scan("ravdess", tmp_path)
         assert len(listing.utterances) == 45 and not listing.bad_files
 
     def test_one_actor(self, tmp_path):
         make_ravdess(tmp_path)
-        assert {u.speaker for u in ravdess.read(tmp_path / "Actor_07")} == {"ravdess/07"}
+        assert {u.speaker for u in corpora.read("ravdess", tmp_path / "Actor_07")} == {"ravdess/07"}
 
     def test_bad_names(self, tmp_path):
         make_ravdess(tmp_path)
         names = ("03-01-09-01-01-01-01", "03-01-03-01-01-01-02", "03-01-03-03-01-01-01", "03-01-03-01-01-01-25", "x")
         for name in names:
             record(tmp_path / "Actor_01" / f"{name}.wav")
-        assert ravdess.scan(tmp_path).bad_files.keys() == {f"Actor_01/{name}.wav" for name in names}
+        assert corpora.scan("ravdess", tmp_path).bad_files.keys() == {f"Actor_01/{name}.wav" for name in names}
 
 
 class TestSavee:
@@ -162,28 +162,28 @@ class TestSavee:
                 (tmp_path / "b").mkdir(exist_ok=True)
                 (tmp_path / "a" / "AudioData" / speaker / f"{name}.wav").write_bytes(b"")
                 (tmp_path / "b" / f"{speaker}_{name}.wav").write_bytes(b"")
-        folders, flat = savee.read(tmp_path / "a"), savee.read(tmp_path / "b")
+        folders, flat = corpora.read("savee", tmp_path / "a"), corpora.read("savee", tmp_path / "b")
         assert len(folders) == len(flat) == savee.PUBLISHED.n_utterances == 480
         keys = [{(u.speaker, u.emotion, u.text, u.gender) for u in us} for us in (folders, flat)]
         assert keys[0] == keys[1] and len(keys[0]) == 480
         for emotion, n in savee.PUBLISHED.emotions.items():
             assert sum(u.emotion == emotion for u in flat) == n
         assert {u.speaker for u in flat} == {"savee/DC", "savee/JE", "savee/JK", "savee/KL"}
-        assert savee.read(tmp_path / "a" / "AudioData")[0].name == "DC/a01.wav"
+        assert corpora.read("savee", tmp_path / "a" / "AudioData")[0].name == "DC/a01.wav"
         (tmp_path / "b").rename(tmp_path / "ALL")
-        assert len(savee.read(tmp_path)) == 480
+        assert len(corpora.read("savee", tmp_path)) == 480
 
     def test_bad_names(self, tmp_path):
         for name in ("DC/a01", "DC/JE_a02", "DC/a16", "DC/n31", "DC/s01", "n01", "XX_a01"):
             record(tmp_path / f"{name}.wav")
-        listing = savee.scan(tmp_path)
+        listing = corpora.scan("savee", tmp_path)
         assert [u.name for u in listing.utterances] == ["DC/a01.wav"]
         assert len(listing.bad_files) == 6
 
 
 class TestNemo:
     def test_table_and_samples_of_another_suffix(self, tmp_path):
-        utterances = nemo.read(make_nemo(tmp_path))
+        utterances = corpora.read("nemo", make_nemo(tmp_path))
         assert [u.name for u in utterances] == ["samples/EB0_neutral_13.ogg", "samples/WR0_surprised_64.ogg"]
         u = utterances[1]
         assert (u.emotion, u.speaker, u.gender, u.text) == ("surprise", "nemo/WR0", "male", "Ucho wykrywa dźwięki.")
@@ -191,7 +191,7 @@ class TestNemo:
     def test_missing_and_unlisted_samples_are_bad(self, tmp_path):
         make_nemo(tmp_path)
         (tmp_path / "samples" / "EB0_neutral_13.ogg").rename(tmp_path / "samples" / "other.ogg")
-        listing = nemo.scan(tmp_path)
+        listing = corpora.scan("nemo", tmp_path)
         assert len(listing.utterances) == 1
         assert listing.bad_files.keys() == {"samples/EB0_neutral_13.wav", "samples/other.ogg"}
 
@@ -205,11 +205,11 @@ class TestNemo:
         ):
             (tmp_path / "data.tsv").write_text(table.replace(old, new), encoding="utf-8")
             with pytest.raises(error, match=words):
-                nemo.read(tmp_path)
+                corpora.read("nemo", tmp_path)
 
 
 class TestNotThisCorpus:
-    @pytest.mark.parametrize("name", ["emodb", "ravdess", "nemo", "savee", "audformat"])
+    @pytest.mark.parametrize("name", [*RECOGNISED, "audformat"])
     def test_says_what_was_expected_and_found(self, tmp_path, name):
         (tmp_path / "empty").mkdir()
         (tmp_path / "file.txt").write_text("x")
@@ -248,12 +248,12 @@ class TestManifest:
 
     def test_two_columns(self, tmp_path):
         table = self.write(tmp_path, "path,emotion\naudio/1.wav,angry\naudio/0.wav,Sadness\n")
-        utterances = manifest.read(table)
+        utterances = corpora.read("manifest", table)
         assert [(u.name, u.emotion, u.speaker) for u in utterances] == [
             ("audio/0.wav", "sadness", None),
             ("audio/1.wav", "anger", None),
         ]
-        assert manifest.read(tmp_path) == utterances
+        assert corpora.read("manifest", tmp_path) == utterances
 
     def test_every_column(self, tmp_path):
         table = self.write(
@@ -262,7 +262,7 @@ class TestManifest:
             'audio/0.wav,happy,01,dev,"yes, really",F,3.5,-1,strong,0.01,0.04,x\n'
             "audio/0.wav,neutral,emodb/03,train,no,male,,,,,0.01,y\n",
         )
-        later, first = manifest.read(table)[::-1]
+        later, first = corpora.read("manifest", table)[::-1]
         assert later == Utterance(
             path=str(tmp_path / "audio" / "0.wav"),
             emotion="happiness",
@@ -286,13 +286,16 @@ class TestManifest:
     def test_dialects(self, tmp_path, delimiter, encoding, newline):
         rows = ["path,emotion,text", "audio/0.wav,fear,zażółć", "", "audio/1.wav,joy,x,,"]
         text = newline.join(rows).replace(",", delimiter)
-        utterances = manifest.read(self.write(tmp_path, text, encoding=encoding))
+        utterances = corpora.read("manifest", self.write(tmp_path, text, encoding=encoding))
         assert [(u.emotion, u.text) for u in utterances] == [("fear", "zażółć"), ("happiness", "x")]
 
     def test_absolute_and_upward_paths(self, tmp_path):
         outside = record(tmp_path / "outside.wav")
         table = self.write(tmp_path / "in", f"path,emotion\n../outside.wav,anger\n{tmp_path}/in/audio/0.wav,fear\n")
-        assert {u.path for u in manifest.read(table)} == {str(outside), str(tmp_path / "in" / "audio" / "0.wav")}
+        assert {u.path for u in corpora.read("manifest", table)} == {
+            str(outside),
+            str(tmp_path / "in" / "audio" / "0.wav"),
+        }
 
     @pytest.mark.parametrize(
         "text, words",
@@ -334,13 +337,13 @@ class TestManifest:
     def test_other_encodings(self, tmp_path, encoding, words):
         text = "path,emotion,text\naudio/0.wav,anger,x\naudio/1.wav,anger,müde\n"
         with pytest.raises(SerKerasError, match=words):
-            manifest.read(self.write(tmp_path, text, encoding=encoding))
+            corpora.read("manifest", self.write(tmp_path, text, encoding=encoding))
 
     def test_no_table(self, tmp_path):
         with pytest.raises(NotThisCorpus, match="an empty folder"):
-            manifest.read(tmp_path)
+            corpora.read("manifest", tmp_path)
         with pytest.raises(NotThisCorpus, match="no such file"):
-            manifest.read(tmp_path / "a.csv")
+            corpora.read("manifest", tmp_path / "a.csv")
 
 
 class TestAudformat:
@@ -545,8 +548,8 @@ def test_every_corpus_keeps_the_contract():
         for attribute in ("TITLE", "LICENCE", "CITATION", "LAYOUT"):
             assert isinstance(getattr(module, attribute), str), (name, attribute)
         assert "\n" not in module.LAYOUT
-        published = module.PUBLISHED
-        if published is not None:
+        editions = module.PUBLISHED if isinstance(module.PUBLISHED, tuple) else (module.PUBLISHED,)
+        for published in filter(None, editions):
             assert sum(published.emotions.values()) == published.n_utterances
             assert set(published.emotions) <= set(EMOTIONS)
-        assert callable(module.read)
+        assert callable(module.scan)

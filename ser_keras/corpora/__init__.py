@@ -1,10 +1,25 @@
 """Corpora: one module each, which turns a folder into a list of Utterance.
 
-A module offers `TITLE`, `LICENCE`, `CITATION`, `LAYOUT`, `PUBLISHED`, `read(root)` and, where a folder can hold
-files that it must complain about, `scan(root)`.
+A module offers `TITLE`, `LICENCE`, `CITATION`, `LAYOUT`, `PUBLISHED`, `scan(root)`, which returns a Listing, and
+`SOURCES` where there is a way to get it.
 """
 
-from ser_keras.corpora import audformat_db, emodb, manifest, nemo, ravdess, savee, synthetic
+from ser_keras.corpora import (
+    audformat_db,
+    casia,
+    cremad,
+    des,
+    emodb,
+    enterface,
+    iemocap,
+    manifest,
+    mes,
+    nemo,
+    ravdess,
+    savee,
+    synthetic,
+    tess,
+)
 from ser_keras.corpora.base import Listing, NotThisCorpus, Utterance
 from ser_keras.errors import SerKerasError, nearest
 
@@ -15,10 +30,19 @@ CORPORA = {
     "ravdess": ravdess,
     "nemo": nemo,
     "savee": savee,
+    "enterface": enterface,
+    "iemocap": iemocap,
+    "casia": casia,
+    "cremad": cremad,
+    "tess": tess,
+    "des": des,
+    "mes": mes,
     "synthetic": synthetic,
     "manifest": manifest,
     "audformat": audformat_db,
 }
+# Those that can be told by looking at a folder.
+RECOGNISED = ("emodb", "ravdess", "nemo", "savee", "enterface", "iemocap", "casia", "cremad", "tess")
 
 
 def read(name, root):
@@ -49,7 +73,7 @@ def scan(name, root):
     if name not in CORPORA:
         raise SerKerasError(f"corpus '{name}' is not known; nearest: {nearest(name, CORPORA)}")
     try:
-        return _scan(CORPORA[name], root)
+        return CORPORA[name].scan(root)
     except NotThisCorpus as error:
         other = _identify(root, besides=name)
         if other is not None:
@@ -59,13 +83,9 @@ def scan(name, root):
         raise SerKerasError(f"{root}: can't be read ({error.strerror or error})") from error
 
 
-def _scan(module, root):
-    return module.scan(root) if hasattr(module, "scan") else Listing(module.read(root))
-
-
 def _identify(root, besides):
-    """The corpus that a folder is, among those that can be told by looking."""
-    for name in ("emodb", "ravdess", "nemo", "savee"):
+    """The corpus that a folder is, if it is one of `RECOGNISED`."""
+    for name in RECOGNISED:
         if name == besides:
             continue
         try:

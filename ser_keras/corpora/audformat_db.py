@@ -64,11 +64,6 @@ def scan(root):
     return _listing(root, rows, notes)
 
 
-def read(root):
-    """The database's utterances, sorted by name and start; raises as `scan`."""
-    return scan(root).utterances
-
-
 def _load(root):
     try:
         import audformat

@@ -8,6 +8,7 @@ from ser_keras.emotions import EMOTIONS, check_emotion
 from ser_keras.errors import SerKerasError, nearest
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+FOREIGN_FOLDERS = ("__MACOSX", "lost+found", "$RECYCLE.BIN", "System Volume Information")
 
 # Other words for the canonical emotions, as corpora and tables write them.
 EMOTION_ALIASES = {
@@ -88,7 +89,10 @@ class Utterance:
 
 @dataclasses.dataclass(frozen=True)
 class Published:
-    """Counts that a corpus's authors publish; `emotions` maps names to utterances."""
+    """Counts that a corpus's authors publish; `emotions` maps names to utterances.
+
+    A module's `PUBLISHED` is one of these, a tuple of them where there are editions, or None.
+    """
 
     n_utterances: int
     n_speakers: int
@@ -142,15 +146,60 @@ def describe(root, limit=20000):
     return f"{sum(kinds.values())} files ({top}), e.g. {example!r}"
 
 
+def find_folder(root, holds, depth=2):
+    """The folder that a corpus lies in: `root`, or where its archive put it one or two levels below.
+
+    Args:
+        root: the folder that the user names.
+        holds: folder -> bool, whether it is the one; called for folders that exist.
+        depth: levels below `root`.
+
+    Returns:
+        Path; breadth first, so that of a copy within a copy the outer one counts. `root` where nothing holds. Folders
+        below `root` that can't be listed are passed over.
+
+    Raises:
+        SerKerasError: `root` can't be listed.
+    """
+    root = Path(root)
+    level = [root] if root.is_dir() else []
+    for below in range(depth + 1):
+        deeper = []
+        for folder in level:
+            try:
+                if holds(folder):
+                    return folder
+                deeper += folders_in(folder) if below < depth else []
+            except (SerKerasError, OSError):
+                if folder == root:
+                    raise
+        level = deeper
+    return root
+
+
+def folders_in(folder):
+    """The folders in a folder, sorted, less hidden ones and those that archives and file systems add of themselves.
+
+    Raises:
+        SerKerasError: it can't be listed; a folder that isn't there holds none.
+    """
+    if not folder.is_dir():
+        return []
+    try:
+        return sorted(p for p in folder.iterdir() if p.is_dir() and p.name[0] != "." and p.name not in FOREIGN_FOLDERS)
+    except OSError as error:
+        raise SerKerasError(f"{folder}: can't be listed ({error.strerror})") from error
+
+
 def audio_files(folder):
     """The audio files in a folder, not below it, sorted; hidden files (`._a.wav`) are passed over.
 
     Raises:
-        SerKerasError: the folder isn't there or can't be listed.
+        SerKerasError: the folder can't be listed; one that isn't there has no files.
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise SerKerasError(f"{folder}: {describe(folder)}")
+        return []
     try:
         entries = list(folder.iterdir())
     except OSError as error:

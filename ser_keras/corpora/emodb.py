@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from ser_keras.corpora.base import BadName, Published, audio_files, list_by_name
+from ser_keras.corpora.base import BadName, Published, audio_files, find_folder, list_by_name
+from ser_keras.corpora.sources import Archive, Audb
 
 TITLE = "EMO-DB (Berlin Database of Emotional Speech)"
 LICENCE = "CC0-1.0"
@@ -25,6 +26,8 @@ PUBLISHED = Published(
         "sadness": 62,
     },
 )
+# audb checks every file; the zip is the corpus's own, without a published checksum.
+SOURCES = (Audb("emodb", "1.4.1"), Archive("http://emodb.bilderbar.info/download/download.zip"))
 
 SPEAKERS = {
     "03": "male",
@@ -51,7 +54,7 @@ _NAME = re.compile(r"(\d\d)([ab]\d\d)([A-Z])([a-z])")
 
 
 def scan(root):
-    """List the corpus; `root` holds `wav/` or is that folder.
+    """List the corpus; `root` holds `wav/` or is that folder, or is up to two levels above.
 
     Returns:
         Listing.
@@ -60,14 +63,8 @@ def scan(root):
         NotThisCorpus: no file is named as the corpus names them.
     """
     root = Path(root).absolute()
-    folder = root / "wav" if (root / "wav").is_dir() else root
-    files = audio_files(folder) if folder.is_dir() else []
-    return list_by_name("emodb", TITLE, LAYOUT, root, files, _parse)
-
-
-def read(root):
-    """The corpus's utterances, sorted by name; raises as `scan`."""
-    return scan(root).utterances
+    folder = find_folder(root, lambda f: any(_NAME.fullmatch(p.stem) for p in audio_files(f)))
+    return list_by_name("emodb", TITLE, LAYOUT, root, audio_files(folder), _parse)
 
 
 def _parse(path):

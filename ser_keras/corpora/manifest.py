@@ -31,7 +31,7 @@ SPLITS = {
 }
 
 
-def scan(root):
+def scan(root, corpus="manifest", title="a manifest"):
     """Read a manifest; a table that its user wrote is right in every row or refused.
 
     Paths are relative to the table. A speaker `01` becomes `manifest/01`; one that holds a `/` (`emodb/03`) stays, so
@@ -41,6 +41,8 @@ def scan(root):
 
     Args:
         root: the CSV file, or a folder that holds `manifest.csv`.
+        corpus: the corpus of rows that name none.
+        title: what to call it where there is no table.
 
     Returns:
         Listing.
@@ -54,7 +56,7 @@ def scan(root):
     table = root / "manifest.csv" if root.is_dir() else root
     if not table.is_file():
         found = describe(root) if root.is_dir() else "no such file"
-        raise NotThisCorpus("a manifest", root, LAYOUT, found)
+        raise NotThisCorpus(title, root, LAYOUT, found)
     columns, rows = read_table(table)
     _check_columns(table, columns)
     if not rows:
@@ -62,7 +64,7 @@ def scan(root):
     utterances, seen = [], {}
     for number, row in rows:
         try:
-            utterance = _utterance(table.parent, row)
+            utterance = _utterance(table.parent, row, corpus)
         except SerKerasError as error:
             raise SerKerasError(f"{table}, row {number}: {error}") from error
         part = (utterance.path, utterance.start, utterance.end)
@@ -72,11 +74,6 @@ def scan(root):
         utterances.append(utterance)
     _check_speakers(table, rows, utterances)
     return Listing(sorted(utterances, key=lambda u: (u.name, u.start or 0)))
-
-
-def read(root):
-    """The manifest's utterances, sorted by name and start; raises as `scan`."""
-    return scan(root).utterances
 
 
 def _check_columns(table, columns):
@@ -94,7 +91,7 @@ def _check_columns(table, columns):
             raise SerKerasError(f"{table}, row 1: column '{column}' is not known; did you mean '{alike[0]}'?")
 
 
-def _utterance(folder, row):
+def _utterance(folder, row, default):
     if not row["path"]:
         raise SerKerasError("path is empty")
     path = Path(os.path.abspath(folder / row["path"]))
@@ -110,7 +107,7 @@ def _utterance(folder, row):
         values["gender"] = _choice("gender", values["gender"], GENDERS)
     if values.get("start", 0) < 0 or values.get("end", math.inf) <= values.get("start", 0):
         raise SerKerasError("start and end must be seconds with 0 <= start < end")
-    corpus, speaker = values.pop("corpus", "manifest"), values.get("speaker")
+    corpus, speaker = values.pop("corpus", default), values.get("speaker")
     if "/" in corpus:
         raise SerKerasError(f"corpus '{corpus}' holds a '/', which parts corpus and speaker")
     if speaker and "/" not in speaker:

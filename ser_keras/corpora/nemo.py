@@ -10,8 +10,10 @@ from ser_keras.corpora.base import (
     Utterance,
     audio_files,
     canonical_emotion,
+    find_folder,
     name_below,
 )
+from ser_keras.corpora.sources import GitHub
 from ser_keras.corpora.tables import read_table
 from ser_keras.errors import SerKerasError
 
@@ -31,11 +33,15 @@ PUBLISHED = Published(
         "surprise": 669,
     },
 )
+SOURCES = (GitHub("amu-cai/nEMO", "main", ("data.tsv", "samples/")),)
+
 COLUMNS = ("file_id", "emotion", "raw_text", "speaker_id", "gender")
 
 
 def scan(root):
     """List the corpus; the samples may have another suffix than `data.tsv` gives them.
+
+    `root` holds `data.tsv`, or is up to two levels above.
 
     Returns:
         Listing; samples that are listed and missing, or there and not listed, are bad files.
@@ -45,7 +51,8 @@ def scan(root):
         SerKerasError: a table that can't be read; an emotion or gender that isn't known.
     """
     root = Path(root).absolute()
-    table, samples = root / "data.tsv", root / "samples"
+    folder = find_folder(root, lambda f: (f / "data.tsv").is_file())
+    table, samples = folder / "data.tsv", folder / "samples"
     if not table.is_file() or not samples.is_dir():
         raise NotThisCorpus(TITLE, root, LAYOUT)
     columns, rows = read_table(table, "\t")
@@ -81,8 +88,3 @@ def scan(root):
     for stem in files.keys() - seen.keys():
         bad_files[name_below(files[stem], root)] = "not listed in data.tsv"
     return Listing(sorted(utterances, key=lambda u: u.name), bad_files)
-
-
-def read(root):
-    """The corpus's utterances, sorted by name; raises as `scan`."""
-    return scan(root).utterances

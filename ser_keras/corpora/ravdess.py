@@ -4,7 +4,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from ser_keras.corpora.base import BadName, Published, is_audio, list_by_name
+from ser_keras.corpora.base import BadName, Published, find_folder, folders_in, is_audio, list_by_name
+from ser_keras.corpora.sources import Archive
 
 TITLE = "RAVDESS (Ryerson Audio-Visual Database of Emotional Speech and Song), speech audio"
 LICENCE = "CC BY-NC-SA 4.0"
@@ -27,6 +28,13 @@ PUBLISHED = Published(
         "surprise": 192,
     },
 )
+SOURCES = (
+    Archive(
+        "https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip",
+        size=208468073,
+        md5="bc696df654c87fed845eb13823edef8a",
+    ),
+)
 
 EMOTION_CODES = {
     "01": "neutral",
@@ -46,7 +54,8 @@ _ACTOR = re.compile(r"Actor_(\d\d)")
 def scan(root):
     """List the speech-audio part; song and video files are passed over and counted in the notes.
 
-    `root` holds the Actor_NN folders, or folders that hold them (as the published archives unpack), or is one.
+    `root` holds the Actor_NN folders, or folders that hold them (as the published archives unpack), or is one, or is up
+    to two levels above.
 
     Returns:
         Listing.
@@ -69,26 +78,16 @@ def scan(root):
     return listing
 
 
-def read(root):
-    """The corpus's utterances, sorted by name; raises as `scan`."""
-    return scan(root).utterances
-
-
 def _actor_folders(root):
-    if not root.is_dir():
-        return []
-    if _ACTOR.fullmatch(root.name):
+    if _ACTOR.fullmatch(root.name) and root.is_dir():
         return [root]
     # A popular copy holds everything twice: Actor_NN, and again below audio_speech_actors_01-24.
-    return _actors_in(root) or [actor for folder in _folders_in(root) for actor in _actors_in(folder)]
-
-
-def _folders_in(folder):
-    return sorted(p for p in folder.iterdir() if p.is_dir())
+    top = find_folder(root, lambda f: any(_actors_in(sub) for sub in (f, *folders_in(f))))
+    return _actors_in(top) or [actor for folder in folders_in(top) for actor in _actors_in(folder)]
 
 
 def _actors_in(folder):
-    return [p for p in _folders_in(folder) if _ACTOR.fullmatch(p.name)]
+    return [p for p in folders_in(folder) if _ACTOR.fullmatch(p.name)]
 
 
 def _parse(path):

@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from ser_keras.corpora.base import BadName, Published, audio_files, list_by_name
+from ser_keras.corpora.base import BadName, Published, audio_files, find_folder, list_by_name
+from ser_keras.corpora.sources import OnRequest
 
 TITLE = "SAVEE (Surrey Audio-Visual Expressed Emotion)"
 LICENCE = "free for research only, on registration with the University of Surrey"
@@ -27,6 +28,7 @@ PUBLISHED = Published(
         "surprise": 60,
     },
 )
+SOURCES = (OnRequest("the University of Surrey at http://kahlan.eps.surrey.ac.uk/savee/, which registers users"),)
 
 SPEAKERS = ("DC", "JE", "JK", "KL")
 EMOTION_LETTERS = {
@@ -42,7 +44,7 @@ _NAME = re.compile(r"(?:([A-Z]{2})_)?(sa|su|[adfhn])(\d\d)")
 
 
 def scan(root):
-    """List the corpus; `root` holds `AudioData/` or `ALL/`, or is that folder.
+    """List the corpus; `root` holds `AudioData/` or `ALL/`, or is that folder, or is up to two levels above.
 
     Returns:
         Listing.
@@ -51,19 +53,12 @@ def scan(root):
         NotThisCorpus: no file is named as the corpus names them.
     """
     root = Path(root).absolute()
-    folder = next((root / name for name in ("AudioData", "ALL") if (root / name).is_dir()), root)
-    files = []
-    if folder.is_dir():
-        files = audio_files(folder)
-        for speaker in SPEAKERS:
-            if (folder / speaker).is_dir():
-                files += audio_files(folder / speaker)
-    return list_by_name("savee", TITLE, LAYOUT, root, files, _parse)
+    folder = find_folder(root, lambda f: any(_NAME.fullmatch(p.stem) for p in _files(f)))
+    return list_by_name("savee", TITLE, LAYOUT, root, _files(folder), _parse)
 
 
-def read(root):
-    """The corpus's utterances, sorted by name; raises as `scan`."""
-    return scan(root).utterances
+def _files(folder):
+    return [path for f in (folder, *(folder / speaker for speaker in SPEAKERS)) for path in audio_files(f)]
 
 
 def _parse(path):
