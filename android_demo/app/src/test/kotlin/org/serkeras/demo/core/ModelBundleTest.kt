@@ -1,0 +1,91 @@
+package org.serkeras.demo.core
+
+import java.io.File
+import java.io.FileNotFoundException
+import org.json.JSONObject
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
+import org.junit.Assert.assertThrows
+import org.junit.Assert.assertTrue
+import org.junit.Test
+
+/** The bundle that goes into the app; under Gradle tests run in the folder of the module. */
+val bundleFolder = File(System.getProperty("bundle") ?: "../../ser_keras/pretrained/emodb")
+
+fun shippedBundle() = ModelBundle { File(bundleFolder, it).readBytes() }
+
+class ModelBundleTest {
+    private val files = bundleFolder.listFiles()!!.associate { it.name to it.readBytes() }.toMutableMap()
+
+    private fun bundle() = ModelBundle { files[it] ?: throw FileNotFoundException(it) }
+
+    private fun edit(change: (JSONObject) -> Unit) {
+        val info = JSONObject(String(files.getValue("bundle.json")))
+        change(info)
+        files["bundle.json"] = info.toString().toByteArray()
+    }
+
+    private fun assertRefused(why: String, use: () -> Unit = { bundle() }) {
+        val error = assertThrows(BundleException::class.java) { use() }
+        assertTrue(error.message, error.message!!.contains(why))
+        assertFalse(error.message!!.contains('\n'))
+    }
+
+    @Test
+    fun readsWhatTheBundleSays() {
+        val info = JSONObject(String(files.getValue("bundle.json")))
+        val settings = bundle().settings
+        assertEquals(info.getJSONArray("classes").length(), settings.classes.size)
+        assertEquals(info.getInt("window_samples"), settings.windowSamples)
+        assertEquals(info.getInt("hop_samples"), settings.hopSamples)
+        assertEquals(16000, settings.sampleRate)
+        assertEquals(info.getDouble("smoothing_s"), settings.smoothingSeconds, 0.0)
+        assertEquals(info.getDouble("speech_gate_dbfs"), settings.speechGateDbfs!!, 0.0)
+        assertTrue(bundle().facts.speakers > 0)
+        assertTrue(bundle().facts.uar!! > 1.0 / settings.classes.size)
+        assertTrue(bundle().card().startsWith("# "))
+        assertEquals(1.0, bundle().reference().probabilities.sum().toDouble(), 1e-3)
+    }
+
+    @Test
+    fun aBundleWithoutFiguresGateOrCorporaIsStillOne() {
+        edit {
+            it.put("speech_gate_dbfs", JSONObject.NULL)
+            it.put("uar_estimate", JSONObject())
+            it.remove("created_from")
+        }
+        assertEquals(null, bundle().settings.speechGateDbfs)
+        assertEquals(null, bundle().facts.uar)
+        assertEquals(emptyList<String>(), bundle().facts.corpora)
+    }
+
+    @Test
+    fun refusesADamagedFile() {
+        val name = bundle().modelFile
+        files[name] = files.getValue(name).copyOf().also { it[it.size / 2] = (it[it.size / 2] + 1).toByte() }
+        assertRefused("$name is damaged") { bundle().model() }
+        files.remove("reference.wav")
+        assertRefused("lacks reference.wav") { bundle().reference() }
+    }
+
+    @Test
+    fun refusesSettingsThatItCantWorkWith() {
+        val good = files.getValue("bundle.json")
+        val cases = mapOf<String, (JSONObject) -> Unit>(
+            "schema version 99" to { it.put("schema_version", 99) },
+            "sample_rate is 8000" to { it.put("sample_rate", 8000) },
+            "tail_rule" to { it.put("tail_rule", "fold") },
+            "at least 1" to { it.put("hop_samples", 0) },
+            "window_samples" to { it.remove("window_samples") },
+        )
+        for ((why, change) in cases) {
+            files["bundle.json"] = good
+            edit(change)
+            assertRefused(why)
+        }
+        files["bundle.json"] = "{".toByteArray()
+        assertRefused("damaged")
+        files.remove("bundle.json")
+        assertRefused("lacks bundle.json")
+    }
+}

@@ -1,0 +1,22 @@
+import org.gradle.api.DefaultTask
+import org.gradle.api.file.DirectoryProperty
+import org.gradle.api.tasks.InputDirectory
+import org.gradle.api.tasks.OutputDirectory
+import org.gradle.api.tasks.PathSensitive
+import org.gradle.api.tasks.PathSensitivity
+import org.gradle.api.tasks.TaskAction
+
+/** Puts the bundle into the app's assets, checked. */
+abstract class BundleAssets extends DefaultTask {
+    @InputDirectory
+    @PathSensitive(PathSensitivity.RELATIVE)
+    abstract DirectoryProperty getBundle()
+
+    @OutputDirectory
+    abstract DirectoryProperty getAssets()
+
+    @TaskAction
+    void copy() {
+        CheckedBundle.copy(bundle.get().asFile, new File(assets.get().asFile, 'bundle'))
+    }
+}

@@ -1,0 +1,142 @@
+package org.serkeras.demo
+
+import android.content.ContextWrapper
+import android.content.Intent
+import android.content.pm.PackageManager
+import android.content.res.AssetManager
+import android.media.AudioRecord
+import android.net.Uri
+import android.provider.Settings
+import android.view.View
+import java.io.File
+import java.nio.file.Files
+import org.json.JSONObject
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
+import org.junit.Assert.assertTrue
+import org.junit.Test
+import org.serkeras.demo.core.ModelBundle
+import org.serkeras.demo.core.bundleFolder
+
+/** What the screen says where something is wrong, and what it offers. */
+class ProblemsTest : Phone() {
+    @Test
+    fun aMutedMicrophoneIsToldAndGoesAway() {
+        val speech = ShortArray(40 * 16000) { if (it < 3 * 16000) 0 else clip[it % clip.size] }
+        AudioRecord.standInSound = AudioRecord.StandInSound { speech }
+        val activity = ready()
+        activity.tap(R.id.listen)
+        await("the hint") { activity.text(R.id.problem).contains("gives nothing at all") }
+        assertEquals(View.GONE, activity.findViewById<View>(R.id.mend).visibility)
+        await("its end") { activity.findViewById<View>(R.id.problem_panel).visibility == View.GONE }
+    }
+
+    @Test
+    fun aRefusedPermissionSaysWhatToDo() {
+        ContextWrapper.standInAllowed = false
+        val activity = ready()
+        activity.tap(R.id.listen)
+        assertEquals("android.permission.RECORD_AUDIO", activity.standInAsked.single())
+        activity.standInRationale = true
+        activity.onRequestPermissionsResult(1, activity.standInAsked, intArrayOf(PackageManager.PERMISSION_DENIED))
+        assertTrue(activity.text(R.id.problem).contains("stored nowhere"))
+        assertEquals("Allow the microphone", activity.text(R.id.mend))
+        paint(activity, "refused")
+        activity.standInAsked = null
+        activity.tap(R.id.mend)
+        assertTrue(activity.standInAsked.isNotEmpty())
+
+        activity.standInRationale = false // "don't ask again"
+        activity.onRequestPermissionsResult(1, activity.standInAsked, intArrayOf(PackageManager.PERMISSION_DENIED))
+        assertEquals("Open settings", activity.text(R.id.mend))
+        activity.tap(R.id.mend)
+        assertEquals(Settings.ACTION_APPLICATION_DETAILS_SETTINGS, activity.standInStarted.single().action)
+        assertEquals("package:org.serkeras.demo", activity.standInStarted.single().data.toString())
+        ContextWrapper.standInAllowed = true // allowed there
+        activity.standInLife("resume", null)
+        assertEquals(View.GONE, activity.findViewById<View>(R.id.problem_panel).visibility)
+    }
+
+    @Test
+    fun anInterruptedQuestionIsNoRefusal() {
+        ContextWrapper.standInAllowed = false
+        val activity = ready()
+        activity.onRequestPermissionsResult(1, arrayOf(), intArrayOf())
+        assertEquals(View.GONE, activity.findViewById<View>(R.id.problem_panel).visibility)
+    }
+
+    @Test
+    fun aTakenMicrophoneCanBeTriedAgain() {
+        val sound = AudioRecord.standInSound
+        AudioRecord.standInSound = null
+        val activity = ready()
+        activity.tap(R.id.listen)
+        await("the problem") { activity.text(R.id.problem).contains("Another app may be using it") }
+        assertEquals("Listen", activity.text(R.id.listen))
+        AudioRecord.standInSound = sound
+        activity.tap(R.id.mend)
+        await("an answer") { activity.text(R.id.certainty).isNotEmpty() }
+        assertEquals(View.GONE, activity.findViewById<View>(R.id.problem_panel).visibility)
+    }
+
+    @Test
+    fun aLostMicrophoneIsToldAndTheAnswerStays() {
+        AudioRecord.standInDies = true
+        val activity = listening()
+        await("the loss") { activity.text(R.id.problem).contains("The microphone is gone") }
+        assertTrue(activity.text(R.id.certainty).isNotEmpty())
+        assertEquals(0, AudioRecord.standInOpen)
+    }
+
+    @Test
+    fun aFileThatIsNoneSaysSoAndAnotherCanBeChosen() {
+        val activity = ready()
+        val note = File.createTempFile("note", ".wav").apply { writeText("RIFF but nothing else in here"); deleteOnExit() }
+        activity.standInResult(2, -1, Intent("", Uri.parse(note.path)))
+        await("the problem") { activity.text(R.id.problem).contains("${note.name} is no WAV file.") }
+        assertEquals("Choose another file", activity.text(R.id.mend))
+        activity.standInResult(2, -1, Intent("", Uri.parse("/nowhere/gone.wav")))
+        await("the other problem") { activity.text(R.id.problem).contains("gone.wav can't be opened") }
+        activity.standInResult(2, 0, null) // the picker was left without choosing: nothing changes
+        assertTrue(activity.text(R.id.problem).contains("gone.wav"))
+    }
+
+    @Test
+    fun aDamagedModelIsSaid() {
+        val broken = otherAssets()
+        val model = File(broken, "bundle/${bundle.modelFile}")
+        model.writeBytes(model.readBytes().also { it[1000] = (it[1000] + 1).toByte() })
+        val activity = start()
+        await("the problem") { activity.text(R.id.problem).contains("is damaged") }
+        paint(activity, "damaged")
+        assertFalse(activity.findViewById<View>(R.id.listen).isEnabled)
+        broken.deleteRecursively()
+    }
+
+    @Test
+    fun aPhoneThatComputesSomethingElseDoesntAnswer() {
+        val others = otherAssets() // the same as if the phone were wrong: the clip must give other probabilities
+        val reference = File(others, "bundle/reference.json")
+        val before = ModelBundle.sha256(reference.readBytes())
+        val content = JSONObject(reference.readText())
+        val expected = content.getJSONObject("probabilities").getJSONObject(bundle.modelFile)
+        for (name in bundle.settings.classes) expected.put(name, 1.0 / bundle.settings.classes.size)
+        reference.writeText(content.toString())
+        val description = File(others, "bundle/bundle.json")
+        description.writeText(description.readText().replace(before, ModelBundle.sha256(reference.readBytes())))
+        val activity = start()
+        await("the problem") { activity.text(R.id.problem).contains("computes something else than it should") }
+        assertFalse(activity.findViewById<View>(R.id.listen).isEnabled)
+        activity.standInResult(2, -1, Intent("", Uri.parse(File(bundleFolder, "reference.wav").path)))
+        assertEquals("–", activity.text(R.id.emotion))
+        others.deleteRecursively()
+    }
+
+    /** A copy of the app's assets, which a test may change, and which the app gets from now on. */
+    private fun otherAssets(): File {
+        val folder = Files.createTempDirectory("assets").toFile()
+        File(System.getProperty("assets")).copyRecursively(folder)
+        AssetManager.standInFolder = folder
+        return folder
+    }
+}

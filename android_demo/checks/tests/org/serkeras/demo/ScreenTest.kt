@@ -1,0 +1,158 @@
+package org.serkeras.demo
+
+import android.app.AlertDialog
+import android.content.Intent
+import android.media.AudioRecord
+import android.net.Uri
+import android.os.Bundle
+import android.view.View
+import android.widget.TextView
+import java.io.File
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
+import org.junit.Assert.assertNull
+import org.junit.Assert.assertSame
+import org.junit.Assert.assertTrue
+import org.junit.Test
+import org.serkeras.demo.core.bundleFolder
+
+/** What the screen shows while all is well. */
+class ScreenTest : Phone() {
+    @Test
+    fun listensAndNamesTheEmotionOfTheClip() {
+        val backwards = clip.reversedArray()
+        val slow = ShortArray(2 * clip.size) { clip[it / 2] }
+        val pause = ShortArray(4 * 16000) { 1 }
+        val talk = clip + clip + pause + backwards + backwards + slow + slow + pause + clip + backwards + clip
+        AudioRecord.standInSound = AudioRecord.StandInSound { talk }
+        AudioRecord.standInMilliseconds = 4
+        val activity = ready()
+        paint(activity, "ready")
+        assertFalse(activity.findViewById<View>(R.id.level).keepScreenOn)
+        activity.tap(R.id.listen)
+        await("an answer") { activity.text(R.id.certainty).isNotEmpty() }
+        val reference = bundle.reference().probabilities
+        val expected = bundle.settings.classes[reference.indices.maxBy { reference[it] }]
+        // the first window is the clip; later ones hold it cut in two
+        val first = activity.findViewById<TextView>(R.id.emotion).standInTexts.first { it != "–" }
+        assertEquals(shownName(expected), first)
+        assertEquals("Stop", activity.text(R.id.listen))
+        assertTrue(activity.findViewById<View>(R.id.level).keepScreenOn)
+        assertTrue(activity.text(R.id.status).contains("on this phone in"))
+        assertTrue(activity.findViewById<View>(R.id.bars).contentDescription.startsWith(activity.text(R.id.emotion)))
+        paint(activity, "first-answer")
+        await("a longer timeline") { seconds(activity) >= 15 }
+        await("an answer") { activity.text(R.id.certainty).isNotEmpty() }
+        paint(activity, "listening")
+        val last = activity.text(R.id.emotion)
+        activity.tap(R.id.listen)
+        assertEquals("Listen", activity.text(R.id.listen))
+        assertEquals(0, AudioRecord.standInOpen)
+        assertEquals("the answer stays", last, activity.text(R.id.emotion))
+    }
+
+    @Test
+    fun quietIsNoSpeech() {
+        AudioRecord.standInSound = AudioRecord.StandInSound { ShortArray(0) } // then the stand-in's noise of one step
+        val activity = ready()
+        activity.tap(R.id.listen)
+        await("no speech") { activity.text(R.id.emotion) == "No speech" }
+        paint(activity, "no-speech")
+        assertEquals(View.GONE, activity.findViewById<View>(R.id.problem_panel).visibility)
+    }
+
+    @Test
+    fun aScreenReaderHearsAnAnswerOnlyWhenItChanges() {
+        val activity = listening()
+        val emotion = activity.findViewById<TextView>(R.id.emotion)
+        await("more windows") { seconds(activity) >= 4 }
+        val said = emotion.standInTexts
+        assertTrue("$said", said.size > 1 && said.zipWithNext().none { (one, next) -> one == next })
+    }
+
+    @Test
+    fun aPhoneWithoutSixteenKilohertzIsResampled() {
+        AudioRecord.standInOnlyRate = 48000
+        val activity = listening()
+        assertTrue(activity.text(R.id.emotion).isNotEmpty())
+    }
+
+    @Test
+    fun rotationKeepsListening() {
+        val first = listening()
+        first.tap(R.id.about)
+        first.standInChangingConfigurations = true
+        val saved = Bundle()
+        first.standInLife("stop", null)
+        first.standInLife("save", saved)
+        val kept = first.onRetainNonConfigurationInstance()
+        first.standInLife("destroy", null)
+        opened.clear()
+        configure(landscape = true)
+        val second = start(kept, saved)
+        assertSame(kept, second.onRetainNonConfigurationInstance())
+        assertEquals("Stop", second.text(R.id.listen))
+        assertEquals(first.text(R.id.emotion), second.text(R.id.emotion))
+        assertEquals(1, AudioRecord.standInOpen)
+        await("more windows") { seconds(second) >= 4 }
+        paint(second, "landscape", 2220, 1080)
+        second.standInLife("stop", null) // now to the background
+        assertEquals(0, AudioRecord.standInOpen)
+        assertEquals("Listen", second.text(R.id.listen))
+    }
+
+    @Test
+    fun aFileIsClassifiedAsPythonDoes() {
+        val activity = ready()
+        activity.tap(R.id.open)
+        assertEquals(Intent.ACTION_OPEN_DOCUMENT, activity.standInStarted.single().action)
+        val path = File(bundleFolder, "reference.wav").path
+        activity.standInResult(2, -1, Intent("", Uri.parse(path)))
+        await("the answer") { activity.text(R.id.certainty).isNotEmpty() }
+        val reference = bundle.reference().probabilities
+        val top = reference.indices.maxBy { reference[it] }
+        assertEquals(shownName(bundle.settings.classes[top]), activity.text(R.id.emotion))
+        assertEquals("%.0f %%".format(100 * reference[top]), activity.text(R.id.certainty))
+        assertTrue(activity.text(R.id.status).startsWith("reference.wav, 2.0 s; "))
+        paint(activity, "file")
+    }
+
+    @Test
+    fun theCardIsShownAndOutlivesRotation() {
+        val activity = ready()
+        val saved = Bundle()
+        activity.standInLife("save", saved)
+        assertFalse(saved.getBoolean("card"))
+        activity.tap(R.id.about)
+        activity.standInLife("save", saved)
+        assertTrue(saved.getBoolean("card"))
+        val shown = AlertDialog.standInLast.standInMessage.toString()
+        assertTrue(shown.startsWith("Everything is computed on this phone"))
+        for (part in listOf("Use and misuse", "Training data")) assertTrue(part, shown.contains(part))
+        assertFalse(Regex("\\*\\*|`|\\|").containsMatchIn(shown)) // no Markdown is left
+        val text = TextView(activity)
+        text.text = shown
+        text.paint.textSize = 14 * DENSITY
+        paint(text, 0xffffffff.toInt(), "card", 1080, 6000)
+        activity.standInChangingConfigurations = true
+        val turned = start(activity.onRetainNonConfigurationInstance(), saved)
+        opened.remove(activity)
+        val again = Bundle().also { turned.standInLife("save", it) }
+        assertTrue("shown again after rotation", again.getBoolean("card"))
+        assertTrue(activity.text(R.id.note).contains("speakers of"))
+    }
+
+    @Test
+    fun darkAndLargeFonts() {
+        configure(night = true)
+        paint(listening(), "dark")
+        configure(fontScale = 2f)
+        val large = ready()
+        large.standInResult(2, -1, Intent("", Uri.parse(File(bundleFolder, "reference.wav").path)))
+        await("the answer") { large.text(R.id.certainty).isNotEmpty() }
+        paint(large, "large-fonts", height = 3600)
+        val word = large.findViewById<TextView>(R.id.emotion)
+        assertTrue("a word fits the screen", word.paint.measureText(word.text.toString()) <= word.width)
+        assertNull(large.standInAsked)
+    }
+}
