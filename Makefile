@@ -7,7 +7,7 @@ PIP := -m pip install --quiet --disable-pip-version-check
 # The GPU build of TensorFlow is three times the download: only where there is a GPU.
 TRAIN := $(shell nvidia-smi -L 2>/dev/null | grep -q GPU && echo train || echo train-cpu)
 
-.PHONY: install demo test faults systems lint inference-only newest bench clean
+.PHONY: install demo test faults systems lint inference-only newest android apk web web-build wheel bench clean
 
 install: $(VENV)/.installed
 
@@ -54,6 +54,30 @@ newest:
 	$(PYTHON) -m venv .venv-newest
 	.venv-newest/bin/python $(PIP) -c constraints/newest.txt -e '.[train-cpu,augment,tune,export,demo,dev]'
 	.venv-newest/bin/python -m pytest -m "smoke and not faults"
+
+# Everything of the Android demo that can be checked without Google's registries; the tools come into build/android.
+android: install
+	$(BIN)/python android_demo/checks/run.py check
+
+# The same up to an APK, signed and verified. It can't run: the runtime's AAR comes from Google's registry alone.
+apk: install
+	$(BIN)/python android_demo/checks/run.py apk
+
+# The web demo: build, unit tests, end to end in headless Chromium. Needs Node.js 20, npm and Chromium.
+web: install web-build
+	cd web_demo && npm run --silent unit && PYTHON=$(CURDIR)/$(BIN)/python npm run --silent e2e
+
+# web_demo/dist, for any static HTTPS host and for `ser-keras serve`
+web-build:
+	@command -v npm >/dev/null || { echo "the web demo needs Node.js 20 and npm: apt-get install nodejs npm"; exit 2; }
+	cd web_demo && npm ci --ignore-scripts && npm run --silent build
+
+# A wheel with the built web demo in it, so that `ser-keras serve` needs no checkout; without, it is 3 MB smaller.
+wheel: install web-build
+	rm -rf ser_keras/web build/lib
+	cp -R web_demo/dist ser_keras/web && rm -r ser_keras/web/bundle
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	rm -rf ser_keras/web build/lib
 
 bench: install
 	$(BIN)/python benchmarks/frontends.py --threads 1

@@ -1,0 +1,265 @@
+"""`ser-keras serve`: the web demo and one bundle over HTTP or HTTPS. Imports no TensorFlow."""
+
+import functools
+import hashlib
+import http.server
+import ipaddress
+import json
+import socket
+import ssl
+import sys
+import urllib.parse
+from pathlib import Path
+
+from ser_keras import model_files
+from ser_keras.errors import SerKerasError
+
+PACKAGE = Path(__file__).parent
+# In a wheel that was built with the demo in it (`make wheel`), or in a checkout after `make web-build`.
+DEMO_FOLDERS = (PACKAGE / "web", PACKAGE.parent / "web_demo" / "dist")
+BUNDLE_FILES = ("labels.txt", "model_card.md", "reference.json", "reference.wav")
+
+CONTENT_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".md": "text/markdown; charset=utf-8",
+    ".png": "image/png",
+    ".tflite": "application/octet-stream",
+    ".txt": "text/plain; charset=utf-8",
+    ".wasm": "application/wasm",
+    ".wav": "audio/wav",
+    ".webmanifest": "application/manifest+json",
+}
+# What web_demo/static/index.html asks of the browser, here for its worker, too.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    # asked anew each time, answered by 304: another --model takes effect at once
+    "Cache-Control": "no-cache",
+}
+REQUEST_TIMEOUT_S = 30
+
+
+def site(model=None, demo=None):
+    """What the server gives out: a table, so that no request can name anything outside it.
+
+    Args:
+        model: as in `ser_keras.load`; it needs a bundle.
+        demo: folder of the built web demo; None: the one of this installation.
+
+    Returns:
+        dict: path in the address, decoded, from its slash on -> (content, content type).
+
+    Raises:
+        SerKerasError: the demo isn't built, or there is no such bundle.
+    """
+    folder = _demo_folder(demo)
+    table = {}
+    for path in sorted(folder.rglob("*")):
+        place = path.relative_to(folder).as_posix()
+        if _belongs(path, folder) and not place.startswith("bundle/"):
+            table[f"/{place}"] = (path.read_bytes(), CONTENT_TYPES[path.suffix])
+    table["/"] = table["/index.html"]
+    table.update(_bundle(model))
+    return table
+
+
+def _demo_folder(demo):
+    if demo is not None:
+        if (Path(demo) / "index.html").is_file():
+            return Path(demo)
+        raise SerKerasError(f"{demo} holds no index.html: give the web demo's dist folder")
+    for folder in DEMO_FOLDERS:
+        if (folder / "index.html").is_file():
+            return folder
+    raise SerKerasError(
+        "the web demo isn't built in this installation: run `make web-build` in a checkout of the project (it needs "
+        "Node.js 20 and npm), or give its built folder with --demo DIST"
+    )
+
+
+def _belongs(path, folder):
+    """Whether it is a file of a type of ours that lies in the folder: a link that leads out of it doesn't."""
+    return path.is_file() and path.suffix in CONTENT_TYPES and path.resolve().is_relative_to(folder.resolve())
+
+
+def _bundle(model):
+    """The bundle's part of the table; the chosen file is its default there."""
+    found = model_files.find(model)
+    if found.settings is None:
+        raise SerKerasError(f"{found.path} has no bundle.json beside it that lists it: serve needs a whole bundle")
+    folder = found.path.parent
+    info = json.loads((folder / "bundle.json").read_bytes())
+    info["default"] = found.path.name
+    table = {f"/bundle/{found.path.name}": (found.content, CONTENT_TYPES[".tflite"])}
+    for name in BUNDLE_FILES:
+        if name in info["files"] and _belongs(folder / name, folder):
+            table[f"/bundle/{name}"] = ((folder / name).read_bytes(), CONTENT_TYPES[Path(name).suffix])
+        else:
+            info["files"].pop(name, None)
+    text = json.dumps(info, indent=1, ensure_ascii=False)
+    table["/bundle/bundle.json"] = (text.encode(), CONTENT_TYPES[".json"])
+    return table
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    """Answers GET and HEAD from a table; everything else is refused."""
+
+    protocol_version = "HTTP/1.1"
+    server_version, sys_version = "ser-keras", ""
+    timeout = REQUEST_TIMEOUT_S
+
+    def __init__(self, table, tags, *arguments, **keywords):
+        self._table, self._tags = table, tags
+        super().__init__(*arguments, **keywords)
+
+    def do_GET(self):
+        self._answer(with_body=True)
+
+    def do_HEAD(self):
+        self._answer(with_body=False)
+
+    def _answer(self, with_body):
+        path = urllib.parse.unquote(self.path.partition("?")[0])
+        if path not in self._table:
+            self.send_error(404)
+            return
+        content, content_type = self._table[path]
+        tag = self._tags[path]
+        unchanged = self.headers.get("If-None-Match") == tag
+        self.send_response(304 if unchanged else 200)
+        self.send_header("ETag", tag)
+        if not unchanged:
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if with_body and not unchanged:
+            self.wfile.write(content)
+
+    def end_headers(self):
+        for name, value in HEADERS.items():
+            self.send_header(name, value)
+        super().end_headers()
+
+    def log_message(self, format, *arguments):
+        """Nothing: who opens the page is nobody's business."""
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    tls = None
+
+    def finish_request(self, request, client_address):
+        """In the connection's own thread: a client that is slow to shake hands keeps nobody else waiting."""
+        if self.tls is not None:
+            request.settimeout(REQUEST_TIMEOUT_S)
+            with self.tls.wrap_socket(request, server_side=True) as encrypted:
+                super().finish_request(encrypted, client_address)
+        else:
+            super().finish_request(request, client_address)
+
+    def handle_error(self, request, client_address):
+        """A connection that breaks, or a browser that doesn't trust the certificate, is no news; a bug is."""
+        if not isinstance(sys.exc_info()[1], (OSError, ssl.SSLError)):
+            super().handle_error(request, client_address)
+
+
+def server(table, host="127.0.0.1", port=8000, cert=None, key=None):
+    """A server that listens already; `serve_forever` runs it, `server_close` ends it.
+
+    Args:
+        table: of `site`.
+        host: address to listen on; the loopback one by default.
+        port: 0: any free one.
+        cert, key: PEM files; with a certificate it speaks HTTPS. No key: it is in the certificate's file.
+
+    Returns:
+        http.server.ThreadingHTTPServer; its `url` is where a browser on this machine finds it.
+
+    Raises:
+        SerKerasError: certificate or key can't be used, or the address can't be had.
+    """
+    tls = _tls(cert, key)
+    tags = {path: f'"{hashlib.sha256(content).hexdigest()[:32]}"' for path, (content, _) in table.items()}
+    handler = functools.partial(_Handler, table, tags)
+    kind = type("_Server6", (_Server,), {"address_family": socket.AF_INET6}) if ":" in host else _Server
+    try:
+        made = kind((host, port), handler)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SerKerasError(
+            f"can't listen on {host}, port {port}: {reason}; choose others with --host and --port"
+        ) from None
+    made.tls = tls
+    shown = f"[{host}]" if ":" in host else host
+    made.url = f"{'https' if tls else 'http'}://{shown}:{made.server_address[1]}/"
+    return made
+
+
+def _tls(cert, key):
+    if cert is None:
+        if key is not None:
+            raise SerKerasError("--key without --cert: give both, or neither")
+        return None
+    for path in filter(None, (cert, key)):
+        if not Path(path).is_file():
+            raise SerKerasError(f"{path}: no such file")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(cert, key, password=_no_password)
+    except (ssl.SSLError, ValueError, OSError) as error:
+        what = "they" if key else "it"
+        raise SerKerasError(
+            f"{cert}{f' and {key}' if key else ''}: not a PEM certificate with its unencrypted key, as {what} must be "
+            f"({getattr(error, 'reason', None) or error})"
+        ) from None
+    return context
+
+
+def _no_password():
+    raise ValueError("the key is encrypted")
+
+
+def is_loopback(host):
+    """Whether only this machine can reach what listens there."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def serve(model=None, host="127.0.0.1", port=8000, cert=None, key=None, demo=None):
+    """Serve the web demo until interrupted.
+
+    Args:
+        model, demo: as in `site`.
+        host, port, cert, key: as in `server`.
+
+    Yields:
+        Lines to show; the server runs when the last one has been taken.
+
+    Raises:
+        SerKerasError: as `site` and `server`.
+    """
+    running = server(site(model, demo), host, port, cert, key)
+    try:
+        yield f"The web demo is at {running.url} (Ctrl+C ends it)"
+        if not is_loopback(host) and cert is None:
+            yield (
+                "note: on other devices the page works by https alone, as browsers demand: give --cert and --key "
+                "(docs/demo-user.md says how)"
+            )
+        running.serve_forever()
+    finally:
+        running.server_close()

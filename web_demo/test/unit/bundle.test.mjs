@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { afterEach, test } from "node:test";
+import path from "node:path";
+import { Bundle, readSettings, sha256 } from "../../src/bundle.js";
+import { cardHtml, limits } from "../../src/card.js";
+import { microphoneProblem, Problem, PROBLEMS } from "../../src/problems.js";
+import { folder, info } from "./vectors.mjs";
+
+const realFetch = globalThis.fetch;
+afterEach(() => (globalThis.fetch = realFetch));
+
+/** A network that serves the bundle's folder; `change` may harm what it serves, and sees how often it was asked. */
+function network(change = (_, content) => content) {
+  const asked = [];
+  globalThis.fetch = async (address, options) => {
+    const name = new URL(address).pathname.split("/").at(-1);
+    asked.push({ address, cache: options?.cache });
+    const content = change(name, readFileSync(path.join(folder, name)), asked);
+    return content === null ? new Response("", { status: 404 }) : new Response(content);
+  };
+  return asked;
+}
+
+const kindOf = async (work) => {
+  try {
+    await work();
+  } catch (error) {
+    assert.ok(error instanceof Problem, String(error));
+    return error.kind;
+  }
+  return "none";
+};
+
+test("settings are the bundle's", () => {
+  const settings = readSettings(info);
+  assert.deepEqual(settings.classes, info.classes);
+  assert.equal(settings.window, info.window_samples);
+  assert.equal(settings.gateDbfs, info.speech_gate_dbfs);
+});
+
+test("a bundle that this page can't use is refused with a reason", () => {
+  const bad = [
+    { schema_version: 99 },
+    { schema_version: undefined },
+    { sample_rate: 8000 },
+    { tail_rule: "wrap" },
+    { window_samples: 0 },
+    { hop_samples: 1.5 },
+    { classes: [] },
+    { default: "other.tflite" },
+  ];
+  for (const change of bad) {
+    assert.throws(
+      () => readSettings({ ...info, ...change }),
+      (error) => error.kind === "model-unknown" && error.detail.length > 0,
+    );
+  }
+  assert.throws(
+    () => readSettings(null),
+    (error) => error.kind === "model-unknown",
+  );
+});
+
+test("the model and the reference clip arrive as they are", async () => {
+  const asked = network();
+  const bundle = await Bundle.open("http://host/bundle/");
+  assert.equal(await sha256(await bundle.model()), info.files[info.default].sha256);
+  const reference = await bundle.reference();
+  assert.equal(reference.samples.length, info.window_samples);
+  assert.equal(reference.probabilities.length, info.classes.length);
+  assert.match(await bundle.card(), /^# /);
+  const model = asked.find(({ address }) => address.includes(".tflite"));
+  assert.ok(model.address.endsWith(`?sha256=${info.files[info.default].sha256}`));
+});
+
+test("what is missing or damaged is told apart", async () => {
+  const open = async () => (await Bundle.open("http://host/bundle/")).model();
+  network((name, content) => (name === "bundle.json" ? null : content));
+  assert.equal(await kindOf(open), "model-missing");
+  network((name, content) => (name.endsWith(".tflite") ? null : content));
+  assert.equal(await kindOf(open), "model-missing");
+  network((name, content) => (name === "bundle.json" ? "<html>" : content));
+  assert.equal(await kindOf(open), "model-unknown");
+  const asked = network((name, content) => (name.endsWith(".tflite") ? content.subarray(1) : content));
+  assert.equal(await kindOf(open), "model-damaged");
+  assert.equal(asked.at(-1).cache, "reload");
+  globalThis.fetch = async () => {
+    throw new TypeError("Failed to fetch");
+  };
+  assert.equal(await kindOf(open), "model-missing");
+});
+
+test("half a model in a cache is fetched again", async () => {
+  network((name, content, asked) =>
+    name.endsWith(".tflite") && asked.at(-1).cache !== "reload" ? content.subarray(5) : content,
+  );
+  const model = await (await Bundle.open("http://host/bundle/")).model();
+  assert.equal(await sha256(model), info.files[info.default].sha256);
+});
+
+test("every refusal of a microphone says what to do", () => {
+  const named = (name) => microphoneProblem(Object.assign(new Error("no"), { name })).kind;
+  assert.equal(named("NotAllowedError"), "permission-refused");
+  assert.equal(named("NotFoundError"), "no-microphone");
+  assert.equal(named("NotReadableError"), "microphone-taken");
+  assert.equal(named("SomethingElse"), "microphone-failed");
+  for (const { title, advice } of Object.values(PROBLEMS)) assert.ok(title.endsWith(".") && advice.endsWith("."));
+});
+
+test("a card's HTML is text, and its tables are tables", () => {
+  const html = cardHtml(
+    "# A\n\n| a | b |\n| --- | --- |\n| 1 | <script>x</script> |\n\n[x](javascript:alert(1)) <img src=x onerror=y>",
+  );
+  assert.match(html, /<table>/);
+  assert.ok(!/<script|<img|javascript:/.test(html), html);
+});
+
+test("what it can't know comes from the bundle, and nothing is made up where it says nothing", () => {
+  const text = limits(info).join(" ");
+  const estimate = info.uar_estimate[info.default];
+  assert.ok(text.includes(`${Math.round(100 * estimate.uar)} of 100`));
+  assert.match(text, /EMO-DB/);
+  assert.match(limits({ ...info, uar_estimate: null }).join(" "), /was not measured/);
+  assert.match(limits({ classes: ["a"], default: "x" }).join(" "), /was not measured/);
+});
