@@ -7,7 +7,7 @@ PIP := -m pip install --quiet --disable-pip-version-check
 # The GPU build of TensorFlow is three times the download: only where there is a GPU.
 TRAIN := $(shell nvidia-smi -L 2>/dev/null | grep -q GPU && echo train || echo train-cpu)
 
-.PHONY: install demo test faults systems lint inference-only newest android apk web web-build wheel bench clean
+.PHONY: install demo test faults systems lint inference-only newest slow android apk web web-build wheel bench clean
 
 install: $(VENV)/.installed
 
@@ -36,6 +36,10 @@ systems:
 	.venv-systems/bin/python $(PIP) -c $(CONSTRAINTS) -e '.[$(TRAIN),augment,export,systems,dev]'
 	.venv-systems/bin/python -m pytest -m "systems" tests/test_systems.py
 	.venv-systems/bin/python -m pytest tests/test_egemaps.py tests/test_lld.py
+
+# What takes too long for CI; its last result is in docs/results/slow.md.
+slow: install apk
+	$(BIN)/python -m pytest -m slow
 
 lint: install
 	$(BIN)/ruff check .

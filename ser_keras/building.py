@@ -9,12 +9,14 @@ from ser_keras import baselines
 from ser_keras import experiment as settings
 from ser_keras.descriptors import DESCRIPTORS
 from ser_keras.errors import SerKerasError
+from ser_keras.faces import FACE_FRONT_ENDS
 from ser_keras.frontends import FRONT_ENDS
 from ser_keras.models import MODELS
 from ser_keras.models.corpus_heads import heard_as, with_corpus_heads
 from ser_keras.models.sequence import takes_sequences
 from ser_keras.protocols import protocol_kind
 
+EXTRACTORS = {**FRONT_ENDS, **DESCRIPTORS, **FACE_FRONT_ENDS}
 PRIMARY = "probabilities"  # a classifier's first output; others serve training alone
 
 
@@ -25,7 +27,7 @@ def complete(experiment):
         SerKerasError: an unknown name or argument, with the nearest valid ones; or parts that don't go together.
     """
     given = ("self", "name", "trainable", "dtype", "kwargs")
-    frontend = settings.complete(experiment.frontend, {**FRONT_ENDS, **DESCRIPTORS}, "frontend", given)
+    frontend = settings.complete(experiment.frontend, EXTRACTORS, "frontend", given)
     models = {**MODELS, **baselines.BASELINES}
     model = settings.complete(experiment.model, models, "model", given=("input_shape", "n_classes", "seed"))
     if experiment.corpus_heads != "shared" and (experiment.model.name not in MODELS or experiment.head is not None):
@@ -39,6 +41,8 @@ def complete(experiment):
     experiment = experiment.model_copy(update={"head": head})
     if experiment.aggregation == "geometric" and why_not_exportable(experiment) is None:
         raise SerKerasError("aggregation=geometric is for baselines and heads: phones average probabilities")
+    if experiment.augmentation.mode != "none" and experiment.frontend.name in FACE_FRONT_ENDS:
+        raise SerKerasError(f"augmentation varies sound, and not pictures ({experiment.frontend.name}): set mode=none")
     if experiment.augmentation.mode == "random":
         whole = {"model": experiment.model.name in MODELS, "unit": experiment.unit == "window"}
         whole["frontend"] = experiment.frontend.name in FRONT_ENDS
@@ -66,6 +70,8 @@ def why_not_exportable(experiment):
     """Why an experiment's models can't run on a phone, or None where they can."""
     if experiment.frontend.name in DESCRIPTORS:
         return f"its features ({experiment.frontend.name}) are computed outside the graph"
+    if experiment.frontend.name in FACE_FRONT_ENDS:
+        return f"it looks at pictures of faces ({experiment.frontend.name}), and a bundle hears sound alone"
     if experiment.model.name in baselines.BASELINES:
         return f"its model ({experiment.model.name}) is no Keras model"
     if experiment.head is not None:
@@ -76,7 +82,7 @@ def why_not_exportable(experiment):
 def build_extractor(experiment):
     """The experiment's front end, a Keras layer: waveform -> features; or its descriptor set."""
     try:
-        return {**FRONT_ENDS, **DESCRIPTORS}[experiment.frontend.name](**experiment.frontend.arguments())
+        return EXTRACTORS[experiment.frontend.name](**experiment.frontend.arguments())
     except (TypeError, ValueError) as error:
         raise SerKerasError(f"frontend: {error}") from error
 

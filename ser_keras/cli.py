@@ -56,7 +56,8 @@ def main(arguments=None):
 
 
 def _missing(package):
-    extra = {"ai_edge_quantizer": "export", "flatbuffers": "export", "espeakng_loader": "demo", "keras_tuner": "tune"}
+    extra = {"ai_edge_quantizer": "export", "flatbuffers": "export", "espeakng_loader": "demo"}
+    extra |= {"keras_tuner": "tune", "grpc": "tune"}
     name = extra.get((package or "").partition(".")[0], "train-cpu")
     return f"this needs the package '{package}': pip install 'ser-keras[{name}]' (train instead of train-cpu for a GPU)"
 
@@ -97,6 +98,10 @@ def parser():
     check.add_argument("corpus", metavar="NAME=PATH", type=_corpus)
     check.add_argument("--json", action="store_true", help="one JSON object")
     check.set_defaults(run=_corpora_check)
+    get = kinds.add_parser("get", help="fetch a free corpus, or say whom to ask for it")
+    get.add_argument("name", metavar="NAME", help="as `ser-keras corpora list` names it")
+    get.add_argument("--out", metavar="DIR", type=Path, help="where to (default: a folder NAME, here)")
+    get.set_defaults(run=_corpora_get)
 
     train = command("train", _train, "train and evaluate an experiment")
     takes_corpora(train, required=True)
@@ -141,16 +146,78 @@ def parser():
     attention.add_argument("--out", metavar="DIR", type=Path, default=Path("attention"), help="default: %(default)s")
     attention.add_argument("--fold", metavar="K", type=int, help="a fold's model instead of the final one")
 
+    tune = command("tune", _tune, "search for settings, judged on held-out training speakers; again: goes on")
+    tune.add_argument("space", metavar="SPACE", nargs="?", help="a space's name or the path of a YAML file")
+    tune.add_argument("--list", action="store_true", help="the spaces that come with the package")
+    takes_corpora(tune, required=False)
+    tune.add_argument("--out", metavar="DIR", type=Path, help="where trials, tables and the report go")
+    tune.add_argument(
+        "--strategy", metavar="S", default="random", help="grid, random_grid, random, hyperband, bayesian"
+    )
+    tune.add_argument("--max-trials", metavar="N", type=int, help="default: 20; the whole grid; hyperband's own number")
+    tune.add_argument("--set", metavar="a.b=c", action="append", default=[], help="hold a setting; may be repeated")
+    tune.add_argument("--folds", metavar="K", type=int, default=3, help="inner folds of a trial (default: %(default)s)")
+    tune.add_argument("--test-speakers", metavar="A,B", help="set aside for the winner (default: fold 0 of 5 groups)")
+    tune.add_argument("--outer-folds", metavar="K", type=int, help="nested: a search for each of K test groups")
+    tune.add_argument("--objective", metavar="M", default="uar", help="uar (default), int8_kb, latency_ms")
+    tune.add_argument("--limit", metavar="M<=X", action="append", default=[], help="int8_kb<=500, uar>=0.6, ...")
+    tune.add_argument(
+        "--stop-behind",
+        metavar="X",
+        type=float,
+        default=0.1,
+        help="stop a trial so much UAR behind the best on the folds done (default: %(default)s; 1: never)",
+    )
+    tune.add_argument("--seed", metavar="N", type=int, default=0, help="of the strategy's draws")
+    tune.add_argument("--workers", metavar="N", type=int, help="processes on this machine (default: 1; of a chief: 0)")
+    tune.add_argument("--chief", metavar="HOST:PORT", help="serve workers of other machines here")
+    tune.add_argument("--join", metavar="HOST:PORT", help="work for the chief there")
+    tune.add_argument("--lease", metavar="S", type=float, default=60, help="silence after which a worker is gone")
+    tune.add_argument("--dry-run", action="store_true", help="check, and print the size of the search")
+
     export = command("export", _export, "make the bundle that phones run")
     export.add_argument("run_directory", metavar="RUN", type=Path)
     export.add_argument("--out", metavar="BUNDLE", type=Path, required=True)
     export.add_argument("--fold", metavar="K", type=int, help="a fold's model instead of the final one")
+    export.add_argument(
+        "--default",
+        metavar="V",
+        default="int8_weights",
+        help="the file that the bundle recommends: int8_weights (default), float32, ...; auto: float32 where int8 "
+        "weights lose over a point of UAR",
+    )
+    export.add_argument("--all-variants", action="store_true", help="float16, dynamic and full int8 files, too")
 
     predict = command("predict", _predict, "which emotion is heard in audio files")
     predict.add_argument("audio", metavar="AUDIO", nargs="+")
     predict.add_argument("--model", help="a .tflite, a bundle or a run; the shipped model by default")
     predict.add_argument("--json", action="store_true", help="a list of objects, one a file")
     predict.add_argument("--hop", metavar="S", type=float, help="seconds from window to window; the model's by default")
+
+    listen = command("listen", _listen, "which emotion is heard, while it is heard: microphone, file or pipe")
+    listen.add_argument("audio", metavar="AUDIO", nargs="?", help="a file, or - for raw 16-bit 16 kHz mono audio")
+    listen.add_argument("--model", help="a .tflite, a bundle or a run; the shipped model by default")
+    listen.add_argument("--device", metavar="D", help="a microphone's number or part of its name")
+    listen.add_argument("--json", action="store_true", help="a JSON object a window, one a line")
+
+    serve = command("serve", _serve, "the web demo, for a browser on this machine or a phone")
+    serve.add_argument("--model", help="a bundle or a run; the shipped model by default")
+    serve.add_argument(
+        "--host", metavar="H", default="127.0.0.1", help="who may come: default %(default)s, this machine"
+    )
+    serve.add_argument("--port", metavar="N", type=int, default=8000, help="default: %(default)s; 0: any free one")
+    serve.add_argument("--cert", metavar="PEM", help="certificate: makes it HTTPS, which phones need")
+    serve.add_argument("--key", metavar="PEM", help="its key, where that isn't in the same file")
+    serve.add_argument("--demo", metavar="DIST", type=Path, help="the built demo; this installation's by default")
+
+    benchmark = command(
+        "benchmark", _benchmark, "how long a model takes, what memory it needs, and where the time goes"
+    )
+    benchmark.add_argument("--model", help="a .tflite, a bundle or a run; the shipped model by default")
+    benchmark.add_argument("--against", metavar="OTHER", help="a second model, measured in the same way")
+    benchmark.add_argument("--threads", metavar="N", type=_threads, help="this number of threads (default: 1 and 2)")
+    benchmark.add_argument("--runtime", default="auto", help="litert or tflite-runtime; whichever is installed")
+    benchmark.add_argument("--json", action="store_true", help="one object")
 
     report = command("report", _report, "write the HTML report of a run, or compare several")
     report.add_argument("run_directories", metavar="RUN", nargs="+", type=Path)
@@ -172,6 +239,12 @@ def _corpus(text):
     return name, path or None
 
 
+def _threads(text):
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 256):
+        raise argparse.ArgumentTypeError(f"'{text}': give a number of threads from 1 to 256")
+    return int(text)
+
+
 def _located(corpora):
     """The synthetic corpus has a place of its own; the others' paths are as given."""
     from ser_keras.corpora import synthetic
@@ -189,10 +262,12 @@ def _demo(chosen):
 
 def _corpora_list(chosen):
     from ser_keras.corpora import CORPORA
+    from ser_keras.corpora.sources import is_free
 
     width = max(map(len, CORPORA))
     for name, module in CORPORA.items():
-        print(f"{name:<{width}}  {module.TITLE}; {module.LICENCE}\n{'':<{width}}  expects {module.LAYOUT}")
+        fetched = f"; `ser-keras corpora get {name}` fetches it" if is_free(module) else ""
+        print(f"{name:<{width}}  {module.TITLE}; {module.LICENCE}\n{'':<{width}}  expects {module.LAYOUT}{fetched}")
 
 
 def _corpora_check(chosen):
@@ -201,6 +276,15 @@ def _corpora_check(chosen):
     [(name, root)] = _located([chosen.corpus])
     result = check(name, root)
     print(json.dumps(result, indent=1, ensure_ascii=False) if chosen.json else format_check(result))
+
+
+def _corpora_get(chosen):
+    from ser_keras.corpora.check import format_check
+    from ser_keras.corpora.get import get
+
+    out, result = get(chosen.name, chosen.out)
+    print(f"{out} holds {chosen.name} already: nothing was fetched" if result is None else format_check(result))
+    print(f"use it as --corpus {chosen.name}={out}")
 
 
 def _train(chosen):
@@ -277,6 +361,39 @@ def _attention(chosen):
     return 2 if any(isinstance(result, SerKerasError) for _, result in drawn) else 0
 
 
+def _tune(chosen):
+    _quiet_tensorflow()
+    if chosen.list:
+        from ser_keras.tuning.space import load_space, spaces
+
+        for name in spaces():
+            space = load_space(name)
+            print(f"{name:<16} {space.title}; from {space.start.recipe}, {len(space.grid())} grid points")
+        return
+    for given, name in ((chosen.space, "SPACE"), (chosen.corpus, "--corpus NAME=PATH"), (chosen.out, "--out DIR")):
+        if not given and not (name == "--out DIR" and chosen.dry_run):
+            raise SerKerasError(f"tune: {name} is missing (`ser-keras tune --list` lists the spaces)")
+    if chosen.chief and chosen.join:
+        raise SerKerasError("--chief and --join exclude each other: a chief takes workers of its own by --workers")
+    from ser_keras.tuning import search
+
+    workers = chosen.workers if chosen.workers is not None else 0 if chosen.chief else 1
+    request = search.Request(
+        *(chosen.space, _located(chosen.corpus), chosen.strategy, chosen.max_trials, chosen.set, chosen.folds),
+        test_speakers=[name.strip() for name in chosen.test_speakers.split(",")] if chosen.test_speakers else None,
+        outer_folds=chosen.outer_folds,
+        objective=chosen.objective,
+        limits=chosen.limit,
+        stop_behind=chosen.stop_behind,
+        seed=chosen.seed,
+        workers=workers,
+        lease_s=chosen.lease,
+    )
+    lines = search.dry_run(request) if chosen.dry_run else search.tune(request, chosen.out, chosen.chief, chosen.join)
+    for line in lines:
+        print(line)
+
+
 def _export(chosen):
     from ser_keras.runs import Run
 
@@ -284,7 +401,7 @@ def _export(chosen):
     _quiet_tensorflow()
     from ser_keras.finished import export
 
-    for line in export(run, chosen.out, chosen.fold):
+    for line in export(run, chosen.out, chosen.fold, chosen.default, chosen.all_variants):
         print(line)
 
 
@@ -308,6 +425,25 @@ def _predict(chosen):
     return 2 if failed else 0
 
 
+def _listen(chosen):
+    from ser_keras import inference, listening
+
+    try:
+        listening.listen(inference.load(chosen.model), chosen.audio, chosen.device, chosen.json)
+    except KeyboardInterrupt:  # the way to end it
+        print(file=sys.stderr)
+
+
+def _serve(chosen):
+    from ser_keras import serving
+
+    try:
+        for line in serving.serve(chosen.model, chosen.host, chosen.port, chosen.cert, chosen.key, chosen.demo):
+            print(line, flush=True)
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+
+
 def _readable(result):
     if "error" in result:
         return f"{result['file']}: {result['error']}"
@@ -316,6 +452,14 @@ def _readable(result):
     warnings = "".join(f"\n  note: {line}" for line in result["warnings"])
     bars = "\n".join(f"  {name:<10} {p:6.1%} {'█' * round(30 * p)}" for name, p in ordered)
     return f"{result['file']}: {heard}\n{bars}{warnings}"
+
+
+def _benchmark(chosen):
+    from ser_keras import benchmark
+
+    models = [chosen.model] + ([chosen.against] if chosen.against else [])
+    found = benchmark.benchmark(models, chosen.runtime, (chosen.threads,) if chosen.threads else (1, 2))
+    print(json.dumps(found, indent=1) if chosen.json else "\n".join(benchmark.table(found)))
 
 
 def _report(chosen):

@@ -231,6 +231,7 @@ def _pool(run, prepared, record, start):
         protocol=prepared.experiment.protocol.name,
         leaky_reason=reason,
         commit=record["commit"],
+        selected_on=() if start is None else start.selected_on,
     )
 
 

@@ -25,6 +25,8 @@ class Decoded:
         bad_files: name -> reason of those that couldn't.
         warnings: lines on silence, clipping and the like.
         store: RowStore of int16 samples at 16 kHz.
+        contents: a hash of each one's file.
+        frames: faces.watch.Frames where pictures are looked at, else None.
     """
 
     utterances: list
@@ -33,6 +35,8 @@ class Decoded:
     bad_files: dict
     warnings: list
     store: RowStore
+    contents: list
+    frames: object = None
 
 
 def decode(utterances, decoder="soundfile", bad_files="skip"):
@@ -80,7 +84,7 @@ def decode(utterances, decoder="soundfile", bad_files="skip"):
         raise SerKerasError(f"none of the {len(utterances)} audio files can be used: {first}")
     spans = np.array([store.span(k) for k in keys])
     hashes = [fingerprint(store.rows(k)) for k in keys]
-    return Decoded(kept, spans, hashes, bad, warnings, store)
+    return Decoded(kept, spans, hashes, bad, warnings, store, [contents[u.path] for u in kept])
 
 
 class _Said:

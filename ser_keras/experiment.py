@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_serializer, model_validator
 
 from ser_keras.audio import SAMPLE_RATE, TAIL_RULES
 from ser_keras.emotions import class_of_emotion
@@ -125,9 +125,10 @@ class Augmentation(Settings):
 
 
 class Protocol(Settings):
-    """How utterances become folds; see `ser_keras.protocols`. `folds` null is leave one speaker out."""
+    """How utterances become folds; see `ser_keras.protocols`. `folds` null is leave one speaker (or session) out."""
 
     name: str = "speaker_independent"
+    by: Literal["speaker", "session"] = "speaker"  # what speaker_independent keeps together
     folds: Annotated[int, Field(ge=2)] | None = None
     test_share: Annotated[float, Field(gt=0, lt=1)] = 0.3
 
@@ -180,6 +181,12 @@ class Experiment(Settings):
     training: Training = Training()
     protocol: Protocol = Protocol()
     export: ExportSettings = ExportSettings()
+    selected_on: list[str] = []  # speakers on whom these settings were chosen; `tune` writes it into its recipe
+
+    @model_serializer(mode="wrap")
+    def _briefly(self, handler):
+        tree = handler(self)
+        return tree if self.selected_on else {k: v for k, v in tree.items() if k != "selected_on"}
 
     @model_validator(mode="after")
     def _hop_reaches(self):

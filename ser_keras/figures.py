@@ -57,8 +57,12 @@ def predict_items(classifier, prepared, items, fold):
     return utterances, table(owner, begin + starts, begin + ends, probabilities)
 
 
-def write_figures(folder, experiment, utterances, segments, *, protocol, leaky_reason, commit):
-    """Write the tables of a folder; `metrics.json` comes last and marks them whole."""
+def write_figures(folder, experiment, utterances, segments, *, protocol, leaky_reason, commit, selected_on=()):
+    """Write the tables of a folder; `metrics.json` comes last and marks them whole.
+
+    `selected_on` are speakers on whom something else than the settings was chosen: the initial weights.
+    """
+    chosen_on = {*experiment.selected_on, *selected_on}
     (folder / "metrics.json").unlink(missing_ok=True)  # it marks the tables whole
     figures = metrics(
         utterances,
@@ -68,7 +72,7 @@ def write_figures(folder, experiment, utterances, segments, *, protocol, leaky_r
         leaky_reason=leaky_reason,
         seed=experiment.seed,
         commit=commit,
-        selection_overlap=0,
+        selection_overlap=sum(speaker in chosen_on for speaker in utterances.speaker),
     )
     utterances.write_csv(folder / "predictions.csv")
     if segments is not None:

@@ -103,6 +103,7 @@ def evaluate_folds(run, condition=None, unfinished=False):
         protocol=prepared.experiment.protocol.name + said,
         leaky_reason=run.metrics["leaky_reason"],
         commit=provenance()["commit"],
+        selected_on=_trained_with(run)[2].get("selected_on", ()),
     )
     return name, folder, figures
 
@@ -137,6 +138,7 @@ def _evaluate_final(run, corpus, root, condition):
         protocol=f"final model on {corpus}{said}",
         leaky_reason=reason,
         commit=provenance()["commit"],
+        selected_on=start.get("selected_on", ()),
     )
     return name, folder, figures
 
@@ -189,13 +191,14 @@ def draw_attention(run, files, out, fold=None):
     return drawn
 
 
-def export(run, out, fold=None):
+def export(run, out, fold=None, default="int8_weights", all_variants=False):
     """Make the bundle of a run, with the cross-validated figures of its converted fold models.
 
     Args:
         run: Run.
         out: the bundle's folder.
         fold: export this fold's model instead of the final one.
+        default, all_variants: see `ser_keras.export.bundle.export_run`.
 
     Returns:
         Lines that say what was made.
@@ -220,4 +223,4 @@ def export(run, out, fold=None):
             item = material.items[i]
             yield utterance_key(item.corpus, item.name, item.start), int(material.labels[i]), material.samples(i)
 
-    return summary(export_run(run.path, out, fold, test_utterances if prepared else None))
+    return summary(export_run(run.path, out, fold, test_utterances if prepared else None, default, all_variants))

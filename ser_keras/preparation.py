@@ -10,6 +10,7 @@ from ser_keras import experiment as settings
 from ser_keras.cache import fingerprint
 from ser_keras.emotions import select
 from ser_keras.errors import SerKerasError
+from ser_keras.faces import FACE_FRONT_ENDS, rows, watch
 from ser_keras.material import Material, extract
 from ser_keras.progress import say
 
@@ -89,14 +90,16 @@ def prepare(experiment, listing, quiet=False, condition=None):
     around = None
     if protocols.PROTOCOLS[experiment.protocol.name].leaky:
         lengths = spans[:, 1].tolist()
-        items, item_labels = protocols.expand_chunks(items, labels, lengths, window, hop, experiment.tail_rule)
         cut = [audio.window_starts(n, window, hop, experiment.tail_rule) for n in lengths]
+        if decoded.frames is not None:
+            cut = decoded.frames.starts
+        items, item_labels = protocols.expand_chunks(items, labels, lengths, window, cut)
         around = np.repeat(spans, [len(starts) for starts in cut], axis=0)
         starts = np.concatenate(cut)
         spans = np.column_stack([around[:, 0] + starts, np.minimum(window, around[:, 1] - starts)])
     validate = experiment.training.early_stopping is not None
     folds = protocols.make_folds(items, item_labels, experiment.protocol, experiment.seed, validate)
-    material = extract(
+    material = material_of(
         *(decoded, items, item_labels, spans, extractor, window, hop, experiment.tail_rule),
         augmentation=experiment.augmentation if condition is None else None,  # test audio isn't augmented
         sequence=experiment.unit == "utterance",
@@ -104,6 +107,11 @@ def prepare(experiment, listing, quiet=False, condition=None):
         around=around,
     )
     return Prepared(experiment, decoded, labels, material, folds, _describe_corpora(decoded), dropped)
+
+
+def material_of(decoded, *arguments, **options):
+    """Material of decoded utterances: `material.extract`, or `faces.rows.extract` where pictures are looked at."""
+    return (extract if decoded.frames is None else rows.extract)(decoded, *arguments, **options)
 
 
 def usable(listing, experiment, quiet=False):
@@ -120,6 +128,8 @@ def usable(listing, experiment, quiet=False):
         raise SerKerasError(f"{name}: {reason} (audio.bad_files=skip goes on without such files)")
     chosen, _, live, dropped = select(listing.utterances, experiment.classes)
     decoded = decoding.decode(chosen, experiment.audio.decoder, experiment.audio.bad_files)
+    if experiment.frontend.name in FACE_FRONT_ENDS:
+        decoded = watch.watch(decoded, building.build_extractor(experiment), experiment)
     # A class may have lost its last file to a bad one.
     _, labels, live, lost = select(decoded.utterances, live)
     decoded.bad_files = {**listing.bad_files, **decoded.bad_files}
@@ -164,6 +174,9 @@ def _same_audio(decoded):
 
 
 def _describe_corpora(decoded):
+    def known(i):
+        return [decoded.hashes[i]] if decoded.frames is None else [decoded.hashes[i], decoded.contents[i]]
+
     described = []
     for name in sorted({u.corpus for u in decoded.utterances}):
         own = [i for i, u in enumerate(decoded.utterances) if u.corpus == name]
@@ -179,7 +192,7 @@ def _describe_corpora(decoded):
                 "speakers": speakers,
                 "hours": round(float(decoded.spans[own, 1].sum()) / audio.SAMPLE_RATE / 3600, 4),
                 "fingerprint": fingerprint(
-                    sorted([decoded.utterances[i].name, decoded.utterances[i].emotion, decoded.hashes[i]] for i in own)
+                    sorted([decoded.utterances[i].name, decoded.utterances[i].emotion, *known(i)] for i in own)
                 ),
             }
         )

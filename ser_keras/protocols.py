@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ser_keras.audio import SAMPLE_RATE, window_starts
+from ser_keras.audio import SAMPLE_RATE
 from ser_keras.errors import SerKerasError, nearest
 
 
@@ -67,11 +67,14 @@ def _stratified(labels, k, rng):
     return [np.sort(np.array(p, int)) for p in parts]
 
 
-def speaker_groups(utterances, k, rng):
-    """Speakers in k groups that differ by one at most, each with its share of every corpus and both genders."""
-    kinds = {u.speaker: (u.corpus, u.gender or "") for u in utterances}
+def speaker_groups(utterances, k, rng, by="speaker"):
+    """Speakers in k groups that differ by one at most, each with its share of every corpus and both genders.
+
+    `by="session"`: sessions, each with its share of every corpus.
+    """
+    kinds = {getattr(u, by): (u.corpus, (u.gender or "") if by == "speaker" else "") for u in utterances}
     if k > len(kinds):
-        raise SerKerasError(f"protocol.folds={k}, but there are {len(kinds)} speakers; give at most that many")
+        raise SerKerasError(f"protocol.folds={k}, but there are {len(kinds)} {by}s; give at most that many")
     ordered = []
     for kind in sorted(set(kinds.values())):
         speakers = np.array(sorted(s for s in kinds if kinds[s] == kind))
@@ -81,13 +84,28 @@ def speaker_groups(utterances, k, rng):
 
 
 def _speaker_independent(utterances, labels, settings, rng):
-    speakers = np.array([u.speaker for u in utterances])
+    kept = [getattr(u, settings.by) for u in utterances]
+    if None in kept:
+        raise SerKerasError(
+            f"protocol.by=session needs sessions, and {kept.count(None)} of {len(kept)} utterances name none; "
+            "use protocol.by=speaker"
+        )
+    sessions = {}
+    for u, session in zip(utterances, kept, strict=True):
+        if sessions.setdefault(u.speaker, session) != session:
+            raise SerKerasError(
+                f"{u.speaker} speaks in the sessions {sessions[u.speaker]} and {session}: leaving one session out "
+                "wouldn't keep speakers apart; use protocol.by=speaker"
+            )
+    speakers = np.array(kept)
     if settings.folds is None:
         groups = [[s] for s in sorted(set(speakers))]
     else:
-        groups = speaker_groups(utterances, settings.folds, rng)
+        groups = speaker_groups(utterances, settings.folds, rng, settings.by)
     if len(groups) < 2:
-        raise SerKerasError("speaker_independent needs two speakers; a single one can be run as single_speaker")
+        raise SerKerasError(
+            f"speaker_independent needs two {settings.by}s; a single speaker can be run as single_speaker"
+        )
     n = len(utterances)
     tests = [np.flatnonzero(np.isin(speakers, g)) for g in groups]
     return [(" ".join(g), test, _rest(n, test)) for g, test in zip(groups, tests, strict=True)]
@@ -226,6 +244,8 @@ def make_folds(utterances, labels, settings, seed, validate=False):
         SerKerasError: the utterances can't bear the protocol.
     """
     kind = protocol_kind(settings.name, utterances)
+    if settings.by != "speaker" and settings.name != "speaker_independent":
+        raise SerKerasError(f"protocol.by={settings.by} is for speaker_independent; {settings.name} knows no such thing")
     labels = np.asarray(labels)
     folds = []
     for number, (name, test, train) in enumerate(
@@ -293,22 +313,22 @@ def _keys(utterances, indices, unseen):
     return {(u.corpus, u.name, u.start, u.end) for u in chosen}
 
 
-def expand_chunks(utterances, labels, n_samples, window, hop, tail):
+def expand_chunks(utterances, labels, n_samples, window, starts):
     """One utterance for each window of each utterance, for `chunk_random`.
 
     Args:
         utterances, labels: as elsewhere.
         n_samples: the utterances' lengths at 16 kHz.
-        window, hop: in samples.
-        tail: tail rule of `audio.windows`.
+        window: in samples.
+        starts: list of arrays, the first samples of each utterance's windows.
 
     Returns:
         (utterances with `start` and `end` in seconds, their labels).
     """
     chunks, chunk_labels = [], []
-    for utterance, label, n in zip(utterances, labels, n_samples, strict=True):
+    for utterance, label, n, own in zip(utterances, labels, n_samples, starts, strict=True):
         offset = utterance.start or 0.0
-        for first in window_starts(n, window, hop, tail):
+        for first in own:
             start, end = offset + first / SAMPLE_RATE, offset + min(first + window, n) / SAMPLE_RATE
             chunks.append(dataclasses.replace(utterance, start=start, end=end))
             chunk_labels.append(label)

@@ -64,11 +64,13 @@ class InitialWeights:
     Attributes:
         weights: list of arrays, in the model's order.
         speakers: those that the weights have seen.
+        selected_on: those on whom the settings behind them were chosen.
         described: what experiment.yaml says of them.
     """
 
     weights: list
     speakers: set
+    selected_on: set
     described: dict
 
     def __call__(self, classifier):
@@ -100,11 +102,13 @@ def load_initial(path):
     corpora, before = origin["corpora"], origin.get("init") or {}
     _, classifier = split(_load_keras(file))
     speakers = {s for corpus in corpora for s in corpus.get("speakers", [])} | set(before.get("speakers", []))
+    selected_on = {*origin.get("selected_on", []), *before.get("selected_on", [])}
     names = sorted({corpus["name"] for corpus in corpora} | set(before.get("corpora", [])))
     described = {
         "name": path.name,
         "corpora": names,
         "speakers": sorted(speakers),
+        **({"selected_on": sorted(selected_on)} if selected_on else {}),
         "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
     }
-    return InitialWeights(classifier.get_weights(), speakers, described)
+    return InitialWeights(classifier.get_weights(), speakers, selected_on, described)

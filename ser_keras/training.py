@@ -59,7 +59,9 @@ def training_examples(experiment, material, train, labelled, number):
     return examples, {"n_examples": len(examples), "n_mislabelled": len(without), "n_labelled": len(labelled)}
 
 
-def fit(experiment, material, train, validation, n_classes, folder, number, title, initial=None, epochs=None):
+def fit(
+    experiment, material, train, validation, n_classes, folder, number, title, initial=None, epochs=None, callbacks=()
+):
     """Train one classifier, going on from the folder's checkpoint where there is one.
 
     Args:
@@ -72,6 +74,7 @@ def fit(experiment, material, train, validation, n_classes, folder, number, titl
         title: for the progress bar.
         initial: a function that puts initial weights into the new classifier.
         epochs: instead of the settings' (the final refit's).
+        callbacks: more Keras callbacks.
 
     Returns:
         (classifier in float32 with the chosen weights, or a baseline; History; dict of what the examples were).
@@ -98,7 +101,8 @@ def fit(experiment, material, train, validation, n_classes, folder, number, titl
     history = History()
     if classifier.trainable_variables:
         history = _run_epochs(
-            experiment, training, classifier, material, examples, labelled, validation, folder, number, title
+            *(experiment, training, classifier, material, examples, labelled, validation, folder, number, title),
+            callbacks=callbacks,
         )
     plain = _plain(experiment, classifier, material.feature_shape, n_classes)
     if experiment.head is not None:
@@ -108,7 +112,9 @@ def fit(experiment, material, train, validation, n_classes, folder, number, titl
     return plain, history, counts
 
 
-def _run_epochs(experiment, training, classifier, material, examples, labelled, validation, folder, number, title):
+def _run_epochs(
+    experiment, training, classifier, material, examples, labelled, validation, folder, number, title, callbacks
+):
     """Train a compiled classifier, going on from the folder's checkpoint; returns History."""
     checkpoint = folder / "checkpoint.npz"
     history, best = load_checkpoint(checkpoint, classifier) if checkpoint.is_file() else (History(), None)
@@ -138,7 +144,7 @@ def _run_epochs(experiment, training, classifier, material, examples, labelled, 
                 initial_epoch=history.epochs,
                 epochs=training.epochs,
                 validation_data=watched,
-                callbacks=[boundary, _tensorboard(folder)],
+                callbacks=[boundary, _tensorboard(folder), *callbacks],
                 shuffle=False,  # the dataset does
                 verbose=0,
             )

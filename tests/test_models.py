@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from ser_keras.errors import SerKerasError
+from ser_keras.faces.stores import JoinedSize
 from ser_keras.frontends import LogMel, SpectrogramPair
 from ser_keras.models import MODELS
 from ser_keras.models.adapted import Standardization, adapt_model
@@ -21,6 +22,8 @@ SHAPES = {
     "alexnet": (67, 67, 3),
     "anand2015_cnn": PAIR,
     "anand2015_dense": PAIR,
+    "anand2015_face_dense": (16, 16, 1),
+    "anand2015_audio_visual": (JoinedSize([PAIR, (16, 16, 3)]),),
     "anand2015_lstm": PAIR,
     "anand2015_cnn_lstm": PAIR,
     "badshah2017_cnn": (67, 67, 1),
@@ -39,11 +42,12 @@ SIZES = {
     "he2019_cnn_blstm": HE2019 | {"n_components": 12, "n_kernels": 8},
     "huang2014_semi_cnn": {"n_components": 12, "n_kernels": 8, "sparsity_weight": 0.0, "salient": 40, "nuisance": 40},
     "anand2015_lstm": {"units": 16},
+    "anand2015_audio_visual": {"filters": (8,), "face_filters": (4,), "units": 16, "dropout": 0},
     "anand2015_cnn_lstm": {"filters": (8,), "units": 16, "dropout": 0},
 }
 SLOW = {"huang2014_semi_cnn": {"learning_rate": 1e-2, "steps": 80}}  # sigmoid units
-# All but the net that gives features for a head.
-CLASSIFIERS = [name for name in MODELS if name != "huang2014_features"]
+# All but the net that gives features for a head, and the large ones of Keras (test_faces.py).
+CLASSIFIERS = [name for name in MODELS if name not in ("huang2014_features", "keras_application")]
 
 
 def array(tensor):

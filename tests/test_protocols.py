@@ -6,6 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from ser_keras.audio import window_starts
 from ser_keras.corpora.base import Utterance
 from ser_keras.errors import SerKerasError
 from ser_keras.experiment import Protocol
@@ -123,7 +124,8 @@ def test_cross_corpus_tests_each_corpus_unseen():
 
 def test_chunk_random_is_leaky_and_says_so():
     utterances = people()
-    chunks, labels = expand_chunks(utterances, labels_of(utterances), [40000] * len(utterances), 8800, 8192, "drop")
+    starts = [window_starts(40000, 8800, 8192, "drop")] * len(utterances)
+    chunks, labels = expand_chunks(utterances, labels_of(utterances), [40000] * len(utterances), 8800, starts)
     assert len(chunks) == 4 * len(utterances)
     assert chunks[1].start == pytest.approx(0.512) and chunks[1].end == pytest.approx(0.512 + 0.55)
     [fold] = make_folds(chunks, labels, Protocol(name="chunk_random"), 0)
@@ -177,3 +179,33 @@ def test_what_cannot_be_is_one_line(settings, line):
 def test_too_few_speakers_for_validation_is_one_line():
     with pytest.raises(SerKerasError, match="early_stopping=null"):
         folds_of(people(2), "speaker_independent", validate=True)
+
+
+def in_sessions(pairs):
+    """Utterances of (speaker, session) pairs, two of each."""
+    return [Utterance(f"/{i}.wav", "anger", p, "x", session=s) for i, (p, s) in enumerate(pairs * 2)]
+
+
+def test_sessions_are_left_out_whole():
+    utterances = in_sessions([("x/1F", "x/1"), ("x/1M", "x/1"), ("x/2F", "x/2"), ("x/2M", "x/2"), ("x/3F", "x/3")])
+    folds = make_folds(utterances, [0] * 10, Protocol(by="session"), 0)
+    assert [sorted({utterances[i].speaker for i in f.test}) for f in folds] == [
+        ["x/1F", "x/1M"],
+        ["x/2F", "x/2M"],
+        ["x/3F"],
+    ]
+    grouped = make_folds(utterances, [0] * 10, Protocol(by="session", folds=2), 0)
+    assert sorted(len({utterances[i].session for i in f.test}) for f in grouped) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "settings", "line"),
+    [
+        ([("x/1", "x/1"), ("x/2", None)], {}, "needs sessions, and 2 of 4 utterances name none"),
+        ([("x/1", "x/1"), ("x/1", "x/2")], {}, "x/1 speaks in the sessions x/1 and x/2"),
+        ([("x/1", "x/1"), ("x/2", "x/2")], {"name": "utterance_random"}, "by=session is for speaker_independent"),
+    ],
+)
+def test_sessions_that_can_t_be_left_out_are_one_line(pairs, settings, line):
+    with pytest.raises(SerKerasError, match=line):
+        make_folds(in_sessions(pairs), [0] * 4, Protocol(by="session", **settings), 0)

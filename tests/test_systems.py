@@ -7,9 +7,11 @@ import pytest
 from ser_keras import crossvalidation, reproduction
 from ser_keras.corpora import scan
 from ser_keras.experiment import load_experiment
+from ser_keras.faces import FACE_FRONT_ENDS
 from ser_keras.reproduction import derived, plan, rows
 from ser_keras.runs import Run, read_json, write_json
 from tests.conftest import shared_data
+from tests.made_faces import write_video_corpus
 
 pytestmark = [pytest.mark.systems, pytest.mark.timeout(600)]
 
@@ -20,6 +22,7 @@ QUICK = {
     "huang2014": ["model.n_patches=2000", "model.autoencoder_epochs=1"],
     "badshah2017.fresh": ["model.hidden=[256, 256]"],
     "badshah2017.finetuned": ["model.weights=random", "model.hidden=256"],
+    "anand2015.face_finetuned": ["model.weights=random", "model.hidden=256"],
 }
 TRAINED = [row for row in rows.table().values() if row.derived is None]
 DERIVED = [row for row in rows.table().values() if row.derived is not None]
@@ -42,19 +45,25 @@ def corpus(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    """A manifest of generated clips: nothing real that shows faces can be had without a form."""
+    return [("manifest", write_video_corpus(tmp_path_factory.mktemp("videos"), speakers=len(SPEAKERS), takes=2))]
+
+
+@pytest.fixture(scope="module")
 def out(tmp_path_factory):
     return tmp_path_factory.mktemp("rows")
 
 
 def changes_of(row_id):
     own = [*QUICK.get(row_id.partition(".")[0], ()), *QUICK.get(row_id, ())]
-    settings = load_experiment(row_id, ["model.weights=random"] if row_id == "badshah2017.finetuned" else [])
+    settings = load_experiment(row_id, ["model.weights=random"] if row_id.endswith("finetuned") else [])
     own = [c for c in own if c.partition("=")[0].removeprefix("model.") in settings.model.arguments()]
     return ["training.epochs=1", "protocol.folds=2", "protocol.name=speaker_independent", *own]
 
 
 @pytest.mark.parametrize("row", TRAINED, ids=lambda row: row.id)
-def test_a_row_is_trained_and_judged(row, corpus, out):
+def test_a_row_is_trained_and_judged(row, corpus, videos, out):
     experiment = load_experiment(row.id, changes_of(row.id))
     if experiment.frontend.name.startswith("egemaps"):
         pytest.importorskip("audobject", reason="needs the extra `systems`")
@@ -63,7 +72,8 @@ def test_a_row_is_trained_and_judged(row, corpus, out):
         if find_spec("opensmile") is None:
             pytest.skip("needs opensmile (the extra `systems`)")
     folder = out / row.id / "speaker_independent"
-    run = crossvalidation.train(experiment, corpus, folder, refit=False)
+    given = videos if experiment.frontend.name in FACE_FRONT_ENDS else corpus
+    run = crossvalidation.train(experiment, given, folder, refit=False)
     assert 0 <= run.metrics["uar"] <= 1 and run.metrics["n_speakers"] == len(SPEAKERS)
     assert not run.metrics["leaky"]
     write_json(folder / plan.DONE, {})

@@ -65,6 +65,7 @@ class Utterance:
         intensity: as the corpus names it.
         split: `train`, `validation` or `test` where the corpus prescribes one.
         start, end: seconds within the file; None is its start or end.
+        session: the recording session, unique across corpora, where the corpus has such.
     """
 
     path: str
@@ -80,6 +81,7 @@ class Utterance:
     split: str | None = None
     start: float | None = None
     end: float | None = None
+    session: str | None = None
 
     def __post_init__(self):
         check_emotion(self.emotion)

@@ -109,6 +109,7 @@ def scan(root):
                     gender=GENDERS[gender.lower()],
                     activation=activation,
                     valence=valence,
+                    session=f"iemocap/{number}",
                 )
             )
         bad_files.update((name_below(audio[turn], root), "no label") for turn in audio.keys() - labels.keys())

@@ -19,7 +19,7 @@ LAYOUT = (
 PUBLISHED = None
 
 REQUIRED = ("path", "emotion")
-OPTIONAL = ("speaker", "corpus", "split", "text", "gender", "activation", "valence", "intensity", "start", "end")
+OPTIONAL = ("speaker", "corpus", "split", "text", "gender", "activation", "valence", "intensity", "start", "end", "session")
 SPLITS = {
     "dev": "validation",
     "test": "test",
@@ -107,11 +107,12 @@ def _utterance(folder, row, default):
         values["gender"] = _choice("gender", values["gender"], GENDERS)
     if values.get("start", 0) < 0 or values.get("end", math.inf) <= values.get("start", 0):
         raise SerKerasError("start and end must be seconds with 0 <= start < end")
-    corpus, speaker = values.pop("corpus", default), values.get("speaker")
+    corpus = values.pop("corpus", default)
     if "/" in corpus:
         raise SerKerasError(f"corpus '{corpus}' holds a '/', which parts corpus and speaker")
-    if speaker and "/" not in speaker:
-        values["speaker"] = f"{corpus}/{speaker}"
+    for column in ("speaker", "session"):
+        if "/" not in values.get(column, "/"):
+            values[column] = f"{corpus}/{values[column]}"
     return Utterance(
         path=str(path),
         emotion=canonical_emotion(row["emotion"]),

@@ -3,10 +3,12 @@
 from ser_keras.models import corpus_heads  # noqa: F401 - registers its layer
 from ser_keras.models.alexnet import alexnet
 from ser_keras.models.anand2015 import anand2015_cnn, anand2015_dense
+from ser_keras.models.anand2015_faces import anand2015_audio_visual, anand2015_face_dense
 from ser_keras.models.anand2015_sequence import anand2015_cnn_lstm, anand2015_lstm
 from ser_keras.models.badshah2017 import badshah2017_cnn
 from ser_keras.models.he2019 import he2019_cnn_blstm, he2019_lld_blstm
 from ser_keras.models.huang2014 import huang2014_features, huang2014_semi_cnn
+from ser_keras.models.image_nets import keras_application
 from ser_keras.models.log_mel_cnn import log_mel_cnn
 from ser_keras.models.neumann2016 import neumann2016_cnn
 
@@ -14,6 +16,8 @@ MODELS = {
     "alexnet": alexnet,
     "anand2015_cnn": anand2015_cnn,
     "anand2015_dense": anand2015_dense,
+    "anand2015_face_dense": anand2015_face_dense,
+    "anand2015_audio_visual": anand2015_audio_visual,
     "anand2015_lstm": anand2015_lstm,
     "anand2015_cnn_lstm": anand2015_cnn_lstm,
     "badshah2017_cnn": badshah2017_cnn,
@@ -21,6 +25,7 @@ MODELS = {
     "he2019_cnn_blstm": he2019_cnn_blstm,
     "huang2014_features": huang2014_features,
     "huang2014_semi_cnn": huang2014_semi_cnn,
+    "keras_application": keras_application,
     "log_mel_cnn": log_mel_cnn,
     "neumann2016_cnn": neumann2016_cnn,
 }

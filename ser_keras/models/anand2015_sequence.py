@@ -44,7 +44,7 @@ def anand2015_lstm(
     chunk = keras.Input(input_shape, name="chunk")
     x = keras.layers.Flatten(name="flatten")(minus_training_mean(chunk, replace_anomalous))
     per_chunk = keras.Model(chunk, x, name="chunk_model")
-    return _recurrent(per_chunk, n_classes, units, dropout, bidirectional, regularizer)
+    return recurrent(per_chunk, n_classes, units, dropout, bidirectional, regularizer)
 
 
 def anand2015_cnn_lstm(
@@ -100,10 +100,10 @@ def anand2015_cnn_lstm(
         builder="anand2015_cnn_lstm",
     )
     per_chunk = keras.Model(chunk, x, name="chunk_model")
-    return _recurrent(per_chunk, n_classes, units, dropout, bidirectional, regularizer)
+    return recurrent(per_chunk, n_classes, units, dropout, bidirectional, regularizer)
 
 
-def _recurrent(per_chunk, n_classes, units, dropout, bidirectional, regularizer):
+def recurrent(per_chunk, n_classes, units, dropout, bidirectional, regularizer):
     """A model of one chunk, [B, *shape] to [B, D], in front of an LSTM and softmax."""
     features = keras.Input((None, *per_chunk.input_shape[1:]), name="features")
     present = keras.Input((None,), dtype="bool", name="present")

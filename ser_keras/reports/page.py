@@ -10,11 +10,10 @@ from ser_keras.reports import plots
 from ser_keras.runs import write_atomic
 
 
-def write_page(path, template, **content):
-    """Render a template of this folder to a file; every string is escaped."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
+def write_page(path, template, folders=(), **content):
+    """Render a template of this folder, or of one of `folders`, to a file; every string is escaped."""
+    loader = jinja2.FileSystemLoader([Path(__file__).parent, *folders])
+    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"percent": percent, "interval": interval, "duration": duration, "capitalise": capitalise}
     text = environment.get_template(template).render(**content)
     write_atomic(path, text.encode("utf-8", "replace"))  # file names may hold bytes that are no UTF-8

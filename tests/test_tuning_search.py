@@ -1,0 +1,294 @@
+"""Searches that train: whom they see, what they leave behind, and how they go on."""
+
+import csv
+import json
+import os
+
+import keras
+import numpy as np
+import pytest
+import yaml
+
+from ser_keras import crossvalidation, saving, training
+from ser_keras.checkpoints import History
+from ser_keras.errors import SerKerasError
+from ser_keras.evaluation import Predictions
+from ser_keras.experiment import load_experiment
+from ser_keras.figures import write_figures
+from ser_keras.tuning import holdout, search, space
+from tests.made_corpus import write_corpus
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:keras_tuner")
+
+SPACE = {
+    "title": "tiny",
+    "recipe": "anand2015.r2",
+    "set": {"training.epochs": 2, "training.batch_size": 16, "model.hidden": 8, "model.l2": 0.0},
+    "vary": {"training.learning_rate": {"min": 0.003, "max": 0.03, "scale": "log", "steps": 2}},
+    "random_grid": {"epochs": 1, "finalists": 1, "long_epochs": 2},
+}
+
+
+def space_file(folder, tree=None):
+    file = folder / "tiny.yaml"
+    file.write_text(yaml.safe_dump({**SPACE, **(tree or {})}, sort_keys=False))
+    return str(file)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return write_corpus(tmp_path_factory.mktemp("corpus"), speakers=6, takes=1)
+
+
+def asked(folder, corpus, tree=None, **changes):
+    plain = {"strategy": "grid", "folds": 2, "stop_behind": 1.0}
+    return search.Request(space_file(folder, tree), [("manifest", corpus.parent)], **{**plain, **changes})
+
+
+@pytest.fixture(scope="module")
+def done(corpus, tmp_path_factory):
+    """A whole search, with who was in which part of every training."""
+    folder = tmp_path_factory.mktemp("search")
+    os.environ["SER_KERAS_CACHE"] = str(folder / "cache")
+    seen, fit = [], training.fit
+
+    def watching(experiment, material, train, validation, n_classes, place, *rest, **named):
+        parts = [{material.items[i].speaker for i in items} for items in (train, validation)]
+        seen.append((place, *parts))
+        return fit(experiment, material, train, validation, n_classes, place, *rest, **named)
+
+    training.fit = watching
+    try:
+        lines = search.tune(asked(folder, corpus), folder / "out")
+    finally:
+        training.fit = fit
+    return folder / "out", lines, seen
+
+
+def result_of(out):
+    return json.loads((out / "result.json").read_text())
+
+
+@pytest.mark.smoke
+def test_no_trial_sees_the_test_speakers_or_those_that_judge_it(done):
+    out, _, seen = done
+    result = result_of(out)
+    test, others = set(result["test"]["speakers"]), set(result["selected_on"])
+    assert test and others and not test & others and len(test | others) == 6
+    trials = [s for s in seen if "trials" in s[0].parts]
+    assert len(trials) == 2 * 2
+    judged = {}
+    for place, train, validation in trials:
+        with open(place / "predictions.csv", newline="") as file:
+            judges = {row["speaker"] for row in csv.DictReader(file)}
+        assert judges and not judges & (train | validation | test) and train | validation | judges == others
+        judged.setdefault(place.parent.parent.name, []).append(judges)
+    # Every trial is judged by every other speaker once, and all by the same folds.
+    assert all(set.union(*folds) == others and not set.intersection(*folds) for folds in judged.values())
+    assert len({json.dumps([sorted(f) for f in folds]) for folds in judged.values()}) == 1
+    finals = [s for s in seen if "test" in s[0].parts]
+    assert [sorted(train) for _, train, _ in finals] == [sorted(others)] * 2
+
+
+def test_what_a_search_leaves_behind(done):
+    out, lines, _ = done
+    result = result_of(out)
+    with open(out / "trials.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 and {r["status"] for r in rows} == {"completed"}
+    best = max(rows, key=lambda r: (float(r["score"]), -int(r["trial"])))
+    assert result["winner"] == best["trial"]
+    for r in rows:
+        folds = [float(r["fold_0"]), float(r["fold_1"])]
+        assert float(r["uar"]) == pytest.approx(np.mean(folds), abs=1e-5)
+        assert float(r["uar_sd"]) == pytest.approx(np.std(folds, ddof=1), abs=1e-5)
+    assert result["test"]["n_utterances"] == 3 * len(result["test"]["speakers"])
+    assert any("winner minus starting recipe" in line for line in lines)
+    time = json.loads(next((out / "time").glob("*.json")).read_text())
+    assert time["seconds"]["steps"] > 0 and time["seconds"]["first steps"] > 0
+    page = (out / "report.html").read_text()
+    assert "http" not in page.replace("http-equiv", "") and page.count("data:image/png") >= 4
+    assert "training.learning_rate" in page and "training steps" in page
+    assert sorted(p.name for p in (out / "tensorboard").iterdir()) == ["0000", "0001"]
+    assert not list(out.rglob("checkpoint.npz"))
+
+
+def test_train_takes_the_recipe_and_marks_what_was_selected_on(done, corpus, tmp_path):
+    out, _, _ = done
+    recipe = out / "best.yaml"
+    winner, result = load_experiment(str(recipe)), result_of(out)
+    assert winner.selected_on == result["selected_on"]
+    assert winner.training.learning_rate == result["settings"]["training.learning_rate"]
+    corpora = [("manifest", corpus.parent)]
+    quick = load_experiment(str(recipe), ["protocol.folds=2", "training.epochs=1"])
+    run = crossvalidation.train(quick, corpora, tmp_path / "run")
+    assert run.metrics["selection_overlap"] == 3 * len(result["selected_on"])
+    assert "SELECTED ON TEST MATERIAL" in (run.path / "report.html").read_text()
+    # Weights that come of it carry the mark into runs under other settings.
+    start = saving.load_initial(run.path)
+    assert start.selected_on == set(result["selected_on"]) and start.described["selected_on"] == result["selected_on"]
+    table = Predictions.read_csv(run.path / "predictions.csv")
+    plain = quick.model_copy(update={"selected_on": [], "classes": {c: [c] for c in table.classes}})
+    assert "selected_on" not in plain.model_dump()
+    named = {"protocol": "p", "leaky_reason": None, "commit": None}
+    marked = write_figures(tmp_path, plain, table, None, selected_on=start.selected_on, **named)
+    assert marked["selection_overlap"] == 3 * len(result["selected_on"])
+    assert write_figures(tmp_path, plain, table, None, **named)["selection_overlap"] == 0
+
+
+def test_a_finished_search_starts_nothing_again(done, corpus, monkeypatch):
+    out, lines, _ = done
+    monkeypatch.setenv("SER_KERAS_CACHE", str(out.parent / "cache"))
+    monkeypatch.setattr(training, "fit", None)
+    assert search.tune(asked(out.parent, corpus), out) == lines
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"folds": 3}, "folds: 2 is now 3"),
+        ({"strategy": "random"}, "strategy: grid is now random"),
+        ({"test_speakers": ["s0"]}, "holds another search"),
+        ({"tree": {"set": {"training.epochs": 3}}}, "the space or its recipe"),
+    ],
+)
+def test_another_search_is_refused_in_the_directory(done, corpus, tmp_path, changes, said):
+    with pytest.raises(SerKerasError, match=said):
+        search.tune(asked(tmp_path, corpus, **changes), done[0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"folds": 9}, "need as many speakers"),
+        ({"folds": 1}, "must be 2 at least"),
+        ({"test_speakers": ["manifest/s9"]}, "nobody is called"),
+        ({"test_speakers": ["s1"], "outer_folds": 2}, "exclude each other"),
+        ({"strategy": "gird"}, "nearest: grid"),
+        ({"objective": "war"}, "nearest: uar"),
+        ({"max_trials": 0}, "must be 1 at least"),
+    ],
+)
+def test_bad_options_are_one_line_and_leave_nothing(corpus, tmp_path, changes, said):
+    with pytest.raises(SerKerasError, match=said):
+        search.tune(asked(tmp_path, corpus, **changes), tmp_path / "out")
+    assert not (tmp_path / "out" / "search.yaml").exists()
+
+
+@pytest.mark.faults
+def test_a_search_cut_off_in_a_trial_goes_on_at_its_epoch(done, corpus, tmp_path, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    epochs = []
+
+    class Dying(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            epochs.append(epoch)
+            if len(epochs) in (2, 6):
+                raise Killed
+
+    fit = training.fit
+    monkeypatch.setattr(training, "fit", lambda *a, callbacks=(), **k: fit(*a, callbacks=[*callbacks, Dying()], **k))
+    for _ in range(2):
+        with pytest.raises(Killed):
+            search.tune(asked(tmp_path, corpus), tmp_path / "out")
+    search.tune(asked(tmp_path, corpus), tmp_path / "out")
+    # Two that were begun and cut off; else each epoch once: 2 trials of 2 folds, winner and start, of 2 epochs.
+    assert len(epochs) == 2 + 2 * (2 * 2 + 2)
+    assert (tmp_path / "out" / "trials.csv").read_text() == (done[0] / "trials.csv").read_text()
+    assert result_of(tmp_path / "out")["test"] == result_of(done[0])["test"]
+
+
+def test_trials_of_one_front_end_share_what_was_prepared(corpus, tmp_path, monkeypatch):
+    prepared, prepare = [], holdout.prepare
+    monkeypatch.setattr(holdout, "prepare", lambda *a: prepared.append(a[0].window_s) or prepare(*a))
+    vary = {"window_s": [0.55, 0.6], "model.hidden": [4, 8]}
+    made = search.Search(asked(tmp_path, corpus, {"vary": vary, "set": {}}))
+    found = [made.materials(made.space.experiment(v)) for _, _, v in made.space.samples()]
+    assert prepared == [0.55, 0.6] and found[0].material is found[2].material
+    assert [f.experiment.model.arguments()["hidden"] for f in found] == [4, 4, 4, 8]
+
+
+class Guess:
+    """In place of a trained classifier: the first class, always."""
+
+    def __init__(self, n_classes):
+        self.n_classes = n_classes
+
+    def probabilities(self, batch):
+        return np.tile(np.eye(self.n_classes, dtype=np.float32)[0], (len(batch), 1))
+
+
+def guessing(experiment, material, train, validation, n_classes, *_, **named):
+    return Guess(n_classes), History(), {}
+
+
+def test_nested_folds_test_everybody_by_a_search_that_didnt_see_them(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "fit", guessing)
+    monkeypatch.setattr(search, "write_report", lambda *_: None)
+    one = {"vary": {"model.filters": [[2], [3]]}, "set": {**SPACE["set"], "training.epochs": 1}}
+    lines = search.tune(asked(tmp_path, corpus, one, outer_folds=2), tmp_path / "out")
+    result = result_of(tmp_path / "out")
+    tests = [set(r["test"]["speakers"]) for r in result["outer_folds"]]
+    assert len(tests) == 2 and not tests[0] & tests[1] and len(tests[0] | tests[1]) == 6
+    assert result["test"]["n_utterances"] == 18 and "nested over 2 outer folds" in lines[0]
+    assert load_experiment(str(tmp_path / "out" / "best.yaml")).selected_on == sorted(tests[0] | tests[1])
+
+
+def test_a_longer_search_that_finds_another_winner_counts_the_looks(corpus, tmp_path, monkeypatch):
+    def better_later(experiment, material, train, validation, n_classes, *_, **named):
+        wide = experiment.model.arguments()["hidden"] > 4
+        guess = Guess(n_classes)
+        guess.probabilities = lambda batch: np.eye(n_classes, dtype=np.float32)[
+            np.arange(len(batch)) % (3 if wide else 1)
+        ]
+        return guess, History(), {}
+
+    monkeypatch.setattr(training, "fit", better_later)
+    tree = {"set": {}, "vary": {"model.hidden": [2, 8]}}
+    with monkeypatch.context() as unseen:
+        unseen.setattr(search, "write_report", lambda *_: None)
+        search.tune(asked(tmp_path, corpus, tree, max_trials=1), tmp_path / "out")
+    assert result_of(tmp_path / "out")["test"]["looks"] == 1
+    search.tune(asked(tmp_path, corpus, tree, max_trials=2), tmp_path / "out")
+    result = result_of(tmp_path / "out")
+    assert result["n_trials"] == 2 and result["test"]["looks"] == (2 if result["winner"] == "0001" else 1)
+    assert result["winner"] == "0001", "this test needs the second to win"
+    assert "HEARD 2 TIMES" in (tmp_path / "out" / "report.html").read_text()
+
+
+@pytest.mark.slow
+def test_a_size_limit_rejects_before_training_and_names_the_nearest(corpus, tmp_path):
+    tree = {"vary": {"model.filters": [[2], [64]]}, "set": {**SPACE["set"], "training.epochs": 1}}
+    out = tmp_path / "out"
+    small = {"strategy": "grid", "limits": ["int8_kb<=110"]}
+    search.tune(asked(tmp_path, corpus, tree, **small), out)
+    with open(out / "trials.csv", newline="") as file:
+        kept, rejected = csv.DictReader(file)
+    assert (kept["status"], rejected["status"]) == ("completed", "rejected")
+    assert float(kept["int8_kb"]) <= 110 < float(rejected["int8_kb"]) and float(kept["latency_ms"]) > 0
+    assert not (out / "trials" / rejected["trial"] / "folds").exists()
+
+
+def test_every_shipped_recipe_of_a_space_is_one_that_train_takes():
+    assert all(space.load_space(name).experiment({}).protocol.name == "speaker_independent" for name in space.spaces())
+
+
+@pytest.mark.slow
+def test_a_trial_that_is_trained_on_reaches_what_it_does_from_the_start(corpus, tmp_path):
+    made = search.Search(asked(tmp_path, corpus))
+    values = {"training.learning_rate": 0.003}
+
+    def run(folder, *steps):
+        runner = made.runner(made.splits[0], tmp_path / folder, lambda: None)
+        runner.keep = True
+        for trial_id, more in steps:
+            figures = runner(trial_id, {**values, **more}, lambda _: None, lambda: None)
+        return figures, (tmp_path / folder / "trials" / "b" / "folds" / "0" / "predictions.csv").read_text()
+
+    short, long = ("a", {"tuner/epochs": 1}), ("b", {"tuner/epochs": 3, "tuner/trial_id": "a"})
+    assert run("on", short, long) == run("anew", long)
+    history = (tmp_path / "on" / "trials" / "b" / "folds" / "0" / "history.csv").read_text()
+    inherited = (tmp_path / "on" / "trials" / "a" / "folds" / "0" / "history.csv").read_text()
+    assert history.startswith(inherited.rstrip()), "its first epoch is the other trial's"

@@ -1,0 +1,133 @@
+"""Whom a search may see: test speakers set aside first, the others in inner folds."""
+
+import dataclasses
+import json
+
+import numpy as np
+
+from ser_keras import building, protocols
+from ser_keras.cache import fingerprint
+from ser_keras.errors import SerKerasError, nearest
+from ser_keras.experiment import Protocol
+from ser_keras.preparation import prepare
+
+OUTER_GROUPS = 5  # the test speakers are fold 0 of so many groups, as `train --set protocol.folds=5 --fold 0` has it
+KEPT = 3  # prepared materials held in memory: their arrays are small, the features are mapped
+# The settings that decide an experiment's material.
+DECIDES = {"classes", "corpus_heads", "window_s", "hop_s", "tail_rule", "unit", "snippet_s", "audio"}
+DECIDES |= {"frontend", "augmentation"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Test speakers, and the others who take part in the choice."""
+
+    test: tuple
+    others: tuple
+
+
+def splits(prepared, test_speakers=None, outer_folds=None):
+    """The test speakers of a search, or of each outer fold.
+
+    Args:
+        prepared: preparation.Prepared of the starting recipe.
+        test_speakers: names; None: fold 0 of five speaker groups (of fewer, where there are fewer speakers).
+        outer_folds: number of outer folds instead.
+
+    Returns:
+        list of Split.
+
+    Raises:
+        SerKerasError: an unknown speaker, or too few are left.
+    """
+    items, labels = prepared.material.items, prepared.material.labels
+    protocols.protocol_kind("speaker_independent", items)
+    speakers = sorted({u.speaker for u in items})
+    if test_speakers:
+        short = {name.rpartition("/")[2]: name for name in speakers}
+        names = [name if name in speakers else short.get(name, name) for name in test_speakers]
+        if strange := [name for name in names if name not in speakers]:
+            raise SerKerasError(
+                f"--test-speakers: nobody is called '{strange[0]}'; nearest: {nearest(strange[0], speakers)}"
+            )
+        tests = [sorted(set(names))]
+    else:
+        groups = Protocol(folds=outer_folds or max(2, min(OUTER_GROUPS, len(speakers))))
+        folds = protocols.make_folds(items, labels, groups, prepared.experiment.seed)
+        tests = [sorted({items[i].speaker for i in fold.test}) for fold in folds]
+        tests = tests if outer_folds else tests[:1]
+    return [Split(tuple(test), tuple(s for s in speakers if s not in test)) for test in tests]
+
+
+def inner_folds(prepared, split, n):
+    """The folds of a trial: groups of the speakers who may be chosen on; nobody of the test speakers is in any part.
+
+    Args:
+        prepared: preparation.Prepared.
+        split: Split.
+        n: number of folds.
+
+    Returns:
+        list of protocols.Fold over `prepared`'s items; `test` is what the trial is judged by.
+
+    Raises:
+        SerKerasError: fewer speakers than folds.
+    """
+    items, labels = prepared.material.items, prepared.material.labels
+    mine = np.array([i for i, u in enumerate(items) if u.speaker not in split.test])
+    if len(split.others) < n:
+        raise SerKerasError(
+            f"{n} folds need as many speakers, and {len(split.others)} are left beside the test speakers"
+        )
+    validate = prepared.experiment.training.early_stopping is not None
+    seed = prepared.experiment.seed
+    folds = protocols.make_folds([items[i] for i in mine], labels[mine], Protocol(folds=n), seed, validate)
+    return [
+        dataclasses.replace(f, train=mine[f.train], validation=mine[f.validation], test=mine[f.test]) for f in folds
+    ]
+
+
+def outer_fold(prepared, split):
+    """The fold that the winner is scored by: everybody else's utterances against the test speakers'."""
+    items = prepared.material.items
+    tested = np.isin([u.speaker for u in items], split.test)
+    train, validation = np.flatnonzero(~tested), np.array([], int)
+    if prepared.experiment.training.early_stopping is not None:
+        # As in the trials: some of the training speakers choose the epoch.
+        first = inner_folds(prepared, split, max(2, min(5, len(split.others))))[0]
+        validation, train = first.validation, np.setdiff1d(train, first.validation)
+    fold = protocols.Fold(0, " ".join(split.test), train, validation, np.flatnonzero(tested))
+    protocols.verify([fold], items, "speaker_independent")
+    return fold
+
+
+class Materials:
+    """Prepared material by what decides it, so that trials with one front end share it.
+
+    Args:
+        listing: what `preparation.read_corpora` returned.
+    """
+
+    def __init__(self, listing):
+        self.listing, self._kept = listing, {}
+
+    def __call__(self, experiment, quiet=True):
+        """preparation.Prepared of an experiment, with that experiment's own settings."""
+        experiment = building.complete(experiment)
+        building.configure(experiment)
+        tree = experiment.model_dump(include=DECIDES)
+        unlike = {**tree, "stops": experiment.training.early_stopping is not None}
+        key = json.dumps(unlike, sort_keys=True, default=str)
+        if key not in self._kept:
+            while len(self._kept) >= KEPT:
+                self._kept.pop(next(iter(self._kept)))
+            self._kept[key] = prepare(experiment, self.listing, quiet)
+        found = self._kept.pop(key)
+        self._kept[key] = found
+        told = {name: getattr(found.experiment, name) for name in ("classes", "corpus_heads")}
+        return dataclasses.replace(found, experiment=experiment.model_copy(update=told))
+
+
+def data_fingerprint(prepared):
+    """A hash of what the corpora hold; equal on machines with equal data, wherever they have it."""
+    return fingerprint(sorted([c["name"], c["fingerprint"]] for c in prepared.corpora))

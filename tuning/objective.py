@@ -1,0 +1,137 @@
+"""What a trial is judged by: UAR, the bytes of its int8 file, its latency; and limits on them."""
+
+import dataclasses
+import math
+import re
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from ser_keras import building
+from ser_keras.errors import SerKerasError, nearest
+from ser_keras.models.assemble import end_to_end
+
+# name -> (whether more is better, what it is)
+MEASURES = {
+    "uar": (True, "mean validation UAR"),
+    "int8_kb": (False, "size of the exported file with int8 weights, kB"),
+    "latency_ms": (False, "time of one window in that file on one thread, ms"),
+}
+COSTS = ("int8_kb", "latency_ms")
+RUNS = 30
+
+
+@dataclasses.dataclass(frozen=True)
+class Limit:
+    """A bound on a measure."""
+
+    measure: str
+    at_most: bool
+    bound: float
+
+    def violation(self, value):
+        """By what share of the bound a value misses it; 0 where it keeps it."""
+        over = value - self.bound if self.at_most else self.bound - value
+        return max(0.0, over / max(abs(self.bound), 1e-9))
+
+    def __str__(self):
+        return f"{self.measure}{'<=' if self.at_most else '>='}{self.bound:g}"
+
+
+def parse_limit(text):
+    """A Limit from `int8_kb<=500` or `uar>=0.6`.
+
+    Raises:
+        SerKerasError: it says something else.
+    """
+    found = re.fullmatch(r"\s*(\w+)\s*(<=|>=)\s*([-+.\deE]+)\s*", text)
+    try:
+        name, relation, bound = found.groups()
+        bound = float(bound)
+    except (AttributeError, ValueError):
+        raise SerKerasError(f"--limit {text}: write MEASURE<=NUMBER or >=, as in int8_kb<=500") from None
+    if name not in MEASURES:
+        raise SerKerasError(f"--limit {text}: no measure '{name}'; nearest: {nearest(name, MEASURES)}")
+    return Limit(name, relation == "<=", bound)
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """What a search maximises, or minimises, under limits.
+
+    Attributes:
+        measure: a name in MEASURES.
+        limits: tuple of Limit.
+    """
+
+    measure: str = "uar"
+    limits: tuple = ()
+
+    @property
+    def measures_cost(self):
+        """Whether trials have to be converted and timed."""
+        return self.measure in COSTS or any(limit.measure in COSTS for limit in self.limits)
+
+    def violations(self, figures):
+        """Limit -> by how much it is missed; of the measures that are known so far."""
+        known = {limit: limit.violation(figures[limit.measure]) for limit in self.limits if limit.measure in figures}
+        return {limit: miss for limit, miss in known.items() if miss > 0}
+
+    def score(self, figures):
+        """One number, larger is better: whoever keeps all limits is above whoever doesn't.
+
+        Costs count by their logarithm and violations by their share of the bound, so that a Gaussian process sees
+        numbers of one size.
+        """
+        if violations := self.violations(figures):
+            return (-1.0 if self.measure == "uar" else -10.0) - min(1.0, sum(violations.values()))
+        value = figures[self.measure]
+        return value if self.measure == "uar" else -math.log10(max(value, 1e-6))
+
+    def __str__(self):
+        said = MEASURES[self.measure][1]
+        return said + (f" with {' and '.join(map(str, self.limits))}" if self.limits else "")
+
+
+def costs(experiment, feature_shape, n_classes):
+    """int8 size and latency of a trial's net with untrained weights: training changes neither.
+
+    Args:
+        experiment: settings.
+        feature_shape: of one window, or of the windows of a sequence.
+        n_classes: outputs.
+
+    Returns:
+        dict: `int8_kb` (1 kB = 1000 bytes), `latency_ms` (median of 30 windows on one thread).
+
+    Raises:
+        SerKerasError: it can't be exported, with the reason.
+    """
+    if reason := building.why_not_exportable(experiment):
+        raise SerKerasError(f"its size and latency can't be measured: {reason}")
+    from ser_keras.export.convert import Conversion, convert
+    from ser_keras.interpreter import Interpreter
+    from ser_keras.models.adapted import adapt_model
+
+    net = building.primary(building.build_classifier(experiment, feature_shape, n_classes))
+    drawn = np.random.default_rng(0).standard_normal((64, *feature_shape)).astype(np.float32)
+    adapt_model(net, lambda subset=None: [drawn])
+    chunks = {}
+    if experiment.unit == "utterance":
+        chunks = {"chunks": experiment.export.chunks, "hop_samples": experiment.hop_samples}
+    model = end_to_end(building.build_extractor(experiment), net, experiment.window_samples, **chunks)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / name for name in ("model.keras", "float32.tflite", "int8.tflite")]
+        model.save(paths[0])
+        convert([Conversion(*paths)])
+        content = paths[2].read_bytes()
+    runtime = Interpreter(content, "the trial's net", threads=1)
+    window = np.random.default_rng(1).uniform(-0.1, 0.1, runtime.window_samples).astype(np.float32)
+    times = []
+    for _ in range(RUNS + 3):
+        started = time.perf_counter()
+        runtime(window)
+        times.append(1000 * (time.perf_counter() - started))
+    return {"int8_kb": len(content) / 1000, "latency_ms": float(np.median(times[3:]))}

@@ -1,0 +1,126 @@
+"""What a search has found so far, as tables: one row a trial, `trials.csv`, TensorBoard's HParams."""
+
+import csv
+import dataclasses
+import io
+import math
+
+from ser_keras.runs import write_atomic
+from ser_keras.tuning.trials import BUDGET, figures_of
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One trial.
+
+    Attributes:
+        id: its name.
+        status: running, waiting, completed, stopped, rejected or failed.
+        values: axis -> label.
+        epochs: trained for so many, where the strategy decides it, or None.
+        folds: UAR of the folds done.
+        uar, uar_sd: their mean and deviation, or None.
+        score: what the search maximises, or None.
+        costs: `int8_kb` and `latency_ms`, where they are measured.
+        message: why it failed.
+    """
+
+    id: str
+    status: str
+    values: dict
+    epochs: int | None
+    folds: list
+    uar: float | None
+    uar_sd: float | None
+    score: float | None
+    costs: dict
+    message: str | None
+
+
+def rows(oracle):
+    """A Row for each trial of an oracle, in order."""
+    with oracle.guard:
+        running = {t.trial_id for t in oracle.ongoing_trials.values()}
+        return [_row(trial, running) for _, trial in sorted(oracle.trials.items())]
+
+
+def _row(trial, running):
+    figures, values = figures_of(trial), trial.hyperparameters.values
+    status = trial.status.lower()
+    if status == "running" and trial.trial_id not in running:
+        status = "waiting"
+    if status == "completed":
+        status = "stopped" if figures.get("stopped") else "rejected" if figures.get("rejected") else status
+    return Row(
+        id=trial.trial_id,
+        status=status,
+        values={k: v for k, v in values.items() if not k.startswith("tuner/")},
+        epochs=values.get(BUDGET),
+        folds=[figures[f"fold_{k}"] for k in range(int(figures.get("folds_done", 0))) if f"fold_{k}" in figures],
+        uar=figures.get("uar"),
+        uar_sd=figures.get("uar_sd"),
+        score=trial.score if trial.status == "COMPLETED" else None,
+        costs={name: figures[name] for name in ("int8_kb", "latency_ms") if name in figures},
+        message=trial.message,
+    )
+
+
+def ranked(table):
+    """The rows that may win, the best first."""
+    return sorted((r for r in table if r.status == "completed"), key=lambda r: (-r.score, r.id))
+
+
+def said(row):
+    """A trial's result in words."""
+    if row.status == "failed":
+        return f"failed: {' '.join((row.message or 'see its log').split())}"
+    costs = [
+        f"{row.costs[n]:.{d}f} {u}" for n, d, u in (("int8_kb", 0, "kB"), ("latency_ms", 2, "ms")) if n in row.costs
+    ]
+    if row.status == "rejected":
+        return f"over the limit: {', '.join(costs)}"
+    spread = f" ± {100 * row.uar_sd:.1f}" if row.uar_sd is not None else ""
+    stopped = f", stopped after {len(row.folds)} folds" if row.status == "stopped" else ""
+    return ", ".join([f"UAR {100 * row.uar:.1f}{spread}{stopped}", *costs])
+
+
+def write_csv(path, table, axes):
+    """`trials.csv`: a row a trial; a setting that doesn't count in a trial is left empty."""
+    n_folds = max((len(r.folds) for r in table), default=0)
+    names = [axis.name for axis in axes]
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    folds = [f"fold_{k}" for k in range(n_folds)]
+    writer.writerow(
+        ["trial", "status", *names, "epochs", "uar", "uar_sd", *folds, "int8_kb", "latency_ms", "score", "message"]
+    )
+    for r in table:
+        measured = [*r.folds, *[None] * (n_folds - len(r.folds)), r.costs.get("int8_kb"), r.costs.get("latency_ms")]
+        said = " ".join(r.message.split()) if r.message else None
+        writer.writerow(
+            [r.id, r.status, *(r.values.get(n) for n in names), r.epochs]
+            + [_short(v) for v in (r.uar, r.uar_sd, *measured, r.score)]
+            + [said]
+        )
+    write_atomic(path, text.getvalue())
+
+
+def _short(value):
+    return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")
+
+
+def write_hparams(folder, table, axes):
+    """One TensorBoard run a finished trial, with its settings and figures; those that are there stay."""
+    import tensorflow as tf
+    from tensorboard.plugins.hparams import api
+
+    for r in table:
+        place = folder / r.id
+        if r.status not in ("completed", "stopped") or place.is_dir():
+            continue
+        with tf.summary.create_file_writer(str(place)).as_default():
+            shown = {a.name: r.values.get(a.name, "-") for a in axes} | ({"epochs": r.epochs} if r.epochs else {})
+            api.hparams(shown, trial_id=r.id)
+            for name, value in {"uar": r.uar, "uar_sd": r.uar_sd, "score": r.score, **r.costs}.items():
+                if value is not None:
+                    tf.summary.scalar(name, value, step=0)

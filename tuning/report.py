@@ -1,0 +1,123 @@
+"""A search's report as one HTML file: the winner, parallel coordinates, each setting's effect, where the time went."""
+
+import collections
+from pathlib import Path
+
+import numpy as np
+
+from ser_keras.reports.page import picture, write_page
+from ser_keras.runs import read_json
+from ser_keras.tuning import accounting, figures, outcome
+from ser_keras.tuning.objective import COSTS, MEASURES
+
+BINS = 4  # of a range, in the effects
+
+
+def write_report(search, folder, table):
+    """Write `report.html` of a finished search.
+
+    Args:
+        search: search.Search.
+        folder: the search's folder, with `result.json`.
+        table: outcome.rows.
+
+    Returns:
+        Path of the report.
+    """
+    compared = same_budget(table)
+    axes = [a for a in search.space.axes if len({r.values.get(a.name) for r in compared}) > 1]
+    effects = sorted((effect_of(a, compared) for a in axes), key=lambda e: -(e["share"] or 0))
+    time = accounting.summary(folder / "time")
+    path = Path(folder) / "report.html"
+    pictures = {
+        "parallel": picture(
+            lambda theme: figures.parallel(compared, axes, theme),
+            "Parallel coordinates: a line a trial through its settings to its mean validation UAR; the best in orange",
+        ),
+        "course": picture(
+            lambda theme: figures.course(table, theme), "UAR of each trial in order, and the best so far"
+        ),
+    }
+    for name in COSTS:
+        said = MEASURES[name][1]
+        pictures[name] = picture(lambda theme, n=name, s=said: figures.cost(table, n, s, theme), f"UAR against {said}")
+    write_page(
+        path,
+        "report_of_search.html",
+        folders=[Path(__file__).parent],
+        search=search,
+        result=read_json(Path(folder) / "result.json"),
+        table=sorted(table, key=lambda r: (r.score is None, -(r.score or 0), r.id)),
+        axes=search.space.axes,
+        budget=compared[0].epochs if compared else None,
+        n_compared=len(compared),
+        effects=effects,
+        pictures=pictures,
+        costs=[name for name in COSTS if any(name in r.costs for r in table)],
+        time=time,
+        words=accounting.PARTS,
+        said=outcome.said,
+        show=figures.label_text,
+        synthetic=any(c["name"] == "synthetic" for c in search.prepared.corpora),
+    )
+    return path
+
+
+def same_budget(table):
+    """The trials with a UAR that were trained equally long: of several lengths, the one that most trials had."""
+    known = [r for r in table if r.uar is not None]
+    if not known:
+        return []
+    [(epochs, _)] = collections.Counter(r.epochs for r in known).most_common(1)
+    return [r for r in known if r.epochs == epochs]
+
+
+def effect_of(axis, table):
+    """One setting's effect over trials of one length.
+
+    Stopped trials count with the folds that they have done. The share is that of the UAR's variance between the means
+    of the values, less what so many values would take by chance (epsilon squared): a first look, since the other
+    settings vary along with it.
+
+    Args:
+        axis: space.Axis.
+        table: outcome.Row of trials with a UAR.
+
+    Returns:
+        dict: `name`, `rows` (label, n, mean, best), `share` (None where there are too few trials), `picture`.
+    """
+    groups = collections.defaultdict(list)
+    for r in table:
+        if axis.name in r.values:
+            groups[r.values[axis.name]].append(r.uar)
+    if axis.is_range:
+        groups = _binned(axis, groups)
+    else:
+        groups = {label: groups[label] for label in axis.labels if label in groups}
+    every = np.concatenate([np.array(u) for u in groups.values()])
+    between = sum(len(u) * (np.mean(u) - every.mean()) ** 2 for u in groups.values())
+    total = float(((every - every.mean()) ** 2).sum())
+    free = len(every) - len(groups)
+    share = None
+    if total > 0 and len(groups) > 1 and free > 0:
+        share = max(0.0, float(1 - (1 - between / total) * (len(every) - 1) / free))
+    means = ", ".join(f"{figures.label_text(v)} {100 * np.mean(u):.1f} %" for v, u in groups.items())
+    return {
+        "name": axis.name,
+        "rows": [(v, len(u), float(np.mean(u)), max(u)) for v, u in groups.items()],
+        "share": share,
+        "picture": picture(lambda theme: figures.effect(groups, axis, theme), f"UAR by {axis.name}; means: {means}"),
+    }
+
+
+def _binned(axis, groups):
+    """A range's values in bins of equal width, of their logarithm where the range has one."""
+    space = np.geomspace if axis.log else np.linspace
+    edges = space(axis.low, axis.high, BINS + 1)
+    binned = {}
+    for i in range(BINS):
+        last = i == BINS - 1
+        inside = [u for v, us in groups.items() for u in us if edges[i] <= v and (v < edges[i + 1] or last)]
+        if inside:
+            binned[f"{edges[i]:.2g} to {edges[i + 1]:.2g}"] = inside
+    return binned

@@ -1,0 +1,206 @@
+"""The end of a search: the winner's recipe, and its one score on the test speakers beside the starting recipe's."""
+
+import statistics
+
+import numpy as np
+
+from ser_keras import training
+from ser_keras.cache import fingerprint
+from ser_keras.errors import SerKerasError
+from ser_keras.evaluation import Predictions, measures, paired_difference
+from ser_keras.experiment import dump_yaml, parse_recipe
+from ser_keras.figures import predict_items, write_figures
+from ser_keras.progress import say
+from ser_keras.runs import provenance, read_json, write_atomic, write_json
+from ser_keras.tuning import holdout, outcome
+from ser_keras.tuning.trials import BUDGET, describe
+
+
+def winner_of(search, table):
+    """The best trial's Row.
+
+    Raises:
+        SerKerasError: none was completed, or none keeps the limits.
+    """
+    ranked = outcome.ranked(table)
+    kept = [r for r in ranked if not search.goal.violations({"uar": r.uar, **r.costs})]
+    if kept:
+        return kept[0]
+    limits = " and ".join(map(str, search.goal.limits))
+    if limits and (known := [*ranked, *(r for r in table if r.status == "rejected")]):
+        nearest = max(known, key=lambda r: r.score)
+        figures = {"uar": nearest.uar, **nearest.costs}
+        reached = ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if value is not None)
+        raise SerKerasError(f"no trial keeps {limits}; the nearest is trial {nearest.id} with {reached}")
+    failed = next((r for r in table if r.message), None)
+    raise SerKerasError("no trial was completed" + (f"; trial {failed.id}: {failed.message}" if failed else ""))
+
+
+def conclude(search, split, folder, table):
+    """Score the winner of a search, write `best.yaml`, `result.json` and `test/`.
+
+    Args:
+        search: search.Search.
+        split: holdout.Split.
+        folder: the search's folder.
+        table: outcome.rows of it.
+
+    Returns:
+        Lines that say it.
+    """
+    winner = winner_of(search, table)
+    values = _all_values(winner)
+    recipe = write_recipe(search, folder / "best.yaml", winner, split.others)
+    figures, digest, new = _score(search, split, folder / "test" / "winner", values)
+    start, _, _ = _score(search, split, folder / "test" / "start", {})
+    looks = _looks(folder, digest)
+    if new and looks > 1:
+        say(
+            f"the test speakers are heard for the {looks}. winner of this search: the figure has become one of a choice"
+        )
+    result = {
+        "winner": winner.id,
+        "settings": search.space.settings_of(winner.values)
+        | ({"training.epochs": winner.epochs} if winner.epochs else {}),
+        "validation": {"uar": winner.uar, "uar_sd": winner.uar_sd, "folds": winner.folds, **winner.costs},
+        "test": {"speakers": list(split.test), "looks": looks, **_figures(figures)},
+        "start": _figures(start),
+        "difference": _difference(folder / "test"),
+        "selected_on": list(split.others),
+        "n_trials": len(table),
+        "statuses": {s: sum(r.status == s for r in table) for s in sorted({r.status for r in table})},
+        "chance": 1 / search.prepared.n_classes,
+    }
+    write_json(folder / "result.json", result)
+    return _lines(result, winner, recipe)
+
+
+def _all_values(row):
+    return {**row.values, **({BUDGET: row.epochs} if row.epochs else {})}
+
+
+def _figures(metrics):
+    return {name: metrics[name] for name in ("uar", "uar_ci95", "wa", "n_utterances", "ci_utterances_only")}
+
+
+def write_recipe(search, path, winner, selected_on):
+    """`best.yaml`, which `train` takes; it says on whom it was selected."""
+    experiment = search.space.experiment(_all_values(winner), selected_on)
+    name = f"{search.space.start.recipe}.tuned"
+    experiment = experiment.model_copy(update={"recipe": name, "title": f"{experiment.title}, tuned".lstrip(", ")})
+    head = (
+        f"# The winner of a search over the space {search.space.name}: {describe(_all_values(winner))}.\n"
+        "# `selected_on` are the speakers on whom it was chosen; a run that tests on them is marked.\n"
+    )
+    write_atomic(path, head + experiment.to_yaml())
+    return path
+
+
+def _score(search, split, folder, values):
+    """Train on all others, test on the test speakers, once: (figures, digest, whether it was done now)."""
+    prepared = search.materials(search.space.experiment(values))
+    digest = fingerprint(prepared.experiment.model_dump(mode="json"), list(split.test), search.data)
+    if (folder / "metrics.json").is_file() and read_json(folder / "fold.json")["settings"] == digest:
+        return read_json(folder / "metrics.json"), digest, False
+    fold = holdout.outer_fold(prepared, split)
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / "digest").is_file() and (folder / "digest").read_text() != digest:
+        (folder / "checkpoint.npz").unlink(missing_ok=True)  # of another winner
+    write_atomic(folder / "digest", digest)
+    (folder / "metrics.json").unlink(missing_ok=True)
+    title = "winner, test" if folder.name == "winner" else "starting recipe, test"
+    classifier, history, _ = training.fit(
+        *(prepared.experiment, prepared.material, fold.train, fold.validation, prepared.n_classes, folder, 0, title)
+    )
+    utterances, segments = predict_items(classifier, prepared, fold.test, 0)
+    write_atomic(folder / "history.csv", history.csv())
+    write_json(folder / "fold.json", {"name": fold.name, "settings": digest, "epochs": history.epochs})
+    figures = write_figures(
+        *(folder, prepared.experiment, utterances, segments),
+        protocol="test speakers of a search",
+        leaky_reason=None,
+        commit=provenance()["commit"],
+    )
+    (folder / "checkpoint.npz").unlink(missing_ok=True)
+    return figures, digest, True
+
+
+def _looks(folder, digest):
+    """How many different winners have been heard on the test speakers."""
+    file = folder / "test" / "looks.json"
+    seen = read_json(file) if file.is_file() else []
+    if digest not in seen:
+        seen.append(digest)
+        write_json(file, seen)
+    return len(seen)
+
+
+def _difference(*folders):
+    """Winner minus starting recipe, paired, over the test speakers of one search or of all outer folds."""
+    tables = []
+    for name in ("winner", "start"):
+        tables.append(
+            Predictions.concatenate(Predictions.read_csv(folder / name / "predictions.csv") for folder in folders)
+        )
+    winner, start = tables
+    if list(winner.file) != list(start.file):
+        raise RuntimeError("winner and starting recipe were tested on different utterances")
+    return paired_difference(winner.true, winner.predicted, start.predicted, winner.speaker, len(winner.classes))
+
+
+def conclude_nested(search, out, folders):
+    """Pool the outer folds' test figures and write `best.yaml` and `result.json` for the whole.
+
+    The pooled figure judges the search as a procedure: each fold has a winner of its own. The recipe is the winner with
+    the highest mean validation UAR; everybody took part in that choice, and its `selected_on` says so.
+
+    Returns:
+        Lines.
+    """
+    results = [read_json(folder / "result.json") for folder in folders]
+    tests = [folder / "test" for folder in folders]
+    table = Predictions.concatenate(Predictions.read_csv(test / "winner" / "predictions.csv") for test in tests)
+    n_classes = len(table.classes)
+    low, high, method = measures.bootstrap_ci(table.true, table.predicted, table.speaker, n_classes)
+    k = int(np.argmax([r["validation"]["uar"] for r in results]))
+    everybody = sorted({s for split in search.splits for s in (*split.test, *split.others)})
+    source = folders[k] / "best.yaml"
+    tree = parse_recipe(source.read_text(encoding="utf-8"), source) | {"selected_on": everybody}
+    head = f"# The winner of outer fold {k + 1} of {len(folders)}; everybody took part in the choice.\n"
+    write_atomic(out / "best.yaml", head + dump_yaml(tree))
+    uar = measures.uar(table.true, table.predicted, n_classes)
+    result = {
+        "outer_folds": [{key: r[key] for key in ("winner", "settings", "validation", "test")} for r in results],
+        "test": {"uar": uar, "uar_ci95": [low, high], "ci_method": method, "n_utterances": len(table)},
+        "difference": _difference(*tests),
+        "selected_on": everybody,
+        "recipe_of_outer_fold": k,
+    }
+    write_json(out / "result.json", result)
+    validation = statistics.fmean(r["validation"]["uar"] for r in results)
+    difference = result["difference"]
+    return [
+        f"nested over {len(folders)} outer folds: test UAR {uar:.3f} [{low:.3f}, {high:.3f}] of the winners; their "
+        f"mean validation UAR, which chose them, was {validation:.3f}",
+        _difference_line(difference),
+        f"recipe: {out / 'best.yaml'} (of outer fold {k + 1}; everybody took part in that choice)",
+    ]
+
+
+def _lines(result, winner, recipe):
+    test = result["test"]
+    low, high = test["uar_ci95"]
+    narrow = ", too narrow: few speakers" if test["ci_utterances_only"] else ""
+    return [
+        f"winner: trial {winner.id} ({describe(_all_values(winner))}), validation {outcome.said(winner)}",
+        f"test speakers {', '.join(test['speakers'])}: UAR {test['uar']:.3f} [{low:.3f}, {high:.3f}{narrow}], WA "
+        f"{test['wa']:.3f}, {test['n_utterances']} utterances; starting recipe {result['start']['uar']:.3f}",
+        _difference_line(result["difference"]),
+        f"recipe: {recipe}",
+    ]
+
+
+def _difference_line(difference):
+    points, low, high = (100 * v for v in (difference["difference"], *difference["ci95"]))
+    verdict = "reliable" if low > 0 or high < 0 else "not reliably different"
+    return f"winner minus starting recipe: {points:+.1f} points of UAR [{low:+.1f}, {high:+.1f}], {verdict}"

@@ -1,0 +1,254 @@
+"""One trial: folds of held-out training speakers, resumable at every epoch, stopped where it is hopeless."""
+
+import contextlib
+import fcntl
+import json
+import math
+import shutil
+import statistics
+import sys
+import time
+import traceback
+
+import keras
+from keras_tuner.engine.base_tuner import BaseTuner
+from keras_tuner.errors import FailedTrialError, FatalError
+
+from ser_keras import training
+from ser_keras.cache import fingerprint
+from ser_keras.errors import SerKerasError
+from ser_keras.evaluation import measures
+from ser_keras.figures import predict_items
+from ser_keras.runs import read_json, write_atomic, write_json
+from ser_keras.tuning.durable import SCORE
+from ser_keras.tuning.objective import costs
+
+BUDGET = "tuner/epochs"
+
+
+class Interrupted(SerKerasError, FatalError):
+    """What no other trial would do better with, a full disk or a lost chief: it ends the search, not the trial."""
+
+
+class FoldTuner(BaseTuner):
+    """KerasTuner's loop over trials; each is run over the inner folds and reports after every fold.
+
+    Args:
+        oracle: Durable, or distributed.OracleClient's stand-in for one.
+        runner: Runner.
+        folder: KerasTuner's project directory.
+        tuner_id: this worker's name.
+        on_change: called when a trial begins, has done a fold, and ends.
+    """
+
+    def __init__(self, oracle, runner, folder, tuner_id, on_change=lambda: None):
+        super().__init__(oracle, directory=str(folder.parent), project_name=folder.name)
+        self.runner, self.tuner_id, self.on_change = runner, tuner_id, on_change
+
+    def save(self):
+        """Nothing: a tuner has no state of its own, and the oracle saves itself."""
+
+    def pre_create_trial(self):
+        self.on_change()
+
+    def run_trial(self, trial):
+        trial_id, values = trial.trial_id, dict(trial.hyperparameters.values)
+
+        def report(figures):
+            self.oracle.update_trial(trial_id, {k: v for k, v in figures.items() if math.isfinite(v)})
+            self.on_change()
+
+        try:
+            return self.runner(trial_id, values, report, lambda: self._rival(values))
+        except (Interrupted, FatalError):
+            raise
+        except SerKerasError as error:
+            if isinstance(error.__cause__, OSError):
+                raise Interrupted(str(error)) from error
+            raise FailedTrialError(str(error)) from error
+        except Exception as error:
+            print(traceback.format_exc(), file=sys.stderr)
+            raise FailedTrialError(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}") from error
+
+    def _try_run_and_update_trial(self, trial):
+        try:
+            self.oracle.update_trial(trial.trial_id, self.run_trial(trial))
+            trial.status = "COMPLETED"
+        except FailedTrialError as error:
+            trial.status, trial.message = "FAILED", str(error)
+            write_atomic(self.runner.folder / trial.trial_id / "failure.txt", f"{error}\n")
+
+    def on_trial_end(self, trial):
+        with self.runner.watch.part("waiting"):
+            super().on_trial_end(trial)
+        keras.utils.clear_session()
+        self.runner.note()
+        self.on_change()
+
+    def _rival(self, values):
+        """Fold -> UAR of the best trial that was trained as long and in full, or None."""
+        for trial in self.oracle.get_best_trials(100):
+            figures = figures_of(trial)
+            alike = trial.hyperparameters.values.get(BUDGET) == values.get(BUDGET)
+            if trial.status == "COMPLETED" and alike and not figures.get("stopped") and "fold_0" in figures:
+                return [figures[f"fold_{k}"] for k in range(int(figures["folds_done"]))]
+        return None
+
+
+def figures_of(trial):
+    """What a trial has reported: {name: value}."""
+    return {name: trial.metrics.get_last_value(name) for name in trial.metrics.metrics}
+
+
+class Runner:
+    """Runs trials in their folders.
+
+    Args:
+        space: space.Space.
+        materials: holdout.Materials.
+        folds_of: preparation.Prepared -> list of protocols.Fold.
+        objective: objective.Objective.
+        stop_behind: points of UAR (fractions) behind the best trial on the folds done at which a trial is stopped.
+        folder: the trials' folder, `folder/ID/`.
+        watch: accounting.Stopwatch.
+        note: called after each trial.
+        keep: leave the last checkpoints, for strategies that train some trials on.
+    """
+
+    def __init__(
+        self, space, materials, folds_of, objective, stop_behind, folder, watch, note=lambda: None, keep=False
+    ):
+        self.space, self.materials, self.folds_of, self.objective = space, materials, folds_of, objective
+        self.stop_behind, self.folder, self.watch, self.note, self.keep = stop_behind, folder, watch, note, keep
+
+    def __call__(self, trial_id, values, report, rival):
+        """Run a trial, or what is left of it.
+
+        Args:
+            trial_id: its name.
+            values: axis -> label.
+            report: takes the figures so far, {name: number}.
+            rival: gives the best comparable trial's UAR of each fold, or None.
+
+        Returns:
+            The figures, `score` among them.
+        """
+        folder = self.folder / trial_id
+        with _alone(folder), _said_to(folder / "log.txt"):
+            experiment = self.space.experiment(values)
+            with self.watch.part("data"):
+                prepared = self.materials(experiment)
+                folds = self.folds_of(prepared)
+            write_atomic(folder / "experiment.yaml", prepared.experiment.to_yaml())
+            figures, uars = {}, []
+            digest = fingerprint(prepared.experiment.model_dump(mode="json"), [f.name for f in folds])
+            if self.objective.measures_cost:
+                figures |= self._costs(folder, prepared, digest)
+            if self.objective.violations(figures):
+                return {**figures, "folds_done": 0, "rejected": 1, SCORE.name: self.objective.score(figures)}
+            for fold in folds:
+                uars.append(self._fold(folder, prepared, fold, digest, values))
+                figures |= {f"fold_{fold.number}": uars[-1], "folds_done": len(uars), "uar": statistics.fmean(uars)}
+                if len(uars) > 1:
+                    figures["uar_sd"] = statistics.stdev(uars)
+                if len(uars) < len(folds):
+                    report(figures)
+                    if (behind := self._behind(uars, rival())) is not None:
+                        figures |= {"stopped": 1, SCORE.name: self.objective.score({**figures, "uar": behind})}
+                        return figures
+            return {**figures, SCORE.name: self.objective.score(figures)}
+
+    def _behind(self, uars, rival):
+        """What a hopeless trial would have reached, or None where it has hope.
+
+        Folds differ in difficulty, so a trial is compared with the best one on the folds that both have done, and
+        counts as that much worse than it: its own mean over easy folds would flatter it. Few folds are a noisy mean:
+        after j of K the bound is sqrt(K / j) times as far.
+        """
+        if rival is None or len(rival) <= len(uars):
+            return None
+        behind = statistics.fmean(rival[: len(uars)]) - statistics.fmean(uars)
+        bound = self.stop_behind * math.sqrt(len(rival) / len(uars))
+        return statistics.fmean(rival) - behind if behind > bound else None
+
+    def _fold(self, folder, prepared, fold, digest, values):
+        """UAR of one fold's held-out speakers."""
+        place = folder / "folds" / str(fold.number)
+        if (place / "fold.json").is_file() and (done := read_json(place / "fold.json"))["settings"] == digest:
+            return done["uar"]
+        place.mkdir(parents=True, exist_ok=True)
+        self._inherit(place, values)
+        experiment, material = prepared.experiment, prepared.material
+        n_classes = prepared.n_classes
+        with self.watch.training() as steps:
+            classifier, history, _ = training.fit(
+                *(experiment, material, fold.train, fold.validation, n_classes, place, fold.number, fold.name),
+                callbacks=[steps],
+            )
+        with self.watch.part("predict"):
+            table, _ = predict_items(classifier, prepared, fold.test, fold.number)
+        uar = measures.uar(table.true, table.predicted, n_classes)
+        write_atomic(place / "history.csv", history.csv())
+        table.write_csv(place / "predictions.csv")
+        epochs = {"epochs": history.epochs, "best_epoch": history.best_epoch or history.epochs}
+        record = {"name": fold.name, "settings": digest, "uar": uar, "n_validation": len(fold.test), **epochs}
+        write_json(place / "fold.json", record)
+        if not self.keep:
+            (place / "checkpoint.npz").unlink(missing_ok=True)
+        return uar
+
+    def _inherit(self, place, values):
+        """Go on from the trial that this one continues, where its checkpoint is at hand.
+
+        Only where the learning rate doesn't depend on the number of epochs: the result is then what training from the
+        start gives, and a worker without the checkpoint does just that.
+        """
+        before = self.folder / str(values.get("tuner/trial_id")) / "folds" / place.name / "checkpoint.npz"
+        constant = self.space.experiment(values).training.schedule != "cosine"
+        if constant and before.is_file() and not (place / "checkpoint.npz").is_file():
+            with contextlib.suppress(OSError):
+                partial = place / ".partial-checkpoint.npz"
+                shutil.copyfile(before, partial)
+                partial.replace(place / "checkpoint.npz")
+
+    def _costs(self, folder, prepared, digest):
+        file = folder / "costs.json"
+        if file.is_file() and (known := read_json(file))["settings"] == digest:
+            return known["costs"]
+        with self.watch.part("costs"):
+            found = costs(prepared.experiment, prepared.material.feature_shape, prepared.n_classes)
+        write_json(file, {"settings": digest, "costs": found})
+        return found
+
+
+@contextlib.contextmanager
+def _alone(folder):
+    """Hold a trial's folder; a worker that was taken for dead may still be in it, and is waited for."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "a+", encoding="utf-8") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def _said_to(path):
+    """Progress of trainings goes to the trial's own log: the terminal shows the whole search."""
+    with open(path, "a", encoding="utf-8") as log:
+        print(time.strftime("%Y-%m-%d %H:%M:%S"), file=log)
+        with contextlib.redirect_stderr(log):
+            yield
+
+
+def sweep(folder):
+    """Delete the checkpoints of all trials: the search is over."""
+    for left in folder.glob("*/folds/*/checkpoint.npz"):
+        left.unlink(missing_ok=True)
+
+
+def describe(values):
+    """A trial's values in one line."""
+    shown = {k: v for k, v in values.items() if not k.startswith("tuner/")}
+    epochs = {"epochs": values[BUDGET]} if BUDGET in values else {}
+    return ", ".join(
+        f"{k.rpartition('.')[2]} {v if isinstance(v, str) else json.dumps(v)}" for k, v in {**shown, **epochs}.items()
+    )
