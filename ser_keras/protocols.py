@@ -245,7 +245,7 @@ def make_folds(utterances, labels, settings, seed, validate=False):
     """
     kind = protocol_kind(settings.name, utterances)
     if settings.by != "speaker" and settings.name != "speaker_independent":
-        raise SerKerasError(f"protocol.by={settings.by} is for speaker_independent; {settings.name} knows no such thing")
+        raise SerKerasError(f"protocol.by={settings.by} is for speaker_independent, not for {settings.name}")
     labels = np.asarray(labels)
     folds = []
     for number, (name, test, train) in enumerate(

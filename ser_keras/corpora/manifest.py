@@ -13,13 +13,14 @@ TITLE = "CSV manifest"
 LICENCE = "that of the audio it lists"
 CITATION = ""
 LAYOUT = (
-    "a CSV file with the columns path, emotion and optionally speaker, corpus, split, text, gender, activation, "
-    "valence, intensity, start, end; or a folder that holds it as manifest.csv"
+    "a CSV file with the columns path, emotion and optionally speaker, session, corpus, split, text, gender, "
+    "activation, valence, intensity, start, end; or a folder that holds it as manifest.csv"
 )
 PUBLISHED = None
 
 REQUIRED = ("path", "emotion")
-OPTIONAL = ("speaker", "corpus", "split", "text", "gender", "activation", "valence", "intensity", "start", "end", "session")
+MEASURES = ("activation", "valence", "intensity", "start", "end")
+OPTIONAL = ("speaker", "session", "corpus", "split", "text", "gender", *MEASURES)
 SPLITS = {
     "dev": "validation",
     "test": "test",
