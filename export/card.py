@@ -3,6 +3,8 @@
 import shlex
 
 from ser_keras.audio import SAMPLE_RATE
+from ser_keras.benchmark import busy
+from ser_keras.export.variants import ALWAYS, INT8_WEIGHTS, VARIANTS
 
 LIMITS = {
     "emodb": "German, 10 actors, ten fixed sentences that all of them speak: independence of the speaker is measured, "
@@ -56,7 +58,9 @@ def render(info, files, experiment, metrics):
         _warnings(origin, metrics),
         _results(info, metrics),
         _classes(metrics),
+        _groups(info),
         _speakers(metrics),
+        _conditions(info, metrics),
         _data(origin),
         _files(info, files),
         _use(),
@@ -107,24 +111,43 @@ def _results(info, metrics):
             f"UAR is the unweighted mean of the classes' recalls; {chance}.",
             "",
         ]
-    lines += ["| model | UAR [95 % interval] | WA | same decision as Keras |", "| --- | --- | --- | --- |"]
+    head = "| model | UAR [95 % interval] | WA | same decision as Keras: utterances | single windows |"
+    lines += [head, "| --- | --- | --- | --- | --- |"]
     if metrics:
-        lines.append(f"| Keras | {_uar(metrics['uar'], metrics['uar_ci95'])} | {_figure(metrics['wa'])} | |")
+        lines.append(f"| Keras | {_uar(metrics['uar'], metrics['uar_ci95'])} | {_figure(metrics['wa'])} | | |")
     for name, figures in info["uar_estimate"].items():
         if figures is None:
-            lines.append(f"| `{name}` | not measured | | |")
-        else:
-            lines.append(
-                f"| `{name}` | {_uar(figures['uar'], figures['ci95'])} | {_figure(figures['wa'])} "
-                f"| {100 * figures['agreement']:.1f} % of {figures['n']} |"
-            )
+            lines.append(f"| `{name}` | not measured | | | |")
+            continue
+        windows = figures["windows"]
+        lines.append(
+            f"| `{name}` | {_uar(figures['uar'], figures['ci95'])} | {_figure(figures['wa'])} "
+            f"| {100 * figures['agreement']:.1f} % of {figures['n']} "
+            f"| {_share(windows)} |"
+        )
     if info["uar_estimate_missing"]:
         lines += ["", f"The converted files were not measured on test audio: {info['uar_estimate_missing']}."]
     else:
         lines += ["", "The rows of files: each fold's model was converted in the same way and run on its test audio."]
+        lines += [said for said in [_flips(info)] if said]
     if metrics.get("ci_method"):
         lines += ["", f"Interval: {metrics['ci_method']}."]
     return "\n".join(lines)
+
+
+def _share(windows):
+    return "" if windows is None else f"{100 * windows['agreement']:.1f} % of {windows['n']}"
+
+
+def _flips(info):
+    """How close to a coin's toss the default's changed decisions were."""
+    windows = info["uar_estimate"][info["default"]]["windows"]
+    if not windows or not windows["flips"]:
+        return ""
+    return (
+        f"Of `{info['default']}`'s windows {windows['flips']} changed their class; there Keras preferred its own by "
+        f"at most {windows['largest_flip_margin']:.3f} (largest difference of a probability: {windows['largest']:.3f})."
+    )
 
 
 def _classes(metrics):
@@ -133,6 +156,33 @@ def _classes(metrics):
     counts, recall = metrics["classes"], metrics["per_class_recall"]
     rows = [f"| {name} | {counts.get(name, '')} | {_figure(value)} |" for name, value in recall.items()]
     return "\n".join(["## Recall of each class", "", "| class | utterances | recall |", "| --- | --- | --- |", *rows])
+
+
+def _groups(info):
+    """By gender, as the default file decided."""
+    figures = info["uar_estimate"].get(info["default"])
+    groups = (figures or {}).get("by_gender")
+    if not groups:
+        return ""
+    rows = [f"| {name} | {group['n']} | {_figure(group['uar'])} |" for name, group in groups.items()]
+    return "\n".join(
+        [f"## By gender (`{info['default']}`)", "", "| gender | utterances | UAR |", "| --- | --- | --- |", *rows]
+    )
+
+
+def _conditions(info, metrics):
+    title = "## In worse conditions"
+    if not info["conditions"]:
+        return f"{title}\n\nNot measured (`ser-keras evaluate RUN --condition noise:20` before the export does it)."
+    rows = [
+        f"| {row['condition']} | {_uar(row['uar'], row['ci95'])} | {_figure(row['wa'])} |" for row in info["conditions"]
+    ]
+    if metrics:
+        rows.insert(0, f"| as recorded | {_uar(metrics['uar'], metrics['uar_ci95'])} | {_figure(metrics['wa'])} |")
+    said = (
+        "The same folds' Keras models on the same test speakers, the test audio distorted as `docs/conditions.md` says."
+    )
+    return "\n".join([title, "", said, "", "| condition | UAR [95 % interval] | WA |", "| --- | --- | --- |", *rows])
 
 
 def _speakers(metrics):
@@ -171,18 +221,49 @@ def _data(origin):
 
 
 def _files(info, files):
-    head = "| file | KB | latency of a window, median / p95 | largest difference from Keras |"
+    head = "| file | what is in it | KB | ms a window, 1 / 2 threads | processor ms | MB of memory "
+    head += "| largest difference from Keras |"
     rows = [
-        f"| `{name}`{' (default)' if name == info['default'] else ''} | {files[name]['bytes'] / 1000:.0f} "
-        f"| {entry['median_ms']:.2f} / {entry['p95_ms']:.2f} ms | {info['difference'][name]['largest']:.1e} |"
+        f"| `{name}`{' (default)' if name == info['default'] else ''} | {info['variants'][name]} "
+        f"| {files[name]['bytes'] / 1000:.0f} | {entry['median_ms']:.2f} / {entry['two_threads']['median_ms']:.2f} "
+        f"| {entry['cpu_ms']:.2f} "
+        f"| {'not told' if entry['memory_mb'] is None else round(entry['memory_mb'])} "
+        f"| {info['difference'][name]['largest']:.1e} |"
         for name, entry in info["latency"].items()
     ]
-    first = next(iter(info["latency"].values()))
-    measured = f"Latency: {first['threads']} thread, {first['runtime']}, {first['machine']}."
-    weights = f"`{info['default']}` has int8 weights in the classifier and a float front end."
-    sums = [f"{files[name]['sha256']}  {name}" for name in info["latency"]]
-    table = ["## Files", "", head, "| --- | --- | --- | --- |", *rows, "", f"{weights} {measured} Checksums (sha256):"]
-    return "\n".join([*table, "", "```", *sums, "```"])
+    rows += [f"Left out: `{name}`: {reason}." for name, reason in info["left_out"].items()]
+    first = info["latency"][info["default"]]
+    measured = (
+        f"Times: {first['runtime']}, {first['machine']}, median; real-time factor of the default on one thread: "
+        f"{first['real_time_factor']:.4f}. The front end is float32 in every file."
+    )
+    if busy(first):
+        measured += f" The machine was busy (load {first['load']:g}): of the times, the processor's own can be trusted."
+    online = (
+        f"`{info['step']['file']}` takes audio chunk by chunk and carries its state on."
+        if info["step"]
+        else f"It runs on windows, not chunk by chunk: the {info['step_missing']}."
+    )
+    refused = [
+        f"`{name}` must not be run by {runtime} (`ser_keras` refuses it)."
+        for name in info["latency"]
+        for runtime, entry in info["parity"][name].items()
+        if "refused" in entry
+    ]
+    sums = [f"{files[name]['sha256']}  {name}" for name in files if name.endswith(".tflite")]
+    table = [
+        "## Files",
+        "",
+        head,
+        "| --- | --- | --- | --- | --- | --- | --- |",
+        *rows,
+        "",
+        measured,
+        "",
+        online,
+        *refused,
+    ]
+    return "\n".join([*table, "", "Checksums (sha256):", "", "```", *sums, "```"])
 
 
 def _use():
@@ -200,11 +281,15 @@ def _use():
 def _again(info, origin):
     command = origin["command"] or "(not recorded)"
     export = "ser-keras export RUN --out BUNDLE" + ("" if origin["fold"] is None else f" --fold {origin['fold']}")
+    export += " --all-variants" if len(info["variants"]) > len(ALWAYS) else ""
+    name = next(name for name, variant in VARIANTS.items() if variant.file == info["default"])
+    export += "" if name == INT8_WEIGHTS else f" --default {name}"
     versions = ", ".join(f"{k} {v}" for k, v in origin["versions"].items())
     return (
         f"## Again\n\n```\n{command}\n{export}\n```\n\n"
         f"Seed {origin['seed']}, commit {origin['commit'] or 'not recorded'}{', ' + versions if versions else ''}. "
-        f"`reference.wav` and `reference.json` hold a clip and the probabilities that every runtime must give for it."
+        f"`reference.wav` and `reference.json` hold a clip and the probabilities that every runtime must give for it; "
+        "`vectors.json` holds what a port must compute from the cut of windows to the running belief."
     )
 
 

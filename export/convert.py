@@ -12,11 +12,16 @@ import tempfile
 import threading
 from pathlib import Path
 
-from ser_keras.errors import SerKerasError
+import numpy as np
 
-INPUT_NAME = "audio"
-OUTPUT_NAME = "probabilities"
-SIGNATURE = "serving_default"
+from ser_keras.errors import SerKerasError
+from ser_keras.export.quantise import quantise
+from ser_keras.export.variants import VARIANTS
+
+INPUT_NAME, OUTPUT_NAME, SIGNATURE = "audio", "probabilities", "serving_default"
+FEATURES, STEP = "features", "step"  # signatures, and the former's output
+FEATURES_FILE = "features.tflite"  # the front end alone
+STEP_FILE, STEP_FLOAT_FILE = "step.tflite", "step_float32.tflite"  # one step of a causal sequence model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,10 +30,13 @@ class Conversion:
 
     Attributes:
         source: the `.keras` file, waveform [B, N] -> probabilities [B, C], its layers `frontend` and `classifier`.
-        float32: where the float32 `.tflite` goes.
+        float32: where the float32 `.tflite` goes; what is made beyond the two goes beside it.
         int8: where the `.tflite` with int8 weights goes.
         windows: an `.npy` of windows [n, N]; Keras's own probabilities for them go to `probabilities`.
         probabilities: see `windows`.
+        further: names in `variants.VARIANTS` of further files; one that can't be made is left out.
+        calibration: an `.npy` of windows [n, N] of training audio, which the variant `int8` needs.
+        parts: whether the files of the front end alone and of single steps are made, too.
     """
 
     source: Path
@@ -36,6 +44,9 @@ class Conversion:
     int8: Path
     windows: Path | None = None
     probabilities: Path | None = None
+    further: tuple = ()
+    calibration: Path | None = None
+    parts: bool = False
 
 
 def convert(conversions, advance=None):
@@ -45,26 +56,29 @@ def convert(conversions, advance=None):
         conversions: list of Conversion.
         advance: called after each model.
 
+    Returns:
+        list: of each model, dict of file name -> why it is left out.
+
     Raises:
         SerKerasError: a model can't be read or converted with builtin operations alone, or the converter crashed.
     """
-    request = [{k: v and str(v) for k, v in dataclasses.asdict(c).items()} for c in conversions]
+    request = [dataclasses.asdict(c) for c in conversions]
     command = [sys.executable, "-m", "ser_keras.export.convert"]
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONSAFEPATH": "1", "CUDA_VISIBLE_DEVICES": ""}
-    done = 0
+    left_out = []
     with tempfile.TemporaryFile() as log:
         child = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env={**os.environ, **quiet}
         )
         try:
             # The pipe stays open: when this process dies, however it dies, the child reads its end and stops.
-            child.stdin.write(json.dumps(request).encode() + b"\n")
+            child.stdin.write(json.dumps(request, default=str).encode() + b"\n")
             child.stdin.flush()
             for line in child.stdout:
                 answer = json.loads(line)
                 if "error" in answer:
                     raise SerKerasError(answer["error"])
-                done += 1
+                left_out.append(answer["left_out"])
                 if advance is not None:
                     advance()
             child.wait()
@@ -77,9 +91,11 @@ def convert(conversions, advance=None):
             child.stdout.close()
             with contextlib.suppress(BrokenPipeError):
                 child.stdin.close()
-        if done < len(conversions):
+        if len(left_out) < len(conversions):
             log.seek(0)
-            raise SerKerasError(_crash(conversions[done].source, child.returncode, log.read().decode(errors="replace")))
+            source = conversions[len(left_out)].source
+            raise SerKerasError(_crash(source, child.returncode, log.read().decode(errors="replace")))
+    return left_out
 
 
 def _crash(source, code, log):
@@ -97,8 +113,8 @@ def _serve():
     threading.Thread(target=_stop_with_parent, daemon=True).start()
     for item in request:
         try:
-            _convert_one(**{k: v and Path(v) for k, v in item.items()})
-            answer = {"done": item["source"]}
+            paths = {k: Path(v) if isinstance(v, str) else v for k, v in item.items()}
+            answer = {"left_out": _convert_one(Conversion(**paths))}
         except SerKerasError as error:
             answer = {"error": f"{item['source']} can't be converted: {error}"}
         except Exception as error:
@@ -117,19 +133,38 @@ def _one_line(error):
     return " ".join(str(error).split())[:300]
 
 
-def _convert_one(source, float32, int8, windows, probabilities):
-    import numpy as np
-
-    from ser_keras.export.quantise import quantise
+def _convert_one(job):
+    """Write the files of one model; returns those left out, with reasons."""
+    from ser_keras.export import signatures
     from ser_keras.interpreter import Interpreter
 
-    model = _load_keras(source)
-    content = to_tflite(model, scratch=float32.parent)
-    Interpreter(content, source.name)  # operations that convert can still fail when allocated
-    float32.write_bytes(content)
-    int8.write_bytes(quantise(content))
-    if windows is not None:
-        np.save(probabilities, model.predict(np.load(windows), batch_size=32, verbose=0))
+    model = _load_keras(job.source)
+    folder = job.float32.parent
+    content = to_tflite(model, folder)
+    Interpreter(content, job.source.name)  # operations that convert can still fail when allocated
+    job.float32.write_bytes(content)
+    job.int8.write_bytes(quantise(content))
+    calibration = None if job.calibration is None else np.load(job.calibration)
+    left_out = {}
+    for name in job.further:
+        try:
+            (folder / VARIANTS[name].file).write_bytes(quantise(content, name, calibration))
+        except Exception as error:  # operations that this way of storing them has no kernel for, and the like
+            known = isinstance(error, SerKerasError)
+            left_out[VARIANTS[name].file] = str(error) if known else f"{type(error).__name__}: {_one_line(error)}"
+    if job.windows is not None:
+        np.save(job.probabilities, model.predict(np.load(job.windows), batch_size=32, verbose=0))
+    if job.parts:
+        (folder / FEATURES_FILE).write_bytes(graph_to_tflite(signatures.features(model), folder))
+        try:
+            one = signatures.step(model)
+        except SerKerasError as error:
+            left_out[STEP_FILE] = str(error)
+        else:
+            content = graph_to_tflite(one, folder)
+            (folder / STEP_FLOAT_FILE).write_bytes(content)
+            (folder / STEP_FILE).write_bytes(quantise(content))
+    return left_out
 
 
 def _load_keras(source):
@@ -145,36 +180,35 @@ def _load_keras(source):
 
 
 def to_tflite(model, scratch=None):
-    """Convert a Keras model with builtin operations only.
+    """Convert an end-to-end Keras model, [B, N] float32 -> [B, C], N fixed: `graph_to_tflite` of `signatures.whole`."""
+    from ser_keras.export import signatures
+
+    return graph_to_tflite(signatures.whole(model), scratch)
+
+
+def graph_to_tflite(graph, scratch=None):
+    """Convert a graph with builtin operations only.
 
     Args:
-        model: Keras model, [B, N] float32 -> [B, C], N fixed.
+        graph: signatures.Graph.
         scratch: folder in which a saved model may lie for a moment; None: the system's.
 
     Returns:
-        bytes of a `.tflite` with the signature `serving_default`: `audio` [1, N] -> `probabilities` [1, C].
+        bytes of a `.tflite` with the graph's one signature.
 
     Raises:
         SerKerasError: an operation has no builtin; the line names it.
     """
     import tensorflow as tf
 
-    shape = model.input_shape
-    if isinstance(shape, list) or len(shape) != 2 or shape[1] is None:
-        raise SerKerasError(f"its input has the shape {shape}; expected (None, N) with a fixed N")
-
     # A module that holds the variables, and a saved model: other routes wrote files without weights, or Flex ops.
     module = tf.Module()
-    module.held = [v.value for v in model.variables]
-
-    @tf.function(input_signature=[tf.TensorSpec([1, shape[1]], tf.float32, name=INPUT_NAME)])
-    def serve(audio):
-        return {OUTPUT_NAME: model(audio, training=False)}
-
-    module.serve = serve
+    module.held = [v.value for v in graph.variables]
+    specs = [tf.TensorSpec(shape, tf.float32, name=name) for name, shape in graph.inputs.items()]
+    module.serve = serve = tf.function(graph.function, input_signature=specs)
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
-        tf.saved_model.save(module, folder, signatures={SIGNATURE: serve})
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        tf.saved_model.save(module, folder, signatures={graph.signature: serve})
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[graph.signature])
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         try:
             return converter.convert()

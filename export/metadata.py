@@ -63,9 +63,11 @@ def with_metadata(content, metadata):
         metadata: Metadata.
 
     Returns:
-        bytes: the same model, its buffers aligned to 16 bytes, with a zip of `labels.txt` after it.
+        bytes: the same model, its buffers aligned to 16 bytes, its inner tensors without names, with a zip of
+        `labels.txt` after it.
     """
     model = schema.ModelT.InitFromPackedBuf(content, 0)
+    _drop_names(model)
     kept = [m for m in model.metadata or [] if m.name != BUFFER_NAME.encode()]
     entry = schema.MetadataT(name=BUFFER_NAME, buffer=len(model.buffers))
     model.metadata = [*kept, entry]
@@ -78,6 +80,15 @@ def with_metadata(content, metadata):
     with zipfile.ZipFile(stream, "a", zipfile.ZIP_STORED) as archive:
         archive.writestr(zipfile.ZipInfo(LABELS_FILE), "\n".join(metadata.labels) + "\n")
     return stream.getvalue()
+
+
+def _drop_names(model):
+    """Nobody needs the names of tensors within the graph; an unrolled recurrence has thousands of long ones."""
+    for graph in model.subgraphs:
+        ends = {*map(int, graph.inputs), *map(int, graph.outputs)}
+        for number, tensor in enumerate(graph.tensors):
+            if number not in ends:
+                tensor.name = None
 
 
 def _data(buffer, content):

@@ -3,11 +3,15 @@
 import numpy as np
 
 from ser_keras.errors import SerKerasError
+from ser_keras.export.convert import STEP, STEP_FILE, STEP_FLOAT_FILE
 from ser_keras.export.reference import TOLERANCE, reference_clip
-from ser_keras.interpreter import Interpreter, installed
+from ser_keras.export.variants import FLOAT32, INT8_WEIGHTS, OF_FILE, VARIANTS
+from ser_keras.interpreter import Interpreter, Stepper, choose, import_runtime, installed
 
 FLOAT_LIMIT = 5e-3  # largest difference from Keras that float arithmetic explains, with an ample margin
-RUNTIME_LIMIT = TOLERANCE  # between two runtimes on one file
+RUNTIME_LIMIT = TOLERANCE  # between two runtimes on one file of float arithmetic
+INTEGER_LIMIT = 0.25  # and of integers, whose rounding is each runtime's own
+STEP_LIMIT = 1e-4
 
 
 def probe_windows(window_samples):
@@ -48,40 +52,107 @@ def compare(expected, actual):
     }
 
 
-def check(files, windows, expected):
+def check(files, windows, expected, advance=None, n_probes=0):
     """Run files on windows in every installed runtime and compare with Keras.
 
     Args:
-        files: file name -> bytes of the `.tflite`; the first is the float32 one.
+        files: file name -> bytes of the `.tflite`.
         windows: float32 [n, N].
         expected: Keras's probabilities [n, C].
+        advance: called after each file.
+        n_probes: how many of the windows, the first, are no recorded speech.
 
     Returns:
-        file name -> runtime -> what `compare` returns.
+        file name -> runtime -> what `compare` returns, with `largest_on_speech` (None without such windows); or
+        {`refused`: why this runtime must not run the file}.
 
     Raises:
-        SerKerasError: the float32 file differs from Keras, runtimes differ, or samples that aren't finite get through.
+        SerKerasError: the float32 file differs from Keras, runtimes differ on a file of float arithmetic, one of these
+            doesn't run, or samples that aren't finite get through.
     """
     report = {}
     for file, content in files.items():
-        outputs = {}
+        integer = file in OF_FILE and OF_FILE[file].integer
+        report[file], first = {}, None
         for runtime in installed():
-            model = Interpreter(content, file, runtime)
-            outputs[runtime] = np.array([model(window) for window in windows])
+            try:
+                model = Interpreter(content, file, runtime)
+            except SerKerasError as error:
+                if first is None or not integer:
+                    raise
+                report[file][runtime] = {"refused": str(error)}
+                continue
+            rows = np.array([model(window) for window in windows])
             _check_unfit_samples(model, file, runtime)
-        report[file] = {runtime: compare(expected, rows) for runtime, rows in outputs.items()}
-        first, *others = outputs.items()
-        for runtime, rows in others:
-            apart = compare(first[1], rows)["largest"]
-            if not apart <= RUNTIME_LIMIT:
-                raise SerKerasError(f"{file}: {first[0]} and {runtime} differ by {apart:.2g} in a probability")
-        if file == next(iter(files)):
-            worst = max(r["largest"] for r in report[file].values())
-            if not worst <= FLOAT_LIMIT:
+            speech = slice(n_probes, None)
+            on_speech = compare(expected[speech], rows[speech])["largest"] if len(rows) > n_probes else None
+            report[file][runtime] = {**compare(expected, rows), "largest_on_speech": on_speech}
+            first = rows if first is None else first
+            apart = compare(first, rows)["largest"]
+            if not apart <= (INTEGER_LIMIT if integer else RUNTIME_LIMIT):
+                said = f"{next(iter(report[file]))} and {runtime} differ by {apart:.2g} in a probability"
+                if not integer:
+                    raise SerKerasError(f"{file}: {said}")
+                report[file][runtime] = {"refused": said}
+        if file == VARIANTS[FLOAT32].file:
+            furthest = worst(report[file])["largest"]
+            if not furthest <= FLOAT_LIMIT:
                 raise SerKerasError(
-                    f"{file}: conversion changed the model; a probability differs by {worst:.2g} from Keras"
+                    f"{file}: conversion changed the model; a probability differs by {furthest:.2g} from Keras"
                 )
+        if advance is not None:
+            advance()
     return report
+
+
+def worst(by_runtime):
+    """The largest `mean` and `largest` over the runtimes that may run a file."""
+    measured = [entry for entry in by_runtime.values() if "refused" not in entry]
+    return {key: max(entry[key] for entry in measured) for key in ("mean", "largest")}
+
+
+def check_steps(parts, files, settings):
+    """Chunk by chunk with the state carried on, against the whole window at once, for both ways to store the weights.
+
+    Args:
+        parts: file name -> bytes; without `step.tflite` nothing is checked.
+        files: file name -> bytes of the files for whole windows.
+        settings: model_files.Settings.
+
+    Returns:
+        What `bundle.json` says of steps, or None.
+
+    Raises:
+        SerKerasError: they differ by more than STEP_LIMIT.
+    """
+    if STEP_FILE not in parts:
+        return None
+    rng, largest = np.random.default_rng(0), 0.0
+    voice = reference_clip(settings.window_samples) / 32768
+    noise = 0.05 * rng.standard_normal(settings.window_samples)
+    for step_file, whole_file in ((STEP_FILE, INT8_WEIGHTS), (STEP_FLOAT_FILE, FLOAT32)):
+        step = Stepper(parts[step_file], step_file)
+        whole = Interpreter(files[VARIANTS[whole_file].file], whole_file)
+        for window in np.clip([voice, noise, voice[::-1] + noise], -1, 1).astype(np.float32):
+            state = step.start()
+            for begin in range(0, len(window) - step.chunk_samples + 1, settings.hop_samples):
+                probabilities, state = step(window[begin : begin + step.chunk_samples], state)
+            largest = max(largest, float(np.abs(probabilities - whole(window)).max()))
+        if not largest <= STEP_LIMIT:
+            raise SerKerasError(f"{step_file}: chunk by chunk differs by {largest:.2g} from the window at once")
+    return {
+        **{"file": STEP_FILE, "float32": STEP_FLOAT_FILE, "signature": STEP, "hop_samples": settings.hop_samples},
+        **shapes(parts[STEP_FILE]),
+        "difference_from_whole": largest,
+    }
+
+
+def shapes(content):
+    """Names and shapes of a file's inputs and outputs: {`inputs`: name -> shape, `outputs`: name -> shape}."""
+    module = import_runtime(choose())
+    runner = module.Interpreter(model_content=content).get_signature_runner()
+    details = {"inputs": runner.get_input_details(), "outputs": runner.get_output_details()}
+    return {k: {name: d["shape"].tolist() for name, d in sorted(v.items())} for k, v in details.items()}
 
 
 def _check_unfit_samples(model, file, runtime):

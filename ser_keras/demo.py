@@ -38,7 +38,7 @@ def demo(corpora, out, seed=0):
         with run.locked():
             run.clear()
     crossvalidation.train(experiment, corpora, run.path)
-    exported = finished.export(run, out / "bundle")
+    exported = finished.export(run, out / "bundle", default="auto")
     figures = run.metrics
     first = utterances[0]
     heard = inference.load(out / "bundle").predict(first.path)

@@ -6,6 +6,7 @@ import math
 import numpy as np
 
 from ser_keras import audio, model_files
+from ser_keras.belief import RunningBelief
 from ser_keras.errors import SerKerasError
 from ser_keras.interpreter import Interpreter, choose
 from ser_keras.isolated import IsolatedInterpreter
@@ -62,6 +63,26 @@ class Result:
             "speech": self.speech,
             "warnings": list(self.warnings),
         }
+
+
+@dataclasses.dataclass(frozen=True)
+class Moment:
+    """One window of audio as it is heard, for displays.
+
+    Attributes:
+        start, end: seconds since the first sample.
+        level_dbfs: RMS level of the window.
+        speech: whether that is at least the bundle's speech gate.
+        probabilities: class name -> number, of this window alone; they sum to 1.
+        belief: class name -> number, what the windows so far come to (`belief.RunningBelief`); None: no speech.
+    """
+
+    start: float
+    end: float
+    level_dbfs: float
+    speech: bool
+    probabilities: dict
+    belief: dict | None
 
 
 class Model:
@@ -147,6 +168,35 @@ class Model:
             raise SerKerasError(f"sample {int(np.argmin(np.isfinite(samples)))} is NaN or infinite")
         return self._result(None, self._classify([samples.astype(np.float32, copy=False)], self._hop(hop_s)))
 
+    def hear(self, blocks, hop_s=None):
+        """Classify audio while it comes in, for any length of time, in memory that doesn't grow.
+
+        Args:
+            blocks: iterable of arrays [n] of any lengths, 16 kHz mono floats in [-1, 1]; what isn't finite counts as
+                0 and what is louder is clipped, as in the graph.
+            hop_s: seconds from window to window; None: the bundle's.
+
+        Yields:
+            Moment, one a window, as soon as the window is whole; the last one padded where `tail_rule` says so, or
+            where there is less than one window in all.
+
+        Raises:
+            SerKerasError: a hop that isn't positive, or blocks that aren't one-dimensional floats.
+        """
+        hop = self._hop(hop_s)
+        belief = RunningBelief(self.settings.smoothing_s, hop / audio.SAMPLE_RATE)
+        cut = sliding_windows(map(_block, blocks), self.window_samples, hop, self.settings.tail_rule)
+        for start, length, window in cut:
+            values, level = self._interpreter(window), level_dbfs(window)
+            speech = self._is_speech(level)
+            held = belief.update(values if speech else None)
+            times = (start / audio.SAMPLE_RATE, (start + length) / audio.SAMPLE_RATE)
+            yield Moment(*times, level, speech, self._named(values), None if held is None else self._named(held))
+
+    def _is_speech(self, level):
+        gate = self.settings.speech_gate_dbfs
+        return gate is None or level >= gate
+
     def _hop(self, hop_s):
         if hop_s is None:
             return self.settings.hop_samples
@@ -155,7 +205,6 @@ class Model:
         return round(hop_s * audio.SAMPLE_RATE)
 
     def _classify(self, blocks, hop):
-        gate = self.settings.speech_gate_dbfs
         segments = []
         for start, length, window in sliding_windows(blocks, self.window_samples, hop, self.settings.tail_rule):
             values = self._interpreter(window)
@@ -164,7 +213,7 @@ class Model:
                     start / audio.SAMPLE_RATE,
                     (start + length) / audio.SAMPLE_RATE,
                     self._named(values),
-                    gate is None or level_dbfs(window) >= gate,
+                    self._is_speech(level_dbfs(window)),
                 )
             )
         return tuple(segments)
@@ -180,6 +229,17 @@ class Model:
             warnings = (*warnings, f"no speech: nothing as loud as {self.settings.speech_gate_dbfs:g} dBFS")
         emotion = self.classes[int(mean.argmax())]
         return Result(file, emotion, self._named(mean), segments, self.name, speech, warnings)
+
+
+def _block(samples):
+    """A checked block of a stream: float32 [n], finite, in [-1, 1]."""
+    samples = np.asarray(samples)
+    if samples.ndim != 1 or not np.issubdtype(samples.dtype, np.floating):
+        raise SerKerasError(
+            f"a block of shape {list(samples.shape)}, {samples.dtype}: expected floats [n] in [-1, 1] "
+            "(16-bit integers: divide by 32768; stereo: average the channels)"
+        )
+    return np.clip(np.nan_to_num(samples.astype(np.float32, copy=False), nan=0.0, posinf=0.0, neginf=0.0), -1, 1)
 
 
 def level_dbfs(samples):

@@ -101,8 +101,47 @@ class Interpreter:
         return self._interpreter.get_tensor(self._output)[0]
 
 
+class Stepper:
+    """One step of a causal sequence model, its state carried on by the caller.
+
+    Args:
+        content, name, runtime, threads: as for `Interpreter`; a file with the signature `step`.
+
+    Attributes:
+        chunk_samples: N, samples of one chunk.
+
+    Raises:
+        SerKerasError: one line: damaged, or no such file.
+    """
+
+    def __init__(self, content, name, runtime="litert", threads=1):
+        if content[4:8] != IDENTIFIER:
+            raise SerKerasError(f"{name} is no TFLite model (it doesn't carry the mark {IDENTIFIER.decode()})")
+        self._interpreter = _create(content, name, runtime, threads)  # the runner holds no reference to it
+        try:
+            self._run = self._interpreter.get_signature_runner("step")
+        except ValueError:
+            raise SerKerasError(f"{name} takes no single steps: it has no signature 'step'") from None
+        self._shapes = {key: d["shape"].tolist() for key, d in self._run.get_input_details().items()}
+        self.chunk_samples = self._shapes["audio"][1]
+
+    def start(self):
+        """The state before the first chunk: name -> zeros."""
+        return {key: np.zeros(shape, np.float32) for key, shape in self._shapes.items() if key != "audio"}
+
+    def __call__(self, chunk, state):
+        """(probabilities [C] of all chunks so far, new state) from a chunk [N] and the state before it."""
+        found = self._run(audio=np.asarray(chunk, np.float32)[np.newaxis], **state)
+        return found.pop("probabilities")[0], found
+
+
+def import_runtime(runtime):
+    """The runtime's Python module."""
+    return importlib.import_module(RUNTIMES[runtime])
+
+
 def _create(content, name, runtime, threads):
-    module = importlib.import_module(RUNTIMES[runtime])
+    module = import_runtime(runtime)
     try:
         with _quiet_stderr():
             interpreter = module.Interpreter(model_content=content, num_threads=threads)
@@ -110,7 +149,25 @@ def _create(content, name, runtime, threads):
     except (ValueError, RuntimeError, MemoryError, OverflowError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise SerKerasError(f"{name} can't be run by {runtime}; the file may be damaged: {reason[:200]}") from None
+    if runtime == "tflite-runtime" and _scaled_by_channel(interpreter):
+        raise SerKerasError(
+            f"{name} is refused for tflite-runtime, which gives wrong probabilities for it without a word: a dense "
+            "layer of int8 weights with a scale a channel meets float activations; use the runtime litert "
+            "(pip install ai-edge-litert), or a file whose weights alone are int8"
+        )
     return interpreter
+
+
+def _scaled_by_channel(interpreter):
+    """Whether a dense layer has int8 weights with a scale a channel and float activations."""
+    tensors = {t["index"]: t for t in interpreter.get_tensor_details()}
+    for operation in interpreter._get_ops_details():
+        if operation["op_name"] == "FULLY_CONNECTED":
+            activations, weights = (tensors.get(i) for i in list(operation["inputs"])[:2])
+            scales = weights["quantization_parameters"]["scales"] if weights else ()
+            if activations and activations["dtype"] == np.float32 and len(scales) > 1 and weights["dtype"] == np.int8:
+                return True
+    return False
 
 
 @contextlib.contextmanager

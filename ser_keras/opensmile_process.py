@@ -4,6 +4,7 @@ Neither side imports TensorFlow. `opensmile` is under the audEERING Research Lic
 """
 
 import json
+import weakref
 from importlib import metadata, util
 
 import numpy as np
@@ -85,7 +86,7 @@ class OpenSmile:
             self._child = Child(CHILD)
         except OSError as error:
             raise SerKerasError(f"openSMILE can't be run in a process of its own: {error.strerror}") from None
-        self.close = self._child.close
+        self.close = weakref.finalize(self, self._child.close)
         self._child.send(json.dumps({"feature_set": self._set, "level": self._level}).encode() + b"\n")
         self._accept(START_S)
         size = int.from_bytes(self._child.read(4, START_S), "little")

@@ -42,6 +42,23 @@ def test_predict_with_the_shipped_model_in_under_two_seconds(python, second, tmp
     print(f"predict on one second of audio: {min(times):.2f} s at best, {max(times):.2f} s at worst of {times}")
 
 
+def test_benchmark_and_what_is_installed(python, tmp_path):
+    done = run(python, "-m", "ser_keras", "benchmark", "--threads", "1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "real-time factor" in done.stdout
+    code = (
+        "import importlib.metadata as m, json; tools = {'pip', 'setuptools'}; "
+        "print(json.dumps({d.name: sum(f.locate().stat().st_size for f in d.files or () if f.locate().is_file()) "
+        "for d in m.distributions() if d.name not in tools}))"
+    )
+    sizes = json.loads(run(python, "-c", code, cwd=tmp_path).stdout)
+    total = sum(sizes.values()) / 2**20
+    largest = ", ".join(f"{name} {size / 2**20:.0f}" for name, size in sorted(sizes.items(), key=lambda i: -i[1])[:4])
+    print(f"installed for inference alone: {total:.0f} MiB ({largest})")
+    small = run(python, "-c", "import ai_edge_litert.compiled_model").returncode != 0  # before version 2
+    assert total < (95 if small else 175)
+
+
 def test_help_and_the_python_api(python, second, tmp_path):
     assert run(python, "-m", "ser_keras", "--help", cwd=tmp_path).returncode == 0
     code = f"import ser_keras; print(ser_keras.load().predict({str(second)!r}).emotion)"

@@ -1,0 +1,111 @@
+"""What exported models weigh and take on this machine, and what a change of level does to the shipped one.
+
+    python benchmarks/inference.py                          # the shipped model, R1, the attention BLSTM
+    python benchmarks/inference.py --corpus emodb=PATH      # and: the same class with the level changed by 12 dB?
+
+Weights of R1 and of the BLSTM are random: they change neither size nor time. The level is changed in the corpus's
+windows, of which the clipped ones count as they are; the shipped model was trained on EMO-DB itself, so this is about
+the level and not about accuracy.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+RECIPES = (("anand2015.r1", ()), ("anand2015.r1", ("model.pool=global",)), ("he2019.exp4", ()))
+GAINS_DB = (-12, 12)
+
+
+def converted(recipe, changes, folder):
+    """Paths of a recipe's int8 and float32 files, and its hop in samples."""
+    import keras
+
+    from ser_keras import building
+    from ser_keras.experiment import load_experiment
+    from ser_keras.export.convert import Conversion, convert
+    from ser_keras.export.metadata import with_metadata
+    from ser_keras.export.origin import metadata_of, run_settings
+    from ser_keras.models.adapted import adapt_model
+    from ser_keras.models.assemble import end_to_end
+
+    keras.utils.set_random_seed(0)
+    experiment = building.complete(load_experiment(recipe, changes))
+    extractor = building.build_extractor(experiment)
+    shape = extractor.compute_output_shape((None, experiment.window_samples))[1:]
+    net = building.primary(building.build_classifier(experiment, shape, len(experiment.classes)))
+    noise = 0.1 * np.random.default_rng(0).standard_normal((16, experiment.window_samples)).clip(-1, 1)
+    features = np.array(extractor(noise.astype(np.float32)))
+    adapt_model(net, lambda subset=None: [features])
+    chunks = {}
+    if experiment.unit == "utterance":
+        chunks = {"chunks": experiment.export.chunks, "hop_samples": experiment.hop_samples}
+    model = end_to_end(extractor, net, experiment.window_samples, **chunks)
+    paths = [folder / f"{recipe}{len(changes)}{end}" for end in (".keras", "-float32.tflite", "-int8.tflite")]
+    model.save(paths[0])
+    convert([Conversion(*paths)])
+    settings = run_settings(experiment.model_dump())
+    for path in paths[1:]:  # as they are shipped
+        path.write_bytes(with_metadata(path.read_bytes(), metadata_of({"recipe": recipe}, settings)))
+    return paths[2], paths[1], experiment.hop_samples
+
+
+def row(name, path, hop, threads):
+    """A line of the table, and the processor's time."""
+    from ser_keras.benchmark import measure
+
+    found = measure(path.read_bytes(), name, hop, threads=threads)
+    print(
+        f"{name:<38} {path.stat().st_size / 1000:7.0f} KB {threads} thread{'s' if threads > 1 else ' '} "
+        f"{found['median_ms']:8.2f} ms, p95 {found['p95_ms']:8.2f}, processor {found['cpu_ms']:8.2f}, "
+        f"real-time factor {found['cpu_ms'] / 1000 / (hop / 16000):.4f} (processor), {found['memory_mb']:.0f} MB"
+    )
+    return found["cpu_ms"]
+
+
+def same_class(corpus, root, gains_db):
+    """Share of the windows that hold speech whose class stays when the level changes, for each gain."""
+    import ser_keras
+    from ser_keras import audio, corpora
+    from ser_keras.inference import level_dbfs
+
+    model = ser_keras.load()
+    settings, stays = model.settings, {gain: [] for gain in gains_db}
+    for utterance in corpora.read(corpus, root):
+        samples = audio.load(utterance.path, utterance.start, utterance.end).samples
+        for window in audio.windows(samples, settings.window_samples, settings.hop_samples, settings.tail_rule):
+            if level_dbfs(window) < (settings.speech_gate_dbfs or -np.inf):
+                continue
+            as_it_is = model.probabilities([window])[0].argmax()
+            for gain, same in stays.items():
+                changed = np.clip(window * 10 ** (gain / 20), -1, 1)
+                same.append(model.probabilities([changed])[0].argmax() == as_it_is)
+    return {gain: (float(np.mean(same)), len(same)) for gain, same in stays.items()}
+
+
+def main():
+    from ser_keras import benchmark
+    from ser_keras.model_files import PRETRAINED, find
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--corpus", metavar="NAME=PATH", help="whose windows are made louder and softer")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    given = parser.parse_args()
+    print(f"{benchmark.machine()}; load {benchmark.load()}")
+    shipped = PRETRAINED / "emodb"
+    models = [("shipped", shipped / "model.tflite", shipped / "model_float32.tflite", find().settings.hop_samples)]
+    with tempfile.TemporaryDirectory() as folder:
+        models += [(" ".join([name, *changes]), *converted(name, changes, Path(folder))) for name, changes in RECIPES]
+        for name, small, whole, hop in models:
+            for threads in given.threads:
+                ratio = row(f"{name} int8", small, hop, threads) / row(f"{name} float32", whole, hop, threads)
+                print(f"{name}: int8 takes {ratio:.2f} times as long as float32 on {threads} thread(s)")
+    if given.corpus:
+        name, _, root = given.corpus.partition("=")
+        for gain, (share, n) in same_class(name, root, GAINS_DB).items():
+            print(f"shipped model, level changed by {gain:+d} dB: the same class in {share:.1%} of {n} windows")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""What a bundle says of the run that it was made from."""
+
+from ser_keras import __version__
+from ser_keras.audio import SAMPLE_RATE
+from ser_keras.evaluation import Predictions
+from ser_keras.export import card
+from ser_keras.export.metadata import Metadata
+from ser_keras.model_files import Settings
+
+
+def run_settings(experiment):
+    """model_files.Settings of a run's `experiment.yaml`."""
+    export = experiment.get("export") or {}
+    window, hop = (round(experiment[name] * SAMPLE_RATE) for name in ("window_s", "hop_s"))
+    chunks = export.get("chunks", 1) if experiment.get("unit") == "utterance" else 1
+    return Settings(
+        classes=tuple(experiment["classes"]),
+        window_samples=window + (chunks - 1) * hop,
+        hop_samples=hop,
+        tail_rule=experiment["tail_rule"],
+        speech_gate_dbfs=export.get("speech_gate_dbfs"),
+        smoothing_s=export.get("smoothing_s", 0.0),
+    )
+
+
+def metadata_of(experiment, settings):
+    """The metadata that each `.tflite` carries."""
+    corpora = ", ".join(f"{c['name']} ({c.get('licence', 'not stated')})" for c in experiment.get("corpora") or [])
+    return Metadata(
+        name=f"ser-keras {experiment['recipe']}",
+        description=f"Speech emotion from {settings.window_samples / SAMPLE_RATE:g} s of 16 kHz mono audio",
+        version=__version__,
+        author="ser-keras",
+        licence=f"trained on: {corpora or 'not stated'}",
+        labels=settings.classes,
+        sample_rate=SAMPLE_RATE,
+    )
+
+
+def origin(run, experiment, fold):
+    """Where the model comes from: enough to train it again."""
+    record = run.provenance if (run.path / "provenance.json").is_file() else {}
+    metrics = run.metrics if run.finished else {}
+    versions = record.get("versions") or {}
+    corpora = [
+        {k: c.get(k) for k in ("name", "title", "licence", "n_utterances", "n_speakers", "speakers")}
+        for c in experiment.get("corpora") or []
+    ]
+    return {
+        "recipe": experiment["recipe"],
+        "title": experiment.get("title", ""),
+        "fold": fold,
+        "seed": experiment.get("seed"),
+        "commit": record.get("commit"),
+        "command": card.anonymous(record.get("command") or "", [c["name"] for c in corpora]),
+        "protocol": (experiment.get("protocol") or {}).get("name"),
+        "leaky": metrics.get("leaky"),
+        "corpora": corpora,
+        "init": experiment.get("init"),
+        "versions": {k: versions[k] for k in ("ser-keras", "tensorflow", "tensorflow-cpu", "keras") if k in versions},
+    }
+
+
+def tables(run, folds, name):
+    """fold number -> Predictions of `name` (predictions.csv or segments.csv); folds without the file are missing."""
+    found = {number: run.fold(number) / name for number in folds}
+    return {number: Predictions.read_csv(path) for number, path in found.items() if path.is_file()}
+
+
+def conditions(run):
+    """What the run's Keras models reach on distorted test audio, as `ser-keras evaluate RUN --condition C` left it.
+
+    Returns:
+        list of dict: `condition`, `uar`, `ci95`, `wa`, `n`; the undistorted run is not in it.
+    """
+    from ser_keras.runs import read_json
+
+    found = []
+    for path in sorted((run.path / "evaluations").glob("test-*/metrics.json")):
+        figures = read_json(path)
+        said = figures["protocol"].partition(", ")[2] or path.parent.name.partition("-")[2]
+        found.append({"condition": said, "uar": figures["uar"], "ci95": figures["uar_ci95"], "wa": figures["wa"]})
+        found[-1]["n"] = figures["n_utterances"]
+    return found

@@ -1,0 +1,84 @@
+"""The graphs that a bundle can hold, as functions with names: whole model, front end alone, one step of a sequence.
+
+Each goes into a file of its own: MediaPipe takes a file of one graph alone.
+"""
+
+import dataclasses
+
+from ser_keras.errors import SerKerasError
+from ser_keras.export.convert import FEATURES, INPUT_NAME, OUTPUT_NAME, SIGNATURE, STEP
+from ser_keras.models.assemble import FRONT_END, WindowedFrontEnd, split
+from ser_keras.models.online import step_model
+
+STATE = ("h", "c")  # of the LSTM; as inputs and as outputs
+
+
+@dataclasses.dataclass(frozen=True)
+class Graph:
+    """One function to convert.
+
+    Attributes:
+        signature: its name.
+        function: tensors by name to a dict of tensors.
+        inputs: name -> shape, the batch of 1 included.
+        variables: of the models within.
+    """
+
+    signature: str
+    function: object
+    inputs: dict
+    variables: list
+
+
+def whole(model):
+    """Graph of an end-to-end model: `audio` [1, N] -> `probabilities` [1, C].
+
+    Raises:
+        SerKerasError: its input isn't [B, N] with a fixed N.
+    """
+    shape = model.input_shape
+    if isinstance(shape, list) or len(shape) != 2 or shape[1] is None:
+        raise SerKerasError(f"its input has the shape {shape}; expected (None, N) with a fixed N")
+
+    def function(audio):
+        return {OUTPUT_NAME: model(audio, training=False)}
+
+    return Graph(SIGNATURE, function, {INPUT_NAME: (1, shape[1])}, model.variables)
+
+
+def features(model):
+    """Graph of the front end alone: `audio` [1, N] -> `features`, what the classifier of a `whole` file is fed.
+
+    For finding out where a port goes wrong. A sequence classifier's features are those of one of its windows.
+    """
+    frontend, _ = split(model)
+
+    def function(audio):
+        return {FEATURES: frontend(audio)}
+
+    return Graph(FEATURES, function, {INPUT_NAME: (1, chunk_samples(model))}, frontend.variables)
+
+
+def step(model):
+    """Graph of one step of a causal sequence model: `audio` [1, N], `h`, `c` [1, units] -> `probabilities`, `h`, `c`.
+
+    N is one chunk; the state starts as zeros.
+
+    Raises:
+        SerKerasError: the model can't run online; the line says why.
+    """
+    frontend, classifier = split(model)
+    one = step_model(classifier)
+    units = one.inputs[1].shape[1]
+
+    def function(audio, h, c):
+        return dict(zip((OUTPUT_NAME, *STATE), one([frontend(audio), h, c], training=False), strict=True))
+
+    inputs = {INPUT_NAME: (1, chunk_samples(model))} | {name: (1, units) for name in STATE}
+    return Graph(STEP, function, inputs, frontend.variables + one.variables)
+
+
+def chunk_samples(model):
+    """Samples that the front end takes at a time: one window, also where the model hears a sequence of them."""
+    frontend = model.get_layer(FRONT_END)
+    return frontend.window_samples if isinstance(frontend, WindowedFrontEnd) else model.input_shape[1]

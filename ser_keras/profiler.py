@@ -1,0 +1,120 @@
+"""Where a model's time goes, operation by operation: the profiler of LiteRT's C interface, which its Python lacks."""
+
+import ctypes
+import importlib.util
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from ser_keras.errors import SerKerasError
+
+LIBRARY = {"linux": "libLiteRt.so", "darwin": "libLiteRt.dylib"}
+RUNS = 50
+# node type, start, first, average (ms), two shares, memory, times called, name
+ROW = re.compile(
+    r"\s*(?P<name>\S.*?)(\s+[\d.]+){2}\s+(?P<average>[\d.]+)(\s+[\d.]+%){2}\s+[\d.]+\s+(?P<calls>\d+)\s+\["
+)
+CPU = 1  # a bit of LiteRtHwAccelerators
+WRITE = 1  # of LiteRtTensorBufferLockMode
+
+
+def operations(content, window, threads=1, runs=RUNS):
+    """Time of each kind of operation.
+
+    Args:
+        content: bytes of a `.tflite` with one input and one output.
+        window: float32 [N].
+        threads: of the runtime.
+        runs: windows to average over.
+
+    Returns:
+        list of (operation, milliseconds a window, times called a window), the largest first. What LiteRT's CPU
+        delegate computes is called as it says ("Delegate/Convolution (NHWC, F32) IGEMM").
+
+    Raises:
+        SerKerasError: LiteRT's library isn't there, or it doesn't profile this model.
+    """
+    return _parse(_summary(content, np.ascontiguousarray(window, np.float32), threads, runs), runs)
+
+
+def _library():
+    found = importlib.util.find_spec("ai_edge_litert")
+    path = Path(found.origin).parent / LIBRARY.get(sys.platform, "LiteRt.dll") if found and found.origin else None
+    if path is None or not path.is_file():
+        raise SerKerasError("LiteRT's profiler needs ai-edge-litert 2.3 or newer: pip install 'ai-edge-litert>=2.3'")
+    try:
+        library = ctypes.CDLL(str(path))
+        library.LiteRtGetProfileSummary  # noqa: B018 - older libraries lack it
+    except (OSError, AttributeError):
+        raise SerKerasError("this ai-edge-litert has no profiler: pip install 'ai-edge-litert>=2.3'") from None
+    return library
+
+
+def _summary(content, window, threads, runs):
+    """The text that LiteRT's profiler prints."""
+    library, number, handle = _library(), ctypes.c_size_t, ctypes.c_void_p
+
+    def check(status, function):
+        if status:
+            raise SerKerasError(f"LiteRT's profiler refuses this model: {function} gives status {status}")
+
+    def call(function, *arguments):
+        check(getattr(library, function)(*arguments), function)
+
+    def new(function, *arguments):
+        made = handle()
+        call(function, *arguments, ctypes.byref(made))
+        return made
+
+    runtime = ctypes.CDLL(None)
+    runtime.strdup.restype, runtime.strdup.argtypes = handle, [ctypes.c_char_p]
+    free = ctypes.cast(runtime.free, handle)
+    environment = new("LiteRtCreateEnvironment", ctypes.c_int(0), None)
+    options = new("LiteRtCreateOptions")
+    call("LiteRtSetOptionsHardwareAccelerators", options, ctypes.c_int(CPU))
+    for name, text in (("runtime_options_string", "enable_profiling = true"), ("xnnpack", f"num_threads = {threads}")):
+        payload = handle(runtime.strdup(f"{text}\n".encode()))  # the library frees it
+        call("LiteRtAddOpaqueOptions", options, new("LiteRtCreateOpaqueOptions", name.encode(), payload, free))
+    held = ctypes.create_string_buffer(content, len(content))
+    model = new("LiteRtCreateModelFromBuffer", environment, held, number(len(content)))
+    compiled = new("LiteRtCreateCompiledModel", environment, model, options)
+    profiler = new("LiteRtCompiledModelGetProfiler", compiled)
+    if not profiler:
+        raise SerKerasError("LiteRT gives no profiler for this model")
+    signature = new("LiteRtGetModelSignature", model, number(0))
+
+    def buffer(kind):
+        kind_type = ctypes.create_string_buffer(256)  # a LiteRtRankedTensorType, whose layout is the library's affair
+        tensor = new(f"LiteRtGetSignature{kind}TensorByIndex", signature, number(0))
+        call("LiteRtGetRankedTensorType", tensor, kind_type)
+        needs = new(f"LiteRtGetCompiledModel{kind}BufferRequirements", compiled, number(0), number(0))
+        return new("LiteRtCreateManagedTensorBufferFromRequirements", environment, kind_type, needs)
+
+    samples, place = buffer("Input"), handle()
+    call("LiteRtLockTensorBuffer", samples, ctypes.byref(place), ctypes.c_int(WRITE))
+    ctypes.memmove(place, window.ctypes.data, window.nbytes)
+    call("LiteRtUnlockTensorBuffer", samples)
+    takes, gives = (handle * 1)(samples), (handle * 1)(buffer("Output"))
+    for turn in range(runs + 1):
+        if turn == 1:  # the first warms up
+            call("LiteRtStartProfiler", profiler)
+        call("LiteRtRunCompiledModel", compiled, number(0), number(1), takes, number(1), gives)
+    call("LiteRtStopProfiler", profiler)
+    text = ctypes.c_char_p()
+    call("LiteRtGetProfileSummary", profiler, compiled, ctypes.byref(text))
+    return text.value.decode("utf-8", "replace")
+
+
+def _parse(text, runs):
+    """Sum the rows of the table in order of execution by the kind of operation."""
+    sums = {}
+    for row in text.partition("Run Order")[2].partition("\n\n")[0].splitlines():
+        if found := ROW.match(row):
+            entry = sums.setdefault(found["name"], [0.0, 0.0])
+            entry[0] += float(found["average"]) * int(found["calls"]) / runs
+            entry[1] += int(found["calls"]) / runs
+    if not sums:
+        raise SerKerasError("LiteRT's profiler says nothing about this model")
+    return sorted(((name, ms, calls) for name, (ms, calls) in sums.items()), key=lambda entry: -entry[1])
