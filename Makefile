@@ -34,7 +34,7 @@ faults: install
 systems:
 	$(PYTHON) -m venv .venv-systems
 	.venv-systems/bin/python $(PIP) -c $(CONSTRAINTS) -e '.[$(TRAIN),augment,export,systems,dev]'
-	.venv-systems/bin/python -m pytest -m "systems" tests/test_systems.py
+	.venv-systems/bin/python -m pytest -n 2 -m "systems" tests/test_systems.py
 	.venv-systems/bin/python -m pytest tests/test_egemaps.py tests/test_lld.py
 
 # What takes too long for CI; its last result is in docs/results/slow.md.
@@ -57,7 +57,7 @@ inference-only: install
 newest:
 	$(PYTHON) -m venv .venv-newest
 	.venv-newest/bin/python $(PIP) -c constraints/newest.txt -e '.[train-cpu,augment,tune,export,demo,dev]'
-	.venv-newest/bin/python -m pytest -m "smoke and not faults"
+	.venv-newest/bin/python -m pytest -n 2 --dist loadfile -m "smoke and not faults and not slow"
 
 # Everything of the Android demo that can be checked without Google's registries; the tools come into build/android.
 android: install

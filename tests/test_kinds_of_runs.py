@@ -125,7 +125,7 @@ def test_sequences_are_judged_by_utterance(corpus, tmp_path):
 
 def test_a_sequence_model_is_exported_with_its_chunks(corpus, tmp_path):
     run = crossvalidation.train(experiment(*LSTM, "export.chunks=2"), corpus, tmp_path / "run")
-    lines = finished_runs.export(run, tmp_path / "bundle")
+    lines = finished_runs.export(run, tmp_path / "bundle", default="auto")
     assert "on 36 utterances" in lines[0]
     model = load(tmp_path / "bundle")
     assert model.window_samples == 8800 + 8192
@@ -267,7 +267,8 @@ class WholeLength:
 
 
 def test_descriptors_of_whole_utterances_hear_all_of_each(corpus, tmp_path, monkeypatch):
-    monkeypatch.setitem(DESCRIPTORS, "whole_length", WholeLength)
+    for registry in (DESCRIPTORS, building.EXTRACTORS):
+        monkeypatch.setitem(registry, "whole_length", WholeLength)
     settings = experiment("frontend={name: whole_length}", "model={name: linear_svm}", "window_s=30", "hop_s=30")
     run = crossvalidation.train(settings, corpus, tmp_path / "run")
     prepared = finished_runs.reopen(run)

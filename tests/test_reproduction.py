@@ -189,7 +189,12 @@ def fake_run(folder, experiment, table):
     tree = {**experiment.model_dump(), "classes": {name: [name] for name in CLASSES}, "corpora": []}
     write_atomic(folder / "experiment.yaml", yaml.safe_dump(tree))
     write_figures(
-        *(folder, types.SimpleNamespace(seed=0, classes=CLASSES), table if kind.leaky else table.by_utterance(), table),
+        *(
+            folder,
+            types.SimpleNamespace(seed=0, classes=CLASSES, selected_on=[]),
+            table if kind.leaky else table.by_utterance(),
+            table,
+        ),
         protocol=experiment.protocol.name,
         leaky_reason=kind.claim if kind.leaky else None,
         commit=None,
