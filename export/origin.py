@@ -57,6 +57,7 @@ def origin(run, experiment, fold):
         "leaky": metrics.get("leaky"),
         "corpora": corpora,
         "init": experiment.get("init"),
+        "selected_on": experiment.get("selected_on", []),
         "versions": {k: versions[k] for k in ("ser-keras", "tensorflow", "tensorflow-cpu", "keras") if k in versions},
     }
 
