@@ -43,7 +43,7 @@ def origin(run, experiment, fold):
     metrics = run.metrics if run.finished else {}
     versions = record.get("versions") or {}
     corpora = [
-        {k: c.get(k) for k in ("name", "title", "licence", "n_utterances", "n_speakers", "speakers")}
+        {k: c.get(k) for k in ("name", "title", "licence", "n_utterances", "n_speakers", "speakers", "fingerprint")}
         for c in experiment.get("corpora") or []
     ]
     return {

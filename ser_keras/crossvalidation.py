@@ -102,6 +102,7 @@ def train(experiment, corpora, out, resume=False, only_fold=None, init=None, ref
         run.sweep()
         start = saving.load_initial(init) if init is not None else None
         prepared = prepare(experiment, read_corpora(corpora))
+        start = start and start.for_classes(prepared.experiment.classes)
         resolved = {**prepared.experiment.model_dump(), "corpora": prepared.corpora}
         if start is not None:
             resolved["init"] = start.described
@@ -226,6 +227,8 @@ def _pool(run, prepared, record, start):
     reason = kind.claim if kind.leaky else None
     if start is not None and (seen := start.speakers & set(utterances.speaker)):
         reason = f"LEAKY: the initial weights ({start.described['name']}) were trained on {len(seen)} test speakers"
+    elif start is not None and start.fingerprints & {c["fingerprint"] for c in prepared.corpora}:
+        reason = f"LEAKY: the initial weights ({start.described['name']}) were trained on a corpus of this run"
     write_figures(
         *(run.path, prepared.experiment, utterances, windows[0] if windows else None),
         protocol=prepared.experiment.protocol.name,

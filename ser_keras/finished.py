@@ -14,7 +14,7 @@ from ser_keras.evaluation import Predictions
 from ser_keras.figures import predict_items, write_figures
 from ser_keras.graphs import feature_function
 from ser_keras.models.attention import attention_weights
-from ser_keras.preparation import Prepared, clipped, material_of, prepare, read_corpora, usable
+from ser_keras.preparation import Prepared, clipped, describe_corpora, material_of, prepare, read_corpora, usable
 from ser_keras.progress import say
 from ser_keras.runs import provenance
 
@@ -37,9 +37,8 @@ def reopen(run, unfinished=False, condition=None):
     experiment, known, _ = _trained_with(run)
     paths = run.provenance["corpora_paths"]
     prepared = prepare(experiment, read_corpora(list(paths.items())), quiet=True, condition=condition)
-    changed = [
-        c["name"] for c, now in zip(known, prepared.corpora, strict=True) if c["fingerprint"] != now["fingerprint"]
-    ]
+    before, now = ({c["name"]: c["fingerprint"] for c in described} for described in (known, prepared.corpora))
+    changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
     if changed:
         raise SerKerasError(f"corpus {changed[0]} is not what it was when {run.path} was trained on it")
     return prepared
@@ -68,6 +67,9 @@ def evaluate(run, corpora=(), conditions=()):
     Raises:
         SerKerasError: the run isn't finished, or the data don't fit it.
     """
+    names = [name for name, _ in corpora]
+    if doubled := [name for name in names if names.count(name) > 1]:
+        raise SerKerasError(f"corpus {doubled[0]} is given twice, and evaluations go by its name: one call for each")
     with run.locked():
         done = []
         for condition in conditions or [None]:
@@ -126,9 +128,11 @@ def _evaluate_final(run, corpus, root, condition):
     utterances, segments = predict_items(classifier, prepared, np.arange(len(material.items)), 0)
     heard = {s for corpus in known for s in corpus["speakers"]} | set(start.get("speakers", []))
     seen = heard & {u.speaker for u in decoded.utterances}
+    before = {c["fingerprint"] for c in known} | set(start.get("fingerprints", []))
+    same = [c for c in describe_corpora(decoded) if c["fingerprint"] in before]
     reason = None
     # Tables and databases have no name of their own: there only speakers can tell.
-    if seen or (corpus in {c["name"] for c in known} and corpus not in ("manifest", "audformat")):
+    if seen or same or (corpus in {c["name"] for c in known} and corpus not in ("manifest", "audformat")):
         reason = f"LEAKY: the final model was trained on {corpus}"
         reason += f", {len(seen)} of these speakers" if seen else ""
     name, said = name_of(corpus, condition), said_of(condition)

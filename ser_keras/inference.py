@@ -166,6 +166,8 @@ class Model:
             )
         if not np.isfinite(samples).all():
             raise SerKerasError(f"sample {int(np.argmin(np.isfinite(samples)))} is NaN or infinite")
+        if np.abs(samples).max() > audio.OVERDRIVE:
+            raise SerKerasError(f"samples reach {np.abs(samples).max():.3g}: divide integers by 32768, to [-1, 1]")
         return self._result(None, self._classify([samples.astype(np.float32, copy=False)], self._hop(hop_s)))
 
     def hear(self, blocks, hop_s=None):

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import math
 import zipfile
 from pathlib import Path
 
@@ -52,8 +53,11 @@ class Settings:
             speech_gate_dbfs=None if gate is None else float(gate),
             smoothing_s=float(info["smoothing_s"]),
         )
-        if min(settings.window_samples, settings.hop_samples) < 1:
-            raise ValueError("window_samples and hop_samples must be at least 1")
+        whole = (settings.window_samples, settings.hop_samples)
+        if min(whole) < 1 or whole != (info["window_samples"], info["hop_samples"]):
+            raise ValueError("window_samples and hop_samples must be whole and at least 1")
+        if not (math.isfinite(settings.smoothing_s) and settings.smoothing_s >= 0):
+            raise ValueError(f"smoothing_s is {settings.smoothing_s}, it must be 0 or more")
         return settings
 
 
@@ -139,9 +143,9 @@ def _read_bundle(folder):
         info = json.loads(_read(path))
         version = int(info["schema_version"])
         valid = isinstance(info["default"], str) and all(isinstance(e, dict) for e in info["files"].values())
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         valid, version = False, 0
-    if not valid:
+    if not valid or version < 1:
         raise SerKerasError(f"{path} is damaged: no schema_version, default and files in it; export the bundle again")
     if version > SCHEMA_VERSION:
         raise SerKerasError(
@@ -155,7 +159,7 @@ def _bundle_settings(folder, info):
         return Settings.of_bundle(info)
     except KeyError as error:
         raise SerKerasError(f"{folder / 'bundle.json'} lacks {error}; export the bundle again") from None
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise SerKerasError(f"{folder / 'bundle.json'} is damaged: {error}") from None
 
 

@@ -106,7 +106,7 @@ def prepare(experiment, listing, quiet=False, condition=None):
         condition=condition,
         around=around,
     )
-    return Prepared(experiment, decoded, labels, material, folds, _describe_corpora(decoded), dropped)
+    return Prepared(experiment, decoded, labels, material, folds, describe_corpora(decoded), dropped)
 
 
 def material_of(decoded, *arguments, **options):
@@ -162,20 +162,22 @@ def clipped(spans, snippet_s):
 
 
 def _same_audio(decoded):
-    """Lines on identical audio under different speakers: it would be on both sides of a split."""
+    """Lines on identical audio under different speakers or corpora: it would be on both sides of a split."""
     first, lines = {}, []
     for utterance, digest in zip(decoded.utterances, decoded.hashes, strict=True):
         other = first.setdefault(digest, utterance)
-        if other.speaker != utterance.speaker:
-            lines.append(
-                f"LEAK: {utterance.name} ({utterance.speaker}) is the same audio as {other.name} ({other.speaker})"
-            )
+        if (other.speaker, other.corpus) != (utterance.speaker, utterance.corpus):
+            here, there = (f"{u.name} ({u.speaker or u.corpus})" for u in (utterance, other))
+            lines.append(f"LEAK: {here} is the same audio as {there}")
     return lines
 
 
-def _describe_corpora(decoded):
+def describe_corpora(decoded):
     def known(i):
-        return [decoded.hashes[i]] if decoded.frames is None else [decoded.hashes[i], decoded.contents[i]]
+        """All that folds and labels follow from, and what is heard or seen."""
+        u = decoded.utterances[i]
+        seen = [] if decoded.frames is None else [decoded.contents[i]]
+        return [u.name, u.emotion, u.speaker, u.session, u.split, u.gender, decoded.hashes[i], *seen]
 
     described = []
     for name in sorted({u.corpus for u in decoded.utterances}):
@@ -191,9 +193,7 @@ def _describe_corpora(decoded):
                 "n_speakers": len(speakers),
                 "speakers": speakers,
                 "hours": round(float(decoded.spans[own, 1].sum()) / audio.SAMPLE_RATE / 3600, 4),
-                "fingerprint": fingerprint(
-                    sorted([decoded.utterances[i].name, decoded.utterances[i].emotion, *known(i)] for i in own)
-                ),
+                "fingerprint": fingerprint(sorted((known(i) for i in own), key=str)),
             }
         )
     return described

@@ -49,13 +49,6 @@ def _rest(n, test):
     return np.flatnonzero(keep)
 
 
-def _deal(items, k, rng):
-    """Deal shuffled items to k groups in turn."""
-    items = np.array(items)
-    rng.shuffle(items)
-    return [items[i::k] for i in range(k)]
-
-
 def _stratified(labels, k, rng):
     """k disjoint parts of range(len(labels)), each with its share of every class."""
     parts = [[] for _ in range(k)]
@@ -160,6 +153,12 @@ def _cross_corpus(utterances, labels, settings, rng):
     names = sorted(set(corpora))
     if len(names) < 2:
         raise SerKerasError(f"protocol cross_corpus needs two corpora; only '{names[0]}' was given")
+    of_speaker = {}
+    for u in utterances:
+        if u.speaker is not None and of_speaker.setdefault(u.speaker, u.corpus) != u.corpus:
+            raise SerKerasError(
+                f"protocol cross_corpus: {u.speaker} speaks in {of_speaker[u.speaker]} and in {u.corpus}; leave one out"
+            )
     n = len(utterances)
     tests = [np.flatnonzero(corpora == name) for name in names]
     return [(name, test, _rest(n, test)) for name, test in zip(names, tests, strict=True)]

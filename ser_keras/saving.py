@@ -5,6 +5,7 @@ import hashlib
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from ser_keras import baselines
 from ser_keras.building import build_extractor, in_float32, why_not_exportable
@@ -65,16 +66,25 @@ class InitialWeights:
         weights: list of arrays, in the model's order.
         speakers: those that the weights have seen.
         selected_on: those on whom the settings behind them were chosen.
+        fingerprints: of the corpora that the weights have seen.
+        classes: names of their outputs, in order.
         described: what experiment.yaml says of them.
     """
 
     weights: list
     speakers: set
     selected_on: set
+    fingerprints: set
+    classes: tuple
     described: dict
 
+    def for_classes(self, classes):
+        """The same for a model of these classes, in order: where they are others, the last layer starts anew."""
+        same = tuple(classes) == self.classes
+        return self if same else dataclasses.replace(self, weights=[*self.weights[:-2], *[np.empty(0)] * 2])
+
     def __call__(self, classifier):
-        """Copy the weights; with another number of classes the last layer keeps its own.
+        """Copy the weights; with other classes the last layer keeps its own.
 
         Raises:
             SerKerasError: they are of another architecture.
@@ -95,20 +105,26 @@ def load_initial(path):
     path = Path(path)
     if (path / "final" / "model.keras").is_file():
         file, origin = path / "final" / "model.keras", Run.existing(path).experiment
+        classes = origin["classes"]
     elif (path / "model.keras").is_file():
-        file, origin = path / "model.keras", read_json(path / "bundle.json")["created_from"]
+        info = read_json(path / "bundle.json")
+        file, origin, classes = path / "model.keras", info["created_from"], info["classes"]
     else:
         raise SerKerasError(f"--init {path}: neither a finished run (final/model.keras) nor a bundle with model.keras")
     corpora, before = origin["corpora"], origin.get("init") or {}
     _, classifier = split(_load_keras(file))
     speakers = {s for corpus in corpora for s in corpus.get("speakers", [])} | set(before.get("speakers", []))
     selected_on = {*origin.get("selected_on", []), *before.get("selected_on", [])}
+    fingerprints = {corpus.get("fingerprint") for corpus in corpora} | set(before.get("fingerprints", []))
     names = sorted({corpus["name"] for corpus in corpora} | set(before.get("corpora", [])))
     described = {
         "name": path.name,
         "corpora": names,
         "speakers": sorted(speakers),
+        "fingerprints": sorted(fingerprints - {None}),
         **({"selected_on": sorted(selected_on)} if selected_on else {}),
         "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
     }
-    return InitialWeights(classifier.get_weights(), speakers, selected_on, described)
+    return InitialWeights(
+        classifier.get_weights(), speakers, selected_on, fingerprints - {None}, tuple(classes), described
+    )

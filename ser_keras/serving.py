@@ -49,6 +49,7 @@ HEADERS = {
     "Cache-Control": "no-cache",
 }
 REQUEST_TIMEOUT_S = 30
+EVERYWHERE = ("", "0.0.0.0", "::")
 
 
 def site(model=None, demo=None):
@@ -185,7 +186,8 @@ def server(table, host="127.0.0.1", port=8000, cert=None, key=None):
         cert, key: PEM files; with a certificate it speaks HTTPS. No key: it is in the certificate's file.
 
     Returns:
-        http.server.ThreadingHTTPServer; its `url` is where a browser on this machine finds it.
+        http.server.ThreadingHTTPServer; its `url` is where a browser on this machine finds it, its `urls` are that and,
+        where it listens on all addresses, this computer's own in its network.
 
     Raises:
         SerKerasError: certificate or key can't be used, or the address can't be had.
@@ -202,9 +204,24 @@ def server(table, host="127.0.0.1", port=8000, cert=None, key=None):
             f"can't listen on {host}, port {port}: {reason}; choose others with --host and --port"
         ) from None
     made.tls = tls
-    shown = f"[{host}]" if ":" in host else host
-    made.url = f"{'https' if tls else 'http'}://{shown}:{made.server_address[1]}/"
+    hosts = [host]
+    if host in EVERYWHERE:  # no address that a browser could open
+        hosts = ["localhost", *filter(None, [own_address()])]
+    scheme, port = "https" if tls else "http", made.server_address[1]
+    made.urls = [f"{scheme}://{f'[{h}]' if ':' in h else h}:{port}/" for h in hosts]
+    made.url = made.urls[0]
     return made
+
+
+def own_address():
+    """This computer's IPv4 address in its network; None: it is in none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        try:
+            asked.connect(("192.0.2.1", 9))  # of no host (RFC 5737); a datagram socket sends nothing by it
+            found = asked.getsockname()[0]
+        except OSError:
+            return None
+    return None if is_loopback(found) or found in EVERYWHERE else found
 
 
 def _tls(cert, key):
@@ -254,7 +271,8 @@ def serve(model=None, host="127.0.0.1", port=8000, cert=None, key=None, demo=Non
     """
     running = server(site(model, demo), host, port, cert, key)
     try:
-        yield f"The web demo is at {running.url} (Ctrl+C ends it)"
+        others = "".join(f" and, for other devices in its network, {url}" for url in running.urls[1:])
+        yield f"The web demo is at {running.url}{others} (Ctrl+C ends it)"
         if not is_loopback(host) and cert is None:
             yield (
                 "note: on other devices the page works by https alone, as browsers demand: give --cert and --key "

@@ -40,6 +40,14 @@ def test_what_is_measured(capsys):
     assert "not known: no profiler here" in "\n".join(benchmark.table(found))
 
 
+def test_a_file_that_would_bring_the_process_down_is_one_line(tmp_path):
+    cut = bytearray(CONTENT)
+    cut[len(cut) // 3 : len(cut) // 3 + 4000] = b"\xff" * 4000
+    (tmp_path / "cut.tflite").write_bytes(cut[: len(cut) // 2])
+    with pytest.raises(SerKerasError):
+        benchmark.benchmark([tmp_path / "cut.tflite"])
+
+
 def test_bad_input_is_one_line(capsys, tmp_path):
     (tmp_path / "bad.tflite").write_bytes(b"\0\0\0\0TFL3 nothing else")
     for arguments in (["--model", "nowhere"], ["--against", str(tmp_path / "bad.tflite")], ["--runtime", "litrt"]):

@@ -205,6 +205,10 @@ class TestArchive:
         middle = len(ARCHIVE) // 2
         archive(ARCHIVE[:middle] + b"damage" + ARCHIVE[middle + 6 :], None, None)
         refused("emodb", tmp_path / "emodb", "damaged archive .*thrown away")
+        broken = bytearray(zipped({"wav/03a01Fa.wav": bytes(range(256)) * 200}))
+        broken[60:70] = b"\xff" * 10  # within the compressed data
+        archive(bytes(broken), None, None)
+        refused("emodb", tmp_path / "emodb", "damaged archive .*thrown away")
         archive(b"<html>Please log in</html>", None, None)
         refused("emodb", tmp_path / "emodb", "damaged archive")
         archive(size=None, checksum=None)

@@ -181,6 +181,12 @@ def test_too_few_speakers_for_validation_is_one_line():
         folds_of(people(2), "speaker_independent", validate=True)
 
 
+def test_a_speaker_of_two_corpora_would_leak_across_them():
+    utterances = people(2, 3) + [dataclasses.replace(people(1, 1)[0], corpus="other", path="/o.wav", name="o.wav")]
+    with pytest.raises(SerKerasError, match="made/s0 speaks in made and in other"):
+        make_folds(utterances, [0] * 7, Protocol(name="cross_corpus"), 0)
+
+
 def in_sessions(pairs):
     """Utterances of (speaker, session) pairs, two of each."""
     return [Utterance(f"/{i}.wav", "anger", p, "x", session=s) for i, (p, s) in enumerate(pairs * 2)]

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import shutil
 import signal
 import socket
@@ -262,12 +263,15 @@ def test_a_port_that_is_taken_is_one_line():
         assert "can't listen" in one_line(error)
 
 
-def test_who_can_come_is_said(demo):
+def test_who_can_come_and_where_is_said(demo, monkeypatch):
     assert serving.is_loopback("127.0.0.1") and serving.is_loopback("::1") and serving.is_loopback("localhost")
     assert not serving.is_loopback("0.0.0.0") and not serving.is_loopback("example")
-    lines = serving.serve(host="0.0.0.0", port=0, demo=demo)
-    assert "http://0.0.0.0:" in next(lines) and "--cert" in next(lines)
-    lines.close()
+    for address, shown in (("192.168.1.20", ["localhost", "192.168.1.20"]), (None, ["localhost"])):
+        monkeypatch.setattr(serving, "own_address", lambda address=address: address)
+        lines = serving.serve(host="0.0.0.0", port=0, demo=demo)
+        assert re.findall(r"http://([^:]+):\d+/ ", next(lines)) == shown
+        assert "--cert" in next(lines)
+        lines.close()
 
 
 def test_the_command_serves_until_it_is_interrupted_and_loads_no_tensorflow(demo):
@@ -276,7 +280,10 @@ def test_the_command_serves_until_it_is_interrupted_and_loads_no_tensorflow(demo
         "sys.exit(code or 10 * ('tensorflow' in sys.modules or 'keras' in sys.modules))"
     )
     command = [sys.executable, "-c", code, "serve", "--port", "0", "--demo", str(demo)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    # A job in the background may have inherited that SIGINT is ignored.
+    heeding = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, preexec_fn=heeding, **pipes) as process:
         line = process.stdout.readline()
         port = int(line.split("127.0.0.1:")[1].split("/")[0])
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)

@@ -316,6 +316,48 @@ def test_init_starts_from_a_run_s_weights_and_marks_seen_speakers(finished, corp
         crossvalidation.train(quick(), corpus, tmp_path / "third", init=tmp_path)
 
 
+def test_weights_of_other_classes_leave_the_last_layer_anew(finished):
+    start = saving.load_initial(finished.path)
+    net = saving.load_classifier(finished.final)
+    same, other = start.for_classes(("anger", "neutral", "sadness")), start.for_classes(("neutral", "anger", "sadness"))
+    before = [np.zeros_like(w) for w in net.get_weights()]
+    for initial, last in ((same, start.weights[-2]), (other, before[-2])):
+        net.set_weights(before)
+        initial(net)
+        np.testing.assert_array_equal(net.get_weights()[-2], last)
+        np.testing.assert_array_equal(net.get_weights()[0], start.weights[0])
+
+
+def test_a_corpus_without_speakers_is_recognised_by_its_audio(corpus, tmp_path):
+    folder = corpus[0][1].parent
+    rows = [line.split(",")[:2] for line in corpus[0][1].read_text(encoding="utf-8").splitlines()]
+    nameless = folder / "nameless.csv"
+    nameless.write_text("\n".join(map(",".join, rows)), encoding="utf-8")
+    changes = ("protocol.name=utterance_random", "protocol.folds=null", "training.epochs=1")
+    first = crossvalidation.train(quick(*changes), [("manifest", nameless)], tmp_path / "first")
+    again = crossvalidation.train(quick(*changes), [("manifest", nameless)], tmp_path / "again", init=first.path)
+    assert not first.metrics["leaky"]
+    assert again.metrics["leaky"] and "on a corpus of this run" in again.metrics["leaky_reason"]
+    [(_, _, figures)] = finished_runs.evaluate(first, [("manifest", nameless)])
+    assert figures["leaky"]
+    with pytest.raises(SerKerasError, match="given twice"):
+        finished_runs.evaluate(first, [("manifest", nameless)] * 2)
+
+
+def test_other_speakers_are_another_corpus(corpus, tmp_path):
+    """Folds follow from speakers: a run isn't gone on with, nor judged again, once these were corrected."""
+    folder = corpus[0][1].parent
+    table = folder / "corrected.csv"
+    table.write_text(corpus[0][1].read_text(encoding="utf-8"), encoding="utf-8")
+    run = crossvalidation.train(quick("training.epochs=1"), [("manifest", table)], tmp_path / "run", only_fold=0)
+    swapped = table.read_text(encoding="utf-8").replace(",s0,", ",s9,").replace(",s1,", ",s0,").replace(",s9,", ",s1,")
+    table.write_text(swapped, encoding="utf-8")
+    with pytest.raises(SerKerasError, match="other settings or other data"):
+        crossvalidation.train(quick("training.epochs=1"), [("manifest", table)], run.path, resume=True)
+    with pytest.raises(SerKerasError, match="is not what it was"):
+        finished_runs.reopen(run, unfinished=True)
+
+
 TWO_DEVICES = """
 import sys
 import tensorflow as tf

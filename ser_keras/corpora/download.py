@@ -5,6 +5,7 @@ import os
 import shutil
 import time
 import zipfile
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -278,7 +279,7 @@ def unpack(archive, folder, keep=lambda name: True, strip=0):
                     info.filename = name  # `extract` keeps it below the folder, whatever it is
                     opened.extract(info, folder)
                     advance()
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError) as error:
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, RuntimeError, EOFError) as error:
         Path(archive).unlink(missing_ok=True)
         raise SerKerasError(
             f"{Path(archive).name}: a damaged archive ({error}), thrown away; the same command fetches it again"

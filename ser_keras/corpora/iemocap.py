@@ -61,7 +61,8 @@ EMOTION_CODES = {
 NO_AGREEMENT = "xxx"
 _TURN = re.compile(r"(Ses0[1-5])[FM]_\w+_([FM])\w*")
 # [6.2901 - 8.2357]	Ses01F_impro01_F000	neu	[2.5000, 2.5000, 2.5000]
-_LABEL = re.compile(r"\[[\d.]+ - [\d.]+\]\s+(\w+)\s+(\w+)\s+\[([\d.]+), ([\d.]+), ([\d.]+)\]\s*")
+_NUMBER = r"(\d+(?:\.\d+)?)"
+_LABEL = re.compile(rf"\[[\d.]+ - [\d.]+\]\s+(\w+)\s+(\w+)\s+\[{_NUMBER}, {_NUMBER}, {_NUMBER}\]\s*")
 # Ses01F_impro01_F000 [006.2901-008.2357]: Excuse me.
 _SAID = re.compile(r"(\w+) \[[\d. -]+\]: *(.*)")
 
