@@ -76,7 +76,7 @@ class LogMel(ShortTimeFourier):
         log_offset: added to the power before the logarithm.
         mel_scale: `slaney` or `htk`.
         normalise: `none`; `mean`: the mean over all frames and bands of the window is subtracted, so that gain
-            has no effect; `mean_std`: and the result is divided by the window's standard deviation.
+            has no effect on what is well above `log_offset`; `mean_std`: and the result is divided by the window's standard deviation.
         kwargs: see `FrontEnd`.
 
     Input:
