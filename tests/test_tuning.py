@@ -2,6 +2,9 @@
 
 import json
 import random
+import threading
+import time
+import types
 
 import keras_tuner
 import pytest
@@ -9,7 +12,7 @@ import yaml
 
 from ser_keras import building
 from ser_keras.errors import SerKerasError
-from ser_keras.tuning import accounting, objective, outcome, report, space
+from ser_keras.tuning import accounting, holdout, objective, outcome, report, space
 from ser_keras.tuning.durable import FAILURES, LOSSES
 from ser_keras.tuning.oracles import make_oracle
 from ser_keras.tuning.trials import Runner
@@ -127,6 +130,23 @@ def test_a_wrong_space_is_one_line_before_anything_runs(tmp_path, vary, said):
     with pytest.raises(SerKerasError, match=said) as caught:
         space.check(space.load_space(made(tmp_path, {"vary": vary})))
     assert "\n" not in str(caught.value)
+
+
+def test_values_of_mixed_kinds_are_text_to_keras_tuner(tmp_path):
+    vary = {
+        "model.filters": [[2], "auto", 64, None],
+        "training.batch_size": {"values": [16, 32], "when": {"model.filters": [64, None]}},
+    }
+    axis, child = space.load_space(made(tmp_path, {"vary": vary})).axes
+    assert axis.labels == ("[2]", "auto", "64", "null") and not axis.numeric
+    assert axis.changes("64") == {"model.filters": 64} and axis.changes("null") == {"model.filters": None}
+    assert child.when == {"model.filters": ["64", "null"]} and child.labels == (16, 32)
+    space.load_space(made(tmp_path, {"vary": vary})).hyperparameters()
+
+
+def test_a_recipe_that_was_chosen_keeps_on_whom(tmp_path):
+    tiny = space.load_space(made(tmp_path), ["selected_on=[a/2, a/1]"])
+    assert tiny.experiment({}, selected_on=["a/0", "a/1"]).selected_on == ["a/0", "a/1", "a/2"]
 
 
 def test_what_a_space_varies_cant_be_set_and_names_are_suggested(tmp_path):
@@ -268,6 +288,47 @@ def test_a_longer_search_goes_on_with_a_shorter_one(tmp_path):
     assert [dict(t.hyperparameters.values) for _, t in sorted(longer.trials.items())][:4] == first
 
 
+@pytest.mark.parametrize("ends_with", ["failures", "success"])
+def test_after_five_failures_the_same_command_goes_on(tmp_path, ends_with):
+    def fail(oracle, n):
+        for _ in range(n):
+            trial = oracle.create_trial("w")
+            trial.status, trial.message = "FAILED", "no space left"
+            oracle.end_trial(trial)
+
+    oracle = oracle_in(tmp_path)
+    finish(oracle, oracle.create_trial("w"), 0.5)
+    fail(oracle, FAILURES)
+    assert oracle.create_trial("w").status == "STOPPED" and oracle.trouble and not oracle.is_over
+    again = oracle_in(tmp_path)
+    assert not again.is_over and not again.trouble
+    if ends_with == "success":
+        assert len(run_all(again)) == len(again.points) - 1 - FAILURES and again.is_over
+    else:
+        fail(again, FAILURES)
+        assert again.create_trial("w").status == "STOPPED" and again.trouble and not again.is_over
+
+
+def test_the_randomised_grid_can_be_made_longer(tmp_path):
+    first = run_all(oracle_in(tmp_path, "random_grid", max_trials=4), lambda v: v["training.learning_rate"])
+    assert oracle_in(tmp_path, "random_grid", max_trials=4).is_over
+    longer = oracle_in(tmp_path, "random_grid", max_trials=7)
+    assert not longer.is_over
+    more = run_all(longer, lambda v: v["training.learning_rate"] + 1)
+    assert len(first) == 4 + 2 and [v["tuner/epochs"] for v in more] == [1] * 3 + [4] * 2 and longer.is_over
+
+
+def test_hyperband_refuses_what_is_smaller_than_its_first_round(tmp_path):
+    with pytest.raises(SerKerasError, match="--max-trials 8: .* begins with 9 trials of 1"):
+        oracle_in(tmp_path, "hyperband", max_trials=8)
+    small = space.load_space(made(tmp_path, {"vary": {"model.hidden": [8, 16]}}))
+    with pytest.raises(SerKerasError, match="has 2 points: .* 9 trials of 1"):
+        oracle_in(tmp_path, "hyperband", small)
+    enough = space.load_space(made(tmp_path, {"vary": {"model.hidden": list(range(8, 18))}}))
+    done = run_all(oracle_in(tmp_path / "enough", "hyperband", enough))
+    assert 9 in {v["tuner/epochs"] for v in done}
+
+
 # Leases.
 
 
@@ -321,6 +382,39 @@ def test_a_trial_that_kills_every_worker_fails_in_the_end_and_so_does_a_search_o
     assert oracle.create_trial("w").status == "STOPPED" and "the loss isn't finite" in oracle.trouble
 
 
+def test_reports_of_another_search_are_ignored(tmp_path):
+    oracle = oracle_in(tmp_path)
+    mine = oracle.create_trial("w")
+    oracle.update_trial("0077", {"score": 1.0})
+    assert oracle.get_trial("0077").status == "STOPPED"
+    strange = mine.hyperparameters.copy()
+    for trial_id in (mine.trial_id, "0077"):
+        strange.values["training.learning_rate"] = 0.5
+        oracle.end_trial(keras_tuner.engine.trial.Trial(strange, trial_id, "COMPLETED"))
+    assert oracle.fault is None and list(oracle.trials) == [mine.trial_id] and not oracle.end_order
+    finish(oracle, mine, 0.5)
+    assert oracle.end_order == [mine.trial_id]
+
+
+def test_how_a_search_stands_is_read_under_its_guard(tmp_path):
+    oracle = oracle_in(tmp_path)
+    held, said = threading.Event(), []
+
+    def hold():
+        with oracle.guard:
+            held.set()
+            said.append("held")
+            time.sleep(0.3)
+            said.append("released")
+
+    other = threading.Thread(target=hold)
+    other.start()
+    held.wait()
+    assert not oracle.is_over
+    assert said == ["held", "released"]
+    other.join()
+
+
 # Objectives, and trials that are stopped.
 
 
@@ -352,6 +446,34 @@ def test_a_hopeless_trial_is_judged_by_the_folds_that_both_have_done():
     assert runner._behind([0.9, 0.1], rival) == pytest.approx(sum(rival) / 3 - 0.2)
     assert runner._behind([0.1, 0.1, 0.1], rival) is None, "all folds are done: nothing to save"
     assert runner._behind([0.1], None) is None
+
+
+def test_where_cost_is_judged_only_a_limit_out_of_reach_stops_a_trial():
+    limits = (objective.parse_limit("uar>=0.6"),)
+    by_cost = Runner(None, None, None, objective.Objective("int8_kb", limits), 0.1, None, None)
+    rival = lambda: [0.9, 0.9, 0.9]  # noqa: E731
+    assert by_cost._hopeless([0.3], 3, rival) is None, "two folds of 1 would still reach it"
+    assert by_cost._hopeless([0.3, 0.4], 3, rival) == pytest.approx(0.35)
+    assert Runner(None, None, None, objective.Objective("int8_kb"), 0.1, None, None)._hopeless([0.1], 3, rival) is None
+    by_uar = Runner(None, None, None, objective.Objective(), 0.1, None, None)
+    assert by_uar._hopeless([0.3], 3, rival) == pytest.approx(0.3)
+
+
+# Test speakers.
+
+
+def listed(*speakers):
+    utterances = [types.SimpleNamespace(speaker=name) for name in speakers]
+    material = types.SimpleNamespace(items=utterances, labels=[0] * len(utterances))
+    return types.SimpleNamespace(material=material)
+
+
+def test_a_short_name_of_two_speakers_is_refused(monkeypatch):
+    prepared = listed("a/01", "a/02", "b/01")
+    with pytest.raises(SerKerasError, match="'01' may be any of a/01, b/01"):
+        holdout.splits(prepared, ["01"])
+    [split] = holdout.splits(prepared, ["a/01", "02"])
+    assert split.test == ("a/01", "a/02") and split.others == ("b/01",)
 
 
 # Tables and times.

@@ -200,6 +200,58 @@ def test_a_search_cut_off_in_a_trial_goes_on_at_its_epoch(done, corpus, tmp_path
     assert result_of(tmp_path / "out")["test"] == result_of(done[0])["test"]
 
 
+def test_what_decides_a_search_is_in_what_workers_show(corpus, tmp_path):
+    plain = search.Search(asked(tmp_path, corpus, strategy="random_grid"))
+    [split] = plain.splits
+    longer = {"random_grid": {"epochs": 1, "finalists": 1, "long_epochs": 3}}
+    others = [search.Search(asked(tmp_path, corpus, tree, strategy="random_grid")) for tree in (longer, None)]
+    assert plain.fingerprint(split) == others[1].fingerprint(split) != others[0].fingerprint(split)
+    assert plain.described != others[0].described
+    strategies = {search.Search(asked(tmp_path, corpus, strategy=s)).fingerprint(split) for s in ("grid", "random")}
+    assert len(strategies) == 2
+    softer = search.Search(asked(tmp_path, corpus, strategy="random_grid", stop_behind=0.5))
+    assert softer.fingerprint(split) != plain.fingerprint(split) and softer.identity(split) == plain.identity(split)
+
+
+def test_a_folder_with_another_searchs_trials_is_refused(tmp_path):
+    search.claim(tmp_path / "mine", "one")
+    search.claim(tmp_path / "mine", "one")
+    with pytest.raises(SerKerasError, match="trials of another search"):
+        search.claim(tmp_path / "mine", "two")
+
+
+def test_a_checkpoint_of_other_data_or_speakers_is_not_gone_on_with(corpus, tmp_path, monkeypatch):
+    began = []
+
+    def noting(experiment, material, train, validation, n_classes, place, *_, **named):
+        began.append((place / "checkpoint.npz").is_file())
+        (place / "checkpoint.npz").write_bytes(b"of this search")
+        return Guess(n_classes), History(), {}
+
+    monkeypatch.setattr(training, "fit", noting)
+    values = {"training.learning_rate": 0.003, "tuner/epochs": 1}
+
+    def run(speakers, trial_id, values):
+        made = search.Search(asked(tmp_path, corpus, test_speakers=speakers))
+        runner = made.runner(made.splits[0], tmp_path / "out", lambda: None)
+        runner.keep = True
+        runner(trial_id, values, lambda _: None, lambda: None)
+        taken = began.copy()
+        began.clear()
+        return taken
+
+    longer = {**values, "tuner/epochs": 2, "tuner/trial_id": "a"}
+    assert run(["s0"], "a", values) == [False, False]
+    assert run(["s0"], "b", longer) == [True, True], "it goes on from the shorter trial"
+    assert run(["s1"], "c", longer) == [False, False], "the shorter trial had other speakers"
+    for file in (tmp_path / "out" / "trials" / "a").rglob("fold.json"):
+        file.unlink()
+    assert run(["s0"], "a", values) == [True, True], "cut off, it goes on"
+    for file in (tmp_path / "out" / "trials" / "a").rglob("fold.json"):
+        file.unlink()
+    assert run(["s1"], "a", values) == [False, False]
+
+
 def test_trials_of_one_front_end_share_what_was_prepared(corpus, tmp_path, monkeypatch):
     prepared, prepare = [], holdout.prepare
     monkeypatch.setattr(holdout, "prepare", lambda *a: prepared.append(a[0].window_s) or prepare(*a))
@@ -256,6 +308,25 @@ def test_a_longer_search_that_finds_another_winner_counts_the_looks(corpus, tmp_
     assert result["n_trials"] == 2 and result["test"]["looks"] == (2 if result["winner"] == "0001" else 1)
     assert result["winner"] == "0001", "this test needs the second to win"
     assert "HEARD 2 TIMES" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_a_start_that_was_chosen_on_the_test_speakers_is_said_to_be(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "fit", guessing)
+    changes = {"changes": ["selected_on=[manifest/s0, manifest/s1]"], "test_speakers": ["s0"], "max_trials": 1}
+    lines = search.tune(asked(tmp_path, corpus, **changes), tmp_path / "out")
+    result = result_of(tmp_path / "out")
+    assert result["test"]["selection_overlap"] == 3 and result["start"]["selection_overlap"] == 3
+    assert "SELECTED ON TEST MATERIAL" in lines[0] and "3 of the 3" in lines[0]
+    assert "SELECTED ON TEST MATERIAL" in (tmp_path / "out" / "report.html").read_text()
+    everybody = [f"manifest/s{i}" for i in range(6)]
+    assert result["selected_on"] == load_experiment(str(tmp_path / "out" / "best.yaml")).selected_on == everybody
+    # Killed between the last trial's end and its line in the table.
+    whole = (tmp_path / "out" / "trials.csv").read_text()
+    (tmp_path / "out" / "trials.csv").unlink()
+    left = tmp_path / "out" / "trials" / "0000" / "folds" / "0" / "checkpoint.npz"
+    left.write_bytes(b"")
+    search.tune(asked(tmp_path, corpus, **changes), tmp_path / "out")
+    assert (tmp_path / "out" / "trials.csv").read_text() == whole and not left.exists()
 
 
 @pytest.mark.slow

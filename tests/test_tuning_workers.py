@@ -32,12 +32,12 @@ class Pretended:
         return {"fold_1": score, "uar": score, "folds_done": 2, "score": score}
 
 
-def worker(tmp_path, port, name, lease_s=30, patience_s=20, fingerprint="same", **pretended):
+def worker(tmp_path, port, name, patience_s=20, fingerprint="same", **pretended):
     """A worker as `workers.work` makes one."""
     oracle = make_oracle("grid", space.load_space(made(tmp_path)), max_trials=None, max_epochs=9, seed=0)
     runner = Pretended(tmp_path, **pretended)
     tuner = FoldTuner(oracle, runner, tmp_path / "oracle", name)
-    client = distributed.Client(oracle, "127.0.0.1", port, name, fingerprint, lease_s, patience_s, runner.watch)
+    client = distributed.Client(oracle, "127.0.0.1", port, name, fingerprint, patience_s, runner.watch)
     tuner.oracle = client
     return tuner, client
 
@@ -93,13 +93,13 @@ def test_a_worker_with_other_data_is_refused_and_takes_nothing(tmp_path):
 def test_a_silent_workers_trial_goes_to_a_late_one_and_signs_of_life_keep_a_slow_one(tmp_path):
     oracle, chief = chief_of(tmp_path, max_trials=2, lease_s=4)
     slow_may_go, ran = threading.Event(), []
-    slow = Working(*worker(tmp_path, chief.port, "slow", lease_s=4, hold=slow_may_go, ran=ran))
-    tuner, silent = worker(tmp_path, chief.port, "silent", lease_s=4)
+    slow = Working(*worker(tmp_path, chief.port, "slow", hold=slow_may_go, ran=ran))
+    tuner, silent = worker(tmp_path, chief.port, "silent")
     lost = silent.create_trial("silent").trial_id
     silent._done.set()  # as if it had been killed
     ended = threading.Thread(target=lambda: chief.wait(lambda: None, seconds=0.05), daemon=True)
     ended.start()
-    late = Working(*worker(tmp_path, chief.port, "late", lease_s=4, ran=ran))
+    late = Working(*worker(tmp_path, chief.port, "late", ran=ran))
     until = time.monotonic() + 60
     while oracle.trials[lost].status != "COMPLETED" and time.monotonic() < until:
         time.sleep(0.1)
@@ -150,6 +150,28 @@ def test_what_fails_in_the_oracle_ends_the_chief(tmp_path, monkeypatch):
         chief.wait(lambda: None, seconds=0.02)
     one.join(10)
     assert "the chief failed" in str(one.error)
+    chief.stop()
+
+
+def test_the_chief_says_how_often_to_beat(tmp_path):
+    oracle, chief = chief_of(tmp_path, lease_s=7.5)
+    _, client = worker(tmp_path, chief.port, "w")
+    client.get_space()
+    assert client._introduced.lease_s == 7.5
+    client.close()
+    chief.stop()
+
+
+def test_a_worker_of_an_earlier_search_on_this_port_does_no_harm(tmp_path):
+    oracle, chief = chief_of(tmp_path, max_trials=1)
+    tuner, client = worker(tmp_path, chief.port, "w")
+    lost = client.create_trial("w")
+    lost.trial_id = "0044"
+    client.update_trial("0044", {"score": 0.9})
+    lost.status = "COMPLETED"
+    client.end_trial(lost)
+    assert oracle.fault is None and list(oracle.trials) == ["0000"] and not oracle.end_order
+    client.close()
     chief.stop()
 
 

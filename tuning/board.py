@@ -1,6 +1,5 @@
 """What one sees of a running search: a live table on a terminal, a line a trial elsewhere."""
 
-import contextlib
 import sys
 import time
 
@@ -49,9 +48,7 @@ class Board:
         if not new:
             return
         self._told |= {r.id for r in new}
-        outcome.write_csv(self.folder / "trials.csv", table, self.search.space.axes)
-        with contextlib.suppress(ImportError):
-            outcome.write_hparams(self.folder / "tensorboard", table, self.search.space.axes)
+        outcome.write(self.folder, table, self.search.space.axes)
         if self._live is None:
             best = next(iter(outcome.ranked(table)), None)
             for r in new:

@@ -20,6 +20,7 @@ from ser_keras.progress import say
 from ser_keras.tuning.trials import Interrupted
 
 WORKER, FINGERPRINT, GOODBYE = "ser-keras-worker", "ser-keras-fingerprint", "ser-keras-goodbye"
+LEASE = "ser-keras-lease"  # the chief says it with every answer: workers beat by its lease, not by theirs
 conditions.print = lambda *_: None  # KerasTuner 1.4.8 prints a condition's first value at every call
 BEATS = 5  # signs of life a lease
 # A proxy in the environment is no way to a chief: gRPC would take it even to the own machine.
@@ -58,7 +59,16 @@ class _Door(grpc.ServerInterceptor):
             self.oracle.give_back(told[WORKER])
         else:
             self.oracle.heard(told[WORKER])
-        return continuation(handler_call_details)
+        return self._announcing(continuation(handler_call_details))
+
+    def _announcing(self, handler):
+        def answer(request, context):
+            context.send_initial_metadata(((LEASE, repr(self.oracle.lease_s)),))
+            return handler.unary_unary(request, context)
+
+        if handler is None:  # no such call
+            return None
+        return grpc.unary_unary_rpc_method_handler(answer, handler.request_deserializer, handler.response_serializer)
 
 
 class Chief:
@@ -127,7 +137,7 @@ class _Introduced(grpc.UnaryUnaryClientInterceptor):
     def __init__(self, tuner_id, fingerprint, patience_s):
         self.told = [(WORKER, tuner_id), (FINGERPRINT, fingerprint)]
         self.patience_s = patience_s
-        self.leaving = False
+        self.leaving, self.lease_s = False, None
 
     def intercept_unary_unary(self, continuation, details, request):
         told = [*self.told, (GOODBYE, "1")] if self.leaving else self.told
@@ -137,6 +147,8 @@ class _Introduced(grpc.UnaryUnaryClientInterceptor):
             response = continuation(details, request)
             code = response.code()
             if code == grpc.StatusCode.OK:
+                said = dict(response.initial_metadata() or ())
+                self.lease_s = float(said.get(LEASE, self.lease_s or 60.0))
                 return response
             if code == grpc.StatusCode.FAILED_PRECONDITION:
                 raise Interrupted(response.details())
@@ -161,12 +173,11 @@ class Client(oracle_client.OracleClient):
         host, port: the chief's.
         tuner_id: this worker's name, different for each.
         fingerprint: see `Chief`.
-        lease_s: the chief's; a fifth of it lies between two signs of life.
         patience_s: how long a chief that doesn't answer is waited for.
         stopwatch: accounting.Stopwatch, for the time spent waiting.
     """
 
-    def __init__(self, oracle, host, port, tuner_id, fingerprint, lease_s, patience_s, stopwatch):
+    def __init__(self, oracle, host, port, tuner_id, fingerprint, patience_s, stopwatch):
         # Not KerasTuner's __init__: it takes its address from the environment and a channel that heeds proxies.
         self._oracle, self.tuner_id = oracle, tuner_id
         self.multi_worker, self.should_report = False, True
@@ -174,7 +185,7 @@ class Client(oracle_client.OracleClient):
         self._channel = grpc.insecure_channel(f"{host}:{port}", OPTIONS)
         self.stub = protos.get_service_grpc().OracleStub(grpc.intercept_channel(self._channel, self._introduced))
         self._stopwatch, self._trial, self._done = stopwatch, None, threading.Event()
-        self._beats = threading.Thread(target=self._beat, args=(lease_s / BEATS,), daemon=True)
+        self._beats = threading.Thread(target=self._beat, daemon=True)
         self._beats.start()
 
     def create_trial(self, tuner_id):
@@ -191,8 +202,9 @@ class Client(oracle_client.OracleClient):
         super().end_trial(trial)
         self._trial = None
 
-    def _beat(self, seconds):
-        while not self._done.wait(seconds):
+    def _beat(self):
+        """A fifth of the chief's lease lies between two signs of life; before the chief was heard there is no trial."""
+        while not self._done.wait((self._introduced.lease_s or 1.0) / BEATS):
             if (trial_id := self._trial) is not None:
                 # The next call says it if the chief is gone for good.
                 with contextlib.suppress(Exception):

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import shutil
 import threading
 import time
@@ -50,6 +51,7 @@ class Durable:
         self.guard = threading.RLock()  # the chief's server and its own loop both come here
         self.fault = None
         self._leases, self._losses, self._ended = {}, {}, None
+        self._before = 0  # so many trials had ended when this process began
 
     # What workers call.
 
@@ -60,19 +62,31 @@ class Durable:
             return super().create_trial(tuner_id)
 
     def populate_space(self, trial_id):
-        over = self.trouble is not None or (self.limit is not None and len(self.trials) >= self.limit)
+        troubled = self.trouble is not None
+        over = troubled or self._is_full()
         response = {"status": "STOPPED", "values": None} if over else super().populate_space(trial_id)
         if response["status"] == "STOPPED":
             if self.ongoing_trials:
                 return {"status": "IDLE", "values": None}
-            self._ended = {"limit": self.limit}
-            self.save()
+            if not troubled:  # what failed may be mended, and the search goes on
+                self._ended = self._extent()
+                self.save()
         return response
+
+    def get_trial(self, trial_id):
+        with self._guarded():
+            return self.trials.get(trial_id) or self._unknown(trial_id)
+
+    def _unknown(self, trial_id):
+        """What a worker that comes from another search is answered: nothing of it is kept."""
+        return Trial(self.hyperparameters.copy(), trial_id, "STOPPED")
 
     def update_trial(self, trial_id, metrics, step=0):
         """Take over what a trial has reached so far; new figures replace old ones."""
         with self._guarded():
-            trial = self.trials[trial_id]
+            trial = self.trials.get(trial_id)
+            if trial is None:
+                return self._unknown(trial_id)
             if trial_id not in self.end_order:
                 self._losses.pop(trial_id, None)
                 for name, value in metrics.items():
@@ -84,7 +98,9 @@ class Durable:
 
     def end_trial(self, trial):
         with self._guarded():
-            known = self.trials[trial.trial_id]
+            known = self.trials.get(trial.trial_id)
+            if known is None or not _same_values(known, trial):
+                return  # of another search that this port or folder had
             # By another worker, or before the chief was killed. (In one process `trial` is `known`: no status to ask.)
             if trial.trial_id in self.end_order:
                 self._release(trial.trial_id)
@@ -139,8 +155,9 @@ class Durable:
 
     @property
     def trouble(self):
-        """Why no further trial is worth starting, or None."""
-        last = [self.trials[i] for i in self.end_order[-FAILURES:]]
+        """Why no further trial is worth starting, or None; what failed before this start doesn't count."""
+        with self.guard:
+            last = [self.trials[i] for i in self.end_order[self._before :][-FAILURES:]]
         if len(last) == FAILURES and all(t.status == "FAILED" for t in last):
             said = next(
                 (t.message.strip().splitlines()[-1] for t in reversed(last) if t.message), "see the workers' logs"
@@ -151,8 +168,13 @@ class Durable:
     @property
     def is_over(self):
         """Whether no trial is left to be run, by the limit of today."""
-        waiting = self.ongoing_trials or self._retry_queue
-        return not waiting and (self._ended == {"limit": self.limit} or self._is_full())
+        with self.guard:
+            waiting = self.ongoing_trials or self._retry_queue
+            return not waiting and (self._ended == self._extent() or self._is_full())
+
+    def _extent(self):
+        """How long the search is to be; one that ended goes on where this has grown."""
+        return {"limit": self.limit, "n": getattr(self, "n", None)}
 
     def _is_full(self):
         return self.limit is not None and len(self.trials) >= self.limit
@@ -219,6 +241,7 @@ class Durable:
         finished = [i for i, t in self.trials.items() if t.status in FINISHED]
         self.end_order = [*(i for i in dict.fromkeys(self.end_order) if i in finished)]
         self.end_order += [i for i in finished if i not in self.end_order]
+        self._before = len(self.end_order)
         kept = {w: t for w, t in self.ongoing_trials.items() if keep_ongoing and t.trial_id not in finished}
         self.ongoing_trials = kept
         for tuner_id in kept:
@@ -229,6 +252,17 @@ class Durable:
         self._id_to_hash.clear()
         for trial in self.trials.values():
             self._record_values(trial)
+
+
+def _same_values(known, trial):
+    """Whether two trials of one name stand for the same settings; numbers travel in single precision."""
+    theirs = trial.hyperparameters.values
+    for name, value in known.hyperparameters.values.items():
+        other = theirs.get(name, value)
+        near = isinstance(value, float) and isinstance(other, int | float) and math.isclose(value, other, rel_tol=1e-5)
+        if other != value and not near:
+            return False
+    return True
 
 
 def _read_trial(file):

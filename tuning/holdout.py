@@ -1,5 +1,6 @@
 """Whom a search may see: test speakers set aside first, the others in inner folds."""
 
+import collections
 import dataclasses
 import json
 
@@ -38,14 +39,21 @@ def splits(prepared, test_speakers=None, outer_folds=None):
         list of Split.
 
     Raises:
-        SerKerasError: an unknown speaker, or too few are left.
+        SerKerasError: an unknown or ambiguous speaker, or too few are left.
     """
     items, labels = prepared.material.items, prepared.material.labels
     protocols.protocol_kind("speaker_independent", items)
     speakers = sorted({u.speaker for u in items})
     if test_speakers:
-        short = {name.rpartition("/")[2]: name for name in speakers}
-        names = [name if name in speakers else short.get(name, name) for name in test_speakers]
+        short = collections.defaultdict(list)
+        for name in speakers:
+            short[name.rpartition("/")[2]].append(name)
+        names = []
+        for name in test_speakers:
+            meant = [name] if name in speakers else short.get(name, [name])
+            if len(meant) > 1:
+                raise SerKerasError(f"--test-speakers: '{name}' may be any of {', '.join(meant)}; write it in full")
+            names += meant
         if strange := [name for name in names if name not in speakers]:
             raise SerKerasError(
                 f"--test-speakers: nobody is called '{strange[0]}'; nearest: {nearest(strange[0], speakers)}"

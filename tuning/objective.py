@@ -79,6 +79,17 @@ class Objective:
         known = {limit: limit.violation(figures[limit.measure]) for limit in self.limits if limit.measure in figures}
         return {limit: miss for limit, miss in known.items() if miss > 0}
 
+    def out_of_reach(self, uars, n):
+        """Whether a limit on UAR is missed whatever the folds still to come give.
+
+        Args:
+            uars: of the folds done.
+            n: number of all folds.
+        """
+        least, most = sum(uars) / n, (sum(uars) + n - len(uars)) / n
+        bounds = [limit for limit in self.limits if limit.measure == "uar"]
+        return any(limit.violation(least if limit.at_most else most) > 0 for limit in bounds)
+
     def score(self, figures):
         """One number, larger is better: whoever keeps all limits is above whoever doesn't.
 

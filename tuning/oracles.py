@@ -4,6 +4,7 @@ import numpy as np
 from keras_tuner import oracles
 from keras_tuner.engine.oracle import Oracle
 
+from ser_keras.errors import SerKerasError
 from ser_keras.tuning.durable import Durable
 
 
@@ -33,6 +34,11 @@ class BayesianOracle(Durable, _Bayesian):
 class HyperbandOracle(Durable, oracles.HyperbandOracle):
     """KerasTuner's Hyperband: many short trials, the better ones trained on."""
 
+    def first_round(self):
+        """How many trials its first bracket begins with, for how many epochs."""
+        bracket = self._get_num_brackets() - 1
+        return self._get_size(bracket, 0), self._get_epochs(bracket, 0)
+
 
 class _Points(Oracle):
     """The points of a list, one after the other."""
@@ -59,7 +65,7 @@ class _TwoStages(_Points):
         chosen = np.random.default_rng(seed).permutation(len(points))[:n]
         first = [{**points[i], "tuner/epochs": stages.epochs, "tuner/stage": 1} for i in chosen]
         super().__init__(points=first, seed=seed, **kwargs)
-        self.stages = stages
+        self.n, self.stages = n, stages
 
     def populate_space(self, trial_id):
         response = super().populate_space(trial_id)
@@ -101,6 +107,9 @@ def make_oracle(strategy, space, *, max_trials, max_epochs, seed, **kwargs):
         max_epochs: the longest training of `hyperband`.
         seed: decides what is drawn.
         kwargs: `lease_s`, `clock`.
+
+    Raises:
+        SerKerasError: a grid over a range without steps, or fewer points or trials than `hyperband` begins with.
     """
     # KerasTuner takes 0 for "draw a seed".
     common = {"hyperparameters": space.hyperparameters(), "seed": seed + 1, **kwargs}
@@ -109,8 +118,22 @@ def make_oracle(strategy, space, *, max_trials, max_epochs, seed, **kwargs):
     if strategy == "random_grid":
         return RandomGridOracle(points=space.grid(), n=max_trials, stages=space.stages, **common)
     if strategy == "hyperband":
-        return HyperbandOracle(max_epochs=max_epochs, limit=max_trials, **common)
+        oracle = HyperbandOracle(max_epochs=max_epochs, limit=max_trials, **common)
+        _refuse_short(oracle, space, max_trials, max_epochs)
+        return oracle
     return {"random": RandomOracle, "bayesian": BayesianOracle}[strategy](limit=max_trials, **common)
+
+
+def _refuse_short(oracle, space, max_trials, max_epochs):
+    """Hyperband trains nothing long before its first round is full, and KerasTuner's ends without a word."""
+    size, epochs = oracle.first_round()
+    begins = f"hyperband over {max_epochs} epochs begins with {size} trials of {epochs}"
+    if max_trials is not None and max_trials < size:
+        raise SerKerasError(f"--max-trials {max_trials}: {begins} and would train none longer; give {size} at least")
+    if (points := space.n_points()) is not None and points < size:
+        raise SerKerasError(
+            f"space {space.name} has {points} points: {begins}; take --strategy grid, or fewer training.epochs"
+        )
 
 
 STRATEGIES = ("grid", "random_grid", "random", "hyperband", "bayesian")

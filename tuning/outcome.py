@@ -1,5 +1,6 @@
 """What a search has found so far, as tables: one row a trial, `trials.csv`, TensorBoard's HParams."""
 
+import contextlib
 import csv
 import dataclasses
 import io
@@ -82,6 +83,13 @@ def said(row):
     spread = f" ± {100 * row.uar_sd:.1f}" if row.uar_sd is not None else ""
     stopped = f", stopped after {len(row.folds)} folds" if row.status == "stopped" else ""
     return ", ".join([f"UAR {100 * row.uar:.1f}{spread}{stopped}", *costs])
+
+
+def write(folder, table, axes):
+    """`trials.csv` and, where TensorBoard is installed, its HParams."""
+    write_csv(folder / "trials.csv", table, axes)
+    with contextlib.suppress(ImportError):
+        write_hparams(folder / "tensorboard", table, axes)
 
 
 def write_csv(path, table, axes):

@@ -13,7 +13,7 @@ from ser_keras.figures import predict_items, write_figures
 from ser_keras.progress import say
 from ser_keras.runs import provenance, read_json, write_atomic, write_json
 from ser_keras.tuning import holdout, outcome
-from ser_keras.tuning.trials import BUDGET, describe
+from ser_keras.tuning.trials import BUDGET, describe, sweep
 
 
 def winner_of(search, table):
@@ -37,7 +37,9 @@ def winner_of(search, table):
 
 
 def conclude(search, split, folder, table):
-    """Score the winner of a search, write `best.yaml`, `result.json` and `test/`.
+    """Score the winner of a search, write `trials.csv`, `best.yaml`, `result.json` and `test/`.
+
+    The table is written again: a kill between a trial's end and its line leaves it out.
 
     Args:
         search: search.Search.
@@ -48,6 +50,8 @@ def conclude(search, split, folder, table):
     Returns:
         Lines that say it.
     """
+    outcome.write(folder, table, search.space.axes)
+    sweep(folder / "trials")
     winner = winner_of(search, table)
     values = _all_values(winner)
     recipe = write_recipe(search, folder / "best.yaml", winner, split.others)
@@ -66,7 +70,7 @@ def conclude(search, split, folder, table):
         "test": {"speakers": list(split.test), "looks": looks, **_figures(figures)},
         "start": _figures(start),
         "difference": _difference(folder / "test"),
-        "selected_on": list(split.others),
+        "selected_on": sorted({*split.others, *search.space.start.selected_on}),
         "n_trials": len(table),
         "statuses": {s: sum(r.status == s for r in table) for s in sorted({r.status for r in table})},
         "chance": 1 / search.prepared.n_classes,
@@ -80,7 +84,8 @@ def _all_values(row):
 
 
 def _figures(metrics):
-    return {name: metrics[name] for name in ("uar", "uar_ci95", "wa", "n_utterances", "ci_utterances_only")}
+    names = ("uar", "uar_ci95", "wa", "n_utterances", "ci_utterances_only", "selection_overlap")
+    return {name: metrics[name] for name in names}
 
 
 def write_recipe(search, path, winner, selected_on):
@@ -163,15 +168,18 @@ def conclude_nested(search, out, folders):
     n_classes = len(table.classes)
     low, high, method = measures.bootstrap_ci(table.true, table.predicted, table.speaker, n_classes)
     k = int(np.argmax([r["validation"]["uar"] for r in results]))
-    everybody = sorted({s for split in search.splits for s in (*split.test, *split.others)})
+    everybody = {s for split in search.splits for s in (*split.test, *split.others)}
+    everybody = sorted(everybody | set(search.space.start.selected_on))
     source = folders[k] / "best.yaml"
     tree = parse_recipe(source.read_text(encoding="utf-8"), source) | {"selected_on": everybody}
     head = f"# The winner of outer fold {k + 1} of {len(folders)}; everybody took part in the choice.\n"
     write_atomic(out / "best.yaml", head + dump_yaml(tree))
     uar = measures.uar(table.true, table.predicted, n_classes)
+    overlap = sum(r["test"]["selection_overlap"] for r in results)
     result = {
         "outer_folds": [{key: r[key] for key in ("winner", "settings", "validation", "test")} for r in results],
-        "test": {"uar": uar, "uar_ci95": [low, high], "ci_method": method, "n_utterances": len(table)},
+        "test": {"uar": uar, "uar_ci95": [low, high], "ci_method": method, "n_utterances": len(table)}
+        | {"selection_overlap": overlap},
         "difference": _difference(*tests),
         "selected_on": everybody,
         "recipe_of_outer_fold": k,
@@ -180,6 +188,7 @@ def conclude_nested(search, out, folders):
     validation = statistics.fmean(r["validation"]["uar"] for r in results)
     difference = result["difference"]
     return [
+        *_overlap_lines(overlap, len(table)),
         f"nested over {len(folders)} outer folds: test UAR {uar:.3f} [{low:.3f}, {high:.3f}] of the winners; their "
         f"mean validation UAR, which chose them, was {validation:.3f}",
         _difference_line(difference),
@@ -192,11 +201,21 @@ def _lines(result, winner, recipe):
     low, high = test["uar_ci95"]
     narrow = ", too narrow: few speakers" if test["ci_utterances_only"] else ""
     return [
+        *_overlap_lines(test["selection_overlap"], test["n_utterances"]),
         f"winner: trial {winner.id} ({describe(_all_values(winner))}), validation {outcome.said(winner)}",
         f"test speakers {', '.join(test['speakers'])}: UAR {test['uar']:.3f} [{low:.3f}, {high:.3f}{narrow}], WA "
         f"{test['wa']:.3f}, {test['n_utterances']} utterances; starting recipe {result['start']['uar']:.3f}",
         _difference_line(result["difference"]),
         f"recipe: {recipe}",
+    ]
+
+
+def _overlap_lines(overlap, n):
+    if not overlap:
+        return []
+    return [
+        f"SELECTED ON TEST MATERIAL: the starting recipe was chosen with {overlap} of the {n} test utterances "
+        "(its `selected_on`); the test figures are too good"
     ]
 
 

@@ -20,7 +20,7 @@ from ser_keras.tuning.objective import MEASURES, Objective, parse_limit
 from ser_keras.tuning.oracles import STRATEGIES, make_oracle
 from ser_keras.tuning.report import write_report
 from ser_keras.tuning.space import check, load_space
-from ser_keras.tuning.trials import FoldTuner, Runner, sweep
+from ser_keras.tuning.trials import FoldTuner, Runner
 
 DEFAULT_TRIALS = 20  # of the strategies that have no end of their own
 MAY_CHANGE = ("max_trials", "workers", "lease_s", "stop_behind")  # when a search goes on
@@ -124,17 +124,24 @@ class Search:
             **kwargs,
         )
 
-    def fingerprint(self, split):
-        """What a worker must share with its chief: data, space and what decides a trial's figures."""
+    def identity(self, split):
+        """A hash of what may not change while a search goes on: data, space, strategy, folds and test speakers."""
         asked = dataclasses.asdict(self.request)
-        decides = {name: asked[name] for name in ("folds", "objective", "limits", "stop_behind", "seed")}
+        decides = {name: asked[name] for name in ("strategy", "folds", "objective", "limits", "seed")}
         return fingerprint(self.data, self.described, decides, list(split.test))
+
+    def fingerprint(self, split):
+        """What a worker must share with its chief: the search, and when a trial is stopped."""
+        return fingerprint(self.identity(split), self.request.stop_behind)
 
     @property
     def described(self):
         """The space as plain data, with the recipe that it starts from."""
         axes = [dataclasses.asdict(axis) for axis in self.space.axes]
-        return {"start": self.space.experiment({}).model_dump(mode="json"), "axes": axes}
+        found = {"start": self.space.experiment({}).model_dump(mode="json"), "axes": axes}
+        if self.request.strategy == "random_grid":
+            found["stages"] = self.space.stages.model_dump(mode="json")
+        return found
 
     def runner(self, split, folder, note):
         return Runner(
@@ -268,6 +275,23 @@ def _same_search(out, search):
     write_json(source, record)
 
 
+def claim(folder, identity):
+    """Take a folder for a search's trials, or refuse it: numbers of trials mean other settings in another search.
+
+    Args:
+        folder: of the search, or a worker's own.
+        identity: `Search.identity`.
+
+    Raises:
+        SerKerasError: it holds another search's trials.
+    """
+    file = Path(folder) / "identity"
+    if file.is_file() and file.read_text(encoding="utf-8").strip() != identity:
+        raise SerKerasError(f"{folder} holds trials of another search; choose another --out")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(file, f"{identity}\n")
+
+
 def _plain(value):
     if isinstance(value, dict):
         return {str(k): _plain(v) for k, v in value.items()}
@@ -278,6 +302,7 @@ def _search(search, split, folder, where):
     """All trials of one search, here or by workers; returns outcome's rows."""
     asked = search.request
     oracle = search.oracle()
+    claim(folder, search.identity(split))
     oracle._set_project_dir(str(folder), "oracle")
     distributed_search = where is not None or asked.workers > 1
     oracle.reload(keep_ongoing=where is not None)
@@ -289,9 +314,8 @@ def _search(search, split, folder, where):
             _with_workers(search, split, folder, oracle, where, board)
         else:
             _alone(search, split, folder, oracle, board)
-    if oracle.trouble:
-        raise SerKerasError(oracle.trouble)
-    sweep(folder / "trials")
+    if oracle.trouble and not oracle.is_over:
+        raise SerKerasError(f"{oracle.trouble}; once that is mended, the same command goes on")
     return outcome.rows(oracle)
 
 

@@ -112,7 +112,8 @@ class Space:
         if given.choices is not None:
             settings = {label: _numbers(changes) for label, changes in given.choices.items()}
         else:
-            settings = {_label(v): {setting: v} for v in _alike(given.values or [])}
+            values = _alike(given.values or [])
+            settings = {label: {setting: v} for label, v in zip(_labels(values), values, strict=True)}
             if len(settings) < len(given.values or []):
                 raise SerKerasError(f"space {self.name}: {name} lists a value twice")
         varied = {s for changes in settings.values() for s in changes} or {setting}
@@ -126,7 +127,7 @@ class Space:
                     f"space {self.name}: {name} depends on '{parent}', which isn't above it; "
                     f"nearest: {nearest(parent, known) or 'none'}"
                 )
-            when[parent] = [_label(v) for v in _alike(labels)]
+            when[parent] = _labels(_alike(labels), as_text=not known[parent].numeric)
             if strange := [v for v in when[parent] if v not in known[parent].labels]:
                 raise SerKerasError(
                     f"space {self.name}: {name}: {parent} is never '{strange[0]}'; "
@@ -145,7 +146,8 @@ class Space:
 
         Args:
             values: axis name -> label; `tuner/epochs` of the two-stage strategies goes into `training.epochs`.
-            selected_on: the speakers on whom it was chosen, for a recipe that leaves the search.
+            selected_on: the speakers on whom it was chosen, for a recipe that leaves the search; those on whom the
+                starting recipe was chosen are added.
         """
         changes = []
         for axis in self.axes:
@@ -155,7 +157,7 @@ class Space:
             changes.append(f"training.epochs={values['tuner/epochs']}")
         changes.append("protocol={name: speaker_independent}")
         if selected_on:
-            changes.append(f"selected_on={_text(sorted(selected_on))}")
+            changes.append(f"selected_on={_text(sorted({*self.start.selected_on, *selected_on}))}")
         return load_experiment(self._recipe, [*self._set, *changes])
 
     def settings_of(self, values):
@@ -197,6 +199,14 @@ class Space:
                     f"space {self.name}: the grid has over {MAX_POINTS:,} points; use --strategy random"
                 )
         return points
+
+    def n_points(self):
+        """How many points the space has, or None where they are too many to count."""
+        if any(axis.is_range for axis in self.axes):
+            return None
+        with contextlib.suppress(SerKerasError):  # over MAX_POINTS
+            return len(self.grid())
+        return None
 
     def samples(self):
         """One {axis: label} for each value of each axis, the others at their first: what is checked beforehand."""
@@ -295,8 +305,9 @@ def _alike(values):
     return [float(v) for v in values] if all(plain) and any(isinstance(v, float) for v in values) else values
 
 
-def _label(value):
-    """A value as tables show it: numbers and text as they are, the rest as JSON."""
-    if isinstance(value, str) or (isinstance(value, int | float) and not isinstance(value, bool)):
-        return value
-    return json.dumps(value)
+def _labels(values, as_text=False):
+    """Values as KerasTuner and tables have them: numbers where all are, else text, of what isn't text as JSON."""
+    plain = [isinstance(v, int | float) and not isinstance(v, bool) for v in values]
+    if all(plain) and not as_text:
+        return list(values)
+    return [v if isinstance(v, str) else json.dumps(v) for v in values]

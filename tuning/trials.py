@@ -20,6 +20,7 @@ from ser_keras.errors import SerKerasError
 from ser_keras.evaluation import measures
 from ser_keras.figures import predict_items
 from ser_keras.runs import read_json, write_atomic, write_json
+from ser_keras.tuning import holdout
 from ser_keras.tuning.durable import SCORE
 from ser_keras.tuning.objective import costs
 
@@ -141,22 +142,31 @@ class Runner:
                 folds = self.folds_of(prepared)
             write_atomic(folder / "experiment.yaml", prepared.experiment.to_yaml())
             figures, uars = {}, []
-            digest = fingerprint(prepared.experiment.model_dump(mode="json"), [f.name for f in folds])
+            digest, lineage = _digests(prepared, folds)
             if self.objective.measures_cost:
                 figures |= self._costs(folder, prepared, digest)
             if self.objective.violations(figures):
                 return {**figures, "folds_done": 0, "rejected": 1, SCORE.name: self.objective.score(figures)}
             for fold in folds:
-                uars.append(self._fold(folder, prepared, fold, digest, values))
+                uars.append(self._fold(folder, prepared, fold, digest, lineage, values))
                 figures |= {f"fold_{fold.number}": uars[-1], "folds_done": len(uars), "uar": statistics.fmean(uars)}
                 if len(uars) > 1:
                     figures["uar_sd"] = statistics.stdev(uars)
                 if len(uars) < len(folds):
                     report(figures)
-                    if (behind := self._behind(uars, rival())) is not None:
+                    if (behind := self._hopeless(uars, len(folds), rival)) is not None:
                         figures |= {"stopped": 1, SCORE.name: self.objective.score({**figures, "uar": behind})}
                         return figures
             return {**figures, SCORE.name: self.objective.score(figures)}
+
+    def _hopeless(self, uars, n, rival):
+        """The UAR that a trial counts with which needs no more folds, or None.
+
+        Where size or latency is what is judged, a low UAR is no reason: only a limit on UAR that is out of reach.
+        """
+        if self.objective.measure == "uar":
+            return self._behind(uars, rival())
+        return statistics.fmean(uars) if self.objective.out_of_reach(uars, n) else None
 
     def _behind(self, uars, rival):
         """What a hopeless trial would have reached, or None where it has hope.
@@ -171,13 +181,17 @@ class Runner:
         bound = self.stop_behind * math.sqrt(len(rival) / len(uars))
         return statistics.fmean(rival) - behind if behind > bound else None
 
-    def _fold(self, folder, prepared, fold, digest, values):
+    def _fold(self, folder, prepared, fold, digest, lineage, values):
         """UAR of one fold's held-out speakers."""
         place = folder / "folds" / str(fold.number)
         if (place / "fold.json").is_file() and (done := read_json(place / "fold.json"))["settings"] == digest:
             return done["uar"]
         place.mkdir(parents=True, exist_ok=True)
-        self._inherit(place, values)
+        known = place / "digests.json"
+        if not known.is_file() or read_json(known)["settings"] != digest:
+            (place / "checkpoint.npz").unlink(missing_ok=True)  # of another search, or of other settings or data
+            write_json(known, {"settings": digest, "lineage": lineage})
+        self._inherit(place, lineage, values)
         experiment, material = prepared.experiment, prepared.material
         n_classes = prepared.n_classes
         with self.watch.training() as steps:
@@ -197,16 +211,21 @@ class Runner:
             (place / "checkpoint.npz").unlink(missing_ok=True)
         return uar
 
-    def _inherit(self, place, values):
+    def _inherit(self, place, lineage, values):
         """Go on from the trial that this one continues, where its checkpoint is at hand.
 
-        Only where the learning rate doesn't depend on the number of epochs: the result is then what training from the
-        start gives, and a worker without the checkpoint does just that.
+        Only where that one was of the same settings, but for the epochs, of the same data and speakers, and where the
+        learning rate doesn't depend on the number of epochs: the result is then what training from the start gives,
+        and a worker without the checkpoint does just that.
         """
-        before = self.folder / str(values.get("tuner/trial_id")) / "folds" / place.name / "checkpoint.npz"
+        older = self.folder / str(values.get("tuner/trial_id")) / "folds" / place.name
+        before = older / "checkpoint.npz"
         constant = self.space.experiment(values).training.schedule != "cosine"
         if constant and before.is_file() and not (place / "checkpoint.npz").is_file():
             with contextlib.suppress(OSError):
+                known = older / "digests.json"
+                if not known.is_file() or read_json(known)["lineage"] != lineage:
+                    return
                 partial = place / ".partial-checkpoint.npz"
                 shutil.copyfile(before, partial)
                 partial.replace(place / "checkpoint.npz")
@@ -219,6 +238,18 @@ class Runner:
             found = costs(prepared.experiment, prepared.material.feature_shape, prepared.n_classes)
         write_json(file, {"settings": digest, "costs": found})
         return found
+
+
+def _digests(prepared, folds):
+    """Hashes of all that decides a trial's figures, and of that less the number of epochs, which trials may extend.
+
+    The folds leave out the test speakers, so that another choice of these is another digest.
+    """
+    tree = prepared.experiment.model_dump(mode="json")
+    parts = [[f.name, *(getattr(f, part).tolist() for part in ("train", "validation", "test"))] for f in folds]
+    shared = (holdout.data_fingerprint(prepared), parts)
+    endless = {**tree, "training": {k: v for k, v in tree["training"].items() if k != "epochs"}}
+    return fingerprint(tree, *shared), fingerprint(endless, *shared)
 
 
 @contextlib.contextmanager

@@ -163,10 +163,10 @@ def work(request, out, address, worker_id=None):
         worker_id: this worker's name.
 
     Raises:
-        SerKerasError: no chief, another search's chief, or a full disk.
+        SerKerasError: no chief, another search's chief or folder, or a full disk.
     """
     from ser_keras.tuning import accounting, distributed
-    from ser_keras.tuning.search import Search, session_file
+    from ser_keras.tuning.search import Search, claim, session_file
     from ser_keras.tuning.trials import FoldTuner, Interrupted
 
     out = Path(out)
@@ -174,13 +174,13 @@ def work(request, out, address, worker_id=None):
     search = Search(request, quiet=True)
     [split] = search.splits
     oracle = search.oracle()
-    client = distributed.Client(
-        *(oracle, *address, worker_id, search.fingerprint(split), request.lease_s, PATIENCE_S, search.watch)
-    )
+    client = distributed.Client(*(oracle, *address, worker_id, search.fingerprint(split), PATIENCE_S, search.watch))
     session = accounting.Session(session_file(out, worker_id), search.watch, search.started)
-    well = False
+    claimed = well = False
     try:
         client.get_space()  # refused now, not after the first trial
+        claim(out, search.identity(split))
+        claimed = True
         tuner = FoldTuner(oracle, search.runner(split, out, session.note), out / "oracle", worker_id)
         tuner.oracle = client
         tuner.search()
@@ -191,7 +191,8 @@ def work(request, out, address, worker_id=None):
         say("no chief is there any more, and the search is over: it has a result")
     finally:
         client.close(goodbye=not well)
-        session.note()
+        if claimed:  # a folder of another search is left as it was
+            session.note()
 
 
 def main():

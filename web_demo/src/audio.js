@@ -13,6 +13,14 @@ export function levelDbfs(samples) {
   return power > 0 ? 10 * Math.log10(power) : SILENT_DBFS;
 }
 
+/** To [-1, 1], in place; what is no number becomes silence. As ser_keras.audio does after resampling. */
+export function clip(samples) {
+  for (let i = 0; i < samples.length; i++) {
+    samples[i] = Number.isFinite(samples[i]) ? Math.min(1, Math.max(-1, samples[i])) : 0;
+  }
+  return samples;
+}
+
 /**
  * Where the windows of a signal begin.
  *

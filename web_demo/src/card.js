@@ -8,6 +8,9 @@ export function cardHtml(markdown) {
   return micromark(markdown, { extensions: [gfmTable()], htmlExtensions: [gfmTableHtml()] });
 }
 
+// Results of these were measured on speakers of whom the model had heard nothing.
+const OTHER_SPEAKERS = ["speaker_independent", "cross_corpus"];
+
 /** Sentences on how far this model can be trusted. @param {object} info of bundle.json  @returns {string[]} */
 export function limits(info) {
   const lines = [
@@ -19,7 +22,8 @@ export function limits(info) {
     lines.push(`It learned from ${named}. Other voices, languages, ages, rooms and microphones are strange to it.`);
   }
   const estimate = info.uar_estimate?.[info.default];
-  if (estimate && !info.created_from?.leaky) {
+  const { protocol, leaky } = info.created_from ?? {};
+  if (estimate && OTHER_SPEAKERS.includes(protocol) && !leaky) {
     const percent = (share) => Math.round(100 * share);
     const [low, high] = estimate.ci95.map(percent);
     lines.push(

@@ -1,13 +1,15 @@
 // Audio files of any format that the browser plays, as 16 kHz mono samples.
 
-import { SAMPLE_RATE } from "./audio.js";
+import { clip, SAMPLE_RATE } from "./audio.js";
 import { Problem } from "./problems.js";
-import { resample } from "./resampler.js";
+import { Resampler } from "./resampler.js";
 
 const MAX_BYTES = 350e6; // 30 minutes of stereo WAV at 48 kHz, 16 bits
 const MAX_SECONDS = 1800;
 const MIN_SAMPLES = 160; // as ser_keras.audio
+const OVERDRIVE = 8; // as ser_keras.audio: samples above are no audio in [-1, 1] (integers that nobody scaled, noise)
 const USUAL_RATE = 48000;
+const WORK_MS = 15; // then the page gets its turn
 
 /** The sampling rate in a WAV file's header; null for other files. @param {ArrayBuffer} buffer */
 export function wavRate(buffer) {
@@ -50,9 +52,43 @@ export async function decode(file) {
   }
   if (audio.duration > MAX_SECONDS) throw new Problem("file-too-long", `${Math.round(audio.duration / 60)} minutes`);
   const channels = Array.from({ length: audio.numberOfChannels }, (_, i) => audio.getChannelData(i));
-  const samples = resample(mix(channels), audio.sampleRate, SAMPLE_RATE);
+  const samples = await toModelRate(channels, audio.sampleRate);
   if (samples.length < MIN_SAMPLES) throw new Problem("file-empty", `${samples.length} samples`);
-  return samples.map((x) => (Number.isFinite(x) ? Math.min(1, Math.max(-1, x)) : 0));
+  return samples;
+}
+
+/**
+ * Mixed, resampled and clipped, in pieces of a second between which the page stays alive.
+ *
+ * @param {Float32Array[]} channels  @param {number} rate Hz
+ * @returns {Promise<Float32Array>} 16 kHz mono in [-1, 1]
+ * @throws {Problem} file-unreadable: samples that are no audio
+ */
+export async function toModelRate(channels, rate) {
+  const [{ length }] = channels;
+  const resampler = rate === SAMPLE_RATE ? null : new Resampler(rate, SAMPLE_RATE);
+  const out = new Float32Array(Math.ceil((length * SAMPLE_RATE) / rate));
+  let filled = 0;
+  let began = performance.now();
+  const give = (samples) => {
+    out.set(samples, filled);
+    filled += samples.length;
+  };
+  for (let at = 0; at < length; at += rate) {
+    const pieces = channels.map((channel) => channel.subarray(at, at + rate));
+    // asked this way round, since a comparison with NaN is false
+    if (!pieces.every((piece) => piece.every((x) => Math.abs(x) <= OVERDRIVE))) {
+      const what = `samples beyond ${OVERDRIVE}, or that are no numbers; floats belong in [-1, 1]`;
+      throw new Problem("file-unreadable", what);
+    }
+    const piece = mix(pieces);
+    give(resampler ? resampler.process(piece) : piece);
+    if (performance.now() - began < WORK_MS) continue;
+    await new Promise((resolve) => setTimeout(resolve));
+    began = performance.now();
+  }
+  if (resampler) give(resampler.flush());
+  return clip(out);
 }
 
 function context(rate) {

@@ -86,6 +86,11 @@ export async function* moments(samples, settings, classify) {
   }
 }
 
+/** Where the stretch begins that a moment adds: after the one before, and not in time that no window looked at. */
+export function addedFrom(moment, endBefore) {
+  return Math.max(endBefore, moment.start);
+}
+
 /**
  * What a file's moments come to: the mean over the windows that hold speech, or over all where none does.
  *

@@ -5,7 +5,7 @@ import { Bundle } from "./bundle.js";
 import { cardHtml, limits } from "./card.js";
 import { Classifier } from "./classifier.js";
 import { decode } from "./decode.js";
-import { Listener, moments, summary } from "./hearing.js";
+import { addedFrom, Listener, moments, summary } from "./hearing.js";
 import { Microphone } from "./microphone.js";
 import { asProblem, Problem } from "./problems.js";
 import { View } from "./view.js";
@@ -18,6 +18,7 @@ const SHOW_EVERY_MS = 100; // of a file, whose moments come faster than anybody 
 const view = new View();
 let bundle, classifier, microphone;
 let listening = false;
+let session = 0; // counts what was begun; what an earlier one still says is nobody's
 
 /** For pages that embed this one, and for tests: what was heard, as an event on `document`. */
 function tell(name, detail) {
@@ -86,6 +87,8 @@ function showTime(ms) {
 }
 
 async function start() {
+  const mine = ++session;
+  const current = () => session === mine;
   view.showProblem(null);
   view.showState("opening");
   view.showNote("Waiting for the microphone.");
@@ -94,26 +97,32 @@ async function start() {
   const listener = new Listener(
     settings,
     (window) => classifier.classify(window),
-    (moment) => listening && showLive(moment, listener),
-    (error) => listening && stop().then(() => fail(error, "runtime-failed")),
+    (moment) => current() && showLive(moment, listener),
+    (error) => current() && stop().then(() => fail(error, "runtime-failed")),
   );
+  let opened;
   try {
-    microphone = await Microphone.open(
+    opened = await Microphone.open(
       here("capture_worklet.js"),
       (samples) => {
+        if (!current()) return;
         listener.push(samples);
         recent.write(samples);
         if (recent.total >= METER_SAMPLES) {
           view.showLevel(levelDbfs(recent.read(recent.total - METER_SAMPLES, METER_SAMPLES)));
         }
       },
-      (problem) => stop().then(() => fail(problem)),
+      (problem) => current() && stop().then(() => fail(problem)),
     );
   } catch (error) {
+    if (!current()) return;
     ready("Not listening.");
     return fail(error, "microphone-failed");
   }
+  if (!current()) return opened.close(); // it was lost while it was being opened
+  microphone = opened;
   listening = true;
+  lastEnd = 0;
   view.clear("Last 30 seconds");
   view.showState("listening");
   view.showWord("Listening");
@@ -123,11 +132,10 @@ async function start() {
   keepAwake();
 }
 
-let lastEnd = 0;
+let lastEnd = 0; // of the moments on the timeline
 let lastTop = "";
 function showLive(moment, listener) {
-  if (moment.start === 0) lastEnd = 0;
-  view.addMoment(moment, lastEnd);
+  view.addMoment(moment, addedFrom(moment, lastEnd));
   const text = view.showMoment(moment);
   lastEnd = moment.end;
   const subject = text.split(",")[0];
@@ -145,10 +153,14 @@ function showLive(moment, listener) {
 }
 
 async function stop() {
-  listening = false;
-  await microphone?.close();
+  // all of it before anything is waited for: the next click must not find a microphone that is about to close
+  const closing = microphone;
   microphone = null;
-  wakeLock?.release();
+  listening = false;
+  session++;
+  view.showState("closing");
+  letSleep();
+  await closing?.close();
   view.showLevel(null);
   view.announce("Stopped", "stopped", true);
   ready("Stopped.");
@@ -156,11 +168,19 @@ async function stop() {
 
 let wakeLock = null;
 async function keepAwake() {
+  const mine = session;
   try {
-    wakeLock = await navigator.wakeLock?.request("screen"); // a phone that sleeps stops listening
+    const lock = await navigator.wakeLock?.request("screen"); // a phone that sleeps stops listening
+    if (session === mine) wakeLock = lock;
+    else await lock?.release();
   } catch {
-    wakeLock = null; // battery saver: then it sleeps
+    // battery saver: then it sleeps
   }
+}
+
+function letSleep() {
+  wakeLock?.release().catch(() => {}); // the browser took it back already
+  wakeLock = null;
 }
 
 async function judge(file) {
@@ -177,7 +197,7 @@ async function judge(file) {
     const heard = [];
     let shown = -Infinity;
     for await (const moment of moments(samples, bundle.settings, (window) => classifier.classify(window))) {
-      view.addMoment(moment, heard.at(-1)?.end ?? 0);
+      view.addMoment(moment, addedFrom(moment, heard.at(-1)?.end ?? 0));
       heard.push({ ...moment, samples: null }); // half an hour's windows would fill a phone's memory
       if (performance.now() - shown < SHOW_EVERY_MS) continue;
       shown = performance.now();
@@ -237,6 +257,8 @@ async function keepOffline() {
   try {
     await navigator.serviceWorker.register(here("sw.js"));
     await navigator.serviceWorker.ready;
+    // put there last of all that the page needs (src/sw.js)
+    if (!classifier || !(await caches.match(here("bundle/bundle.json")))) return tell("offline", "the model isn't kept");
     byId("offline").textContent = "Saved on this device: works without a connection.";
     tell("offline", true);
   } catch (error) {
@@ -244,14 +266,18 @@ async function keepOffline() {
   }
 }
 
-const busy = () => document.body.dataset.state === "opening" || document.body.dataset.state === "file";
-byId("start").addEventListener("click", () => busy() || (listening ? stop() : start()));
+const busy = () => ["opening", "closing", "file"].includes(document.body.dataset.state);
+// the second click of a double click is none
+byId("start").addEventListener("click", ({ detail }) => detail > 1 || busy() || (listening ? stop() : start()));
 byId("choose").addEventListener("click", () => busy() || byId("file").click());
 byId("file").addEventListener("change", ({ target }) => {
   if (target.files[0]) judge(target.files[0]);
   target.value = ""; // the same file may be chosen again
 });
 byId("card").addEventListener("toggle", showCard);
+document.addEventListener("visibilitychange", () => {
+  if (listening && document.visibilityState === "visible") keepAwake(); // browsers let go of it with a hidden page
+});
 addEventListener("unhandledrejection", (event) => fail(event.reason, "runtime-failed"));
 takeDrops();
 prepare().then(keepOffline);

@@ -1,6 +1,6 @@
 // The microphone as a stream of 16 kHz mono samples.
 
-import { SAMPLE_RATE } from "./audio.js";
+import { clip, SAMPLE_RATE } from "./audio.js";
 import { microphoneProblem, Problem } from "./problems.js";
 import { Resampler } from "./resampler.js";
 
@@ -10,6 +10,8 @@ const CONSTRAINTS = {
 };
 
 export class Microphone {
+  #closing = null;
+
   /**
    * Ask for the microphone and start it. To be called in answer to a tap or key, or browsers may hold the sound back.
    *
@@ -79,15 +81,11 @@ export class Microphone {
     this.onLost(new Problem("microphone-lost"));
   }
 
-  async close() {
+  /** Releases it; as often as you like. */
+  close() {
     this.closed = true;
     for (const track of this.stream.getTracks()) track.stop();
-    if (this.context?.state !== "closed") await this.context?.close();
+    this.#closing ??= this.context?.state === "closed" ? null : this.context?.close();
+    return this.#closing;
   }
-}
-
-/** To [-1, 1], as ser_keras.audio does after resampling. */
-function clip(samples) {
-  for (let i = 0; i < samples.length; i++) samples[i] = Math.min(1, Math.max(-1, samples[i]));
-  return samples;
 }

@@ -96,15 +96,3 @@ export class Resampler {
     return out;
   }
 }
-
-/** A whole signal at another rate. */
-export function resample(samples, fromRate, toRate) {
-  if (fromRate === toRate) return samples;
-  const resampler = new Resampler(fromRate, toRate);
-  const head = resampler.process(samples);
-  const tail = resampler.flush();
-  const out = new Float32Array(head.length + tail.length);
-  out.set(head);
-  out.set(tail, head.length);
-  return out;
-}

@@ -45,14 +45,14 @@ export class View {
     byId("facts").replaceChildren(...facts.flatMap(([name, value]) => [element("dt", name), element("dd", value)]));
   }
 
-  /** The two buttons. @param {"loading"|"idle"|"opening"|"listening"|"file"} state */
+  /** The two buttons. @param {"loading"|"idle"|"opening"|"listening"|"closing"|"file"} state */
   showState(state) {
     const start = byId("start");
     start.textContent = state === "listening" ? "Stop" : "Start listening";
     for (const button of [start, byId("choose")]) {
       button.disabled = state === "loading";
       // not `disabled` while something short goes on: a button that has the focus would lose it
-      button.setAttribute("aria-disabled", state === "opening" || state === "file");
+      button.setAttribute("aria-disabled", state === "opening" || state === "closing" || state === "file");
     }
     document.body.dataset.state = state;
   }

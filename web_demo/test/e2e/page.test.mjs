@@ -1,6 +1,7 @@
 // The built page in headless Chromium, with real audio as the microphone. `npm run build` first.
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -85,6 +86,44 @@ describe("the microphone", () => {
         moments.map((m) => m.probabilities),
         await harness.probabilities(windows),
       );
+    });
+  });
+
+  test("a double click on Stop stops, and nothing is left open", async () => {
+    const prepare = (page) =>
+      page.addInitScript(() => {
+        window.tracks = [];
+        const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+        navigator.mediaDevices.getUserMedia = async (constraints) => {
+          const stream = await real(constraints);
+          window.tracks.push(...stream.getTracks());
+          return stream;
+        };
+        const close = AudioContext.prototype.close; // slow, as on a phone
+        AudioContext.prototype.close = async function () {
+          await new Promise((resolve) => setTimeout(resolve, 300));
+          return close.call(this);
+        };
+      });
+    const wav = await harness.utterance("03a05Wa.wav");
+    await withMicrophone(wav, async (browser) => {
+      const visit = await harness.visit(browser, server.url, { permissions: ["microphone"], prepare });
+      const { page } = visit;
+      await visit.told("ready");
+      await page.click("#start");
+      await visit.told("moment", 2);
+      await page.dblclick("#start");
+      await page.evaluate(() => document.getElementById("start").click()); // and a third time, by a key
+      await visit.told("ready", 2);
+      await page.waitForTimeout(500);
+      assert.equal(await page.textContent("#start"), "Start listening");
+      assert.deepEqual(await page.evaluate(() => window.tracks.map((track) => track.readyState)), ["ended"]);
+      const before = await page.evaluate(() => window.told.moment.length);
+      await page.click("#start");
+      await visit.told("listening", 2);
+      const moments = await visit.told("moment", before + 1);
+      assert.equal(moments[before].start, 0); // no moment of the earlier session
+      assert.deepEqual(visit.errors, []);
     });
   });
 
@@ -238,7 +277,11 @@ describe("without a microphone", () => {
       "file-unreadable": Buffer.from("no audio at all"),
       "file-empty": harness.wavOf(new Float32Array(10)),
     };
-    for (const [n, [kind, buffer]] of Object.entries(files).entries()) {
+    const odd = [
+      ["file-unreadable", harness.wavOf(new Float32Array(16000).fill(1000))], // integers that nobody scaled
+      ["file-unreadable", harness.wavOf(new Float32Array(16000).fill(NaN), 44100)],
+    ];
+    for (const [n, [kind, buffer]] of [...Object.entries(files), ...odd].entries()) {
       await visit.page.setInputFiles("#file", { name: "odd.wav", mimeType: "audio/wav", buffer });
       assert.equal((await visit.told("problem", n + 1))[n].kind, kind);
     }
@@ -278,10 +321,25 @@ describe("without a microphone", () => {
 
   test("any static host in any folder will do, and then none", async (t) => {
     const host = await harness.staticHost(harness.dist);
-    const visit = await visiting(t, host.url);
+    const visit = await visiting(t, host.url, {
+      // another page of the same origin, and an earlier version of ours
+      prepare: (page) =>
+        page.addInitScript(() => {
+          if (!location.pathname.endsWith("/folder/")) return;
+          caches.open("another app's");
+          caches.open(`${location.href} shell-earlier`);
+        }),
+    });
     assert.deepEqual(await visit.told("offline"), [true]);
+    const names = await visit.page.evaluate(() => caches.keys());
+    assert.ok(names.includes("another app's"), "another page's cache was deleted");
+    assert.ok(!names.some((name) => name.endsWith("earlier")));
     assertOrigin(visit.requests, host.url);
     await host.stop();
+    await visit.page.goto(`${host.url}licences.txt`);
+    assert.match(await visit.page.textContent("body"), /Apache-2.0/);
+    await visit.page.goto(`${host.url}?source=pwa`);
+    await visit.told("ready");
     await visit.page.reload();
     await visit.told("ready");
     await visit.page.setInputFiles("#file", path.join(harness.shipped, "reference.wav"));
@@ -290,6 +348,67 @@ describe("without a microphone", () => {
     assertNear([heard.probabilities], [info.classes.map((name) => reference.probabilities[info.default][name])]);
     await visit.page.click("#card summary");
     await visit.page.waitForSelector("#card-text table");
+  });
+
+  test("a new model is kept whole or not at all", async (t) => {
+    let other = null;
+    const host = await harness.staticHost(harness.dist, (place, content) => {
+      if (!other) return content;
+      if (place === "bundle/bundle.json") return Buffer.from(JSON.stringify(other.info));
+      if (place === "bundle/model_card.md") return other.card;
+      return content;
+    });
+    t.after(host.stop);
+    const visit = await visiting(t, host.url);
+    await visit.told("offline");
+    const keptSums = () =>
+      visit.page.evaluate(async () => {
+        const name = (await caches.keys()).find((key) => key.endsWith(" model"));
+        const cache = await caches.open(name);
+        const listed = await (await cache.match(new URL("bundle/bundle.json", document.baseURI))).json();
+        const cards = (await cache.keys()).map(({ url }) => url).filter((url) => url.includes("model_card"));
+        return { listed: listed.files["model_card.md"].sha256, cards: cards.map((url) => url.split("=")[1]) };
+      });
+    const first = await keptSums();
+    const card = Buffer.from("# Another");
+    const sum = createHash("sha256").update(card).digest("hex");
+    const changed = { ...info, files: { ...info.files, "model_card.md": { ...info.files["model_card.md"], sha256: sum } } };
+    other = { info: changed, card: null }; // half of it has been uploaded
+    await visit.page.reload();
+    await visit.told("offline");
+    await visit.page.waitForTimeout(500);
+    assert.deepEqual(await keptSums(), first);
+    other.card = card;
+    await visit.page.reload();
+    await visit.told("offline");
+    await visit.page.waitForTimeout(500);
+    assert.deepEqual(await keptSums(), { listed: sum, cards: [sum] });
+  });
+
+  test("without its model the page isn't called saved", async (t) => {
+    const host = await harness.staticHost(harness.dist, (place, content) =>
+      place.startsWith("bundle/") ? null : content,
+    );
+    t.after(host.stop);
+    const visit = await visiting(t, host.url);
+    assert.notEqual((await visit.told("offline"))[0], true);
+    assert.equal(await visit.page.textContent("#offline"), "");
+  });
+
+  test("what else is served at the address later is shown, with its own files", async (t) => {
+    let other = false;
+    const host = await harness.staticHost(harness.dist, (place, content) => {
+      if (other && place === "index.html") return Buffer.from('<title>Other</title><script src="app.js"></script>');
+      if (other && place === "app.js") return Buffer.from("window.its = 'own'");
+      return content;
+    });
+    t.after(host.stop);
+    const visit = await visiting(t, host.url);
+    await visit.told("offline");
+    other = true;
+    await visit.page.reload();
+    assert.equal(await visit.page.title(), "Other");
+    assert.equal(await visit.page.evaluate(() => window.its), "own");
   });
 
   test("another model at the same address is taken, not the one that was kept", async (t) => {

@@ -121,6 +121,11 @@ test("what it can't know comes from the bundle, and nothing is made up where it 
   const estimate = info.uar_estimate[info.default];
   assert.ok(text.includes(`${Math.round(100 * estimate.uar)} of 100`));
   assert.match(text, /EMO-DB/);
+  const made = (changed) => ({ ...info, created_from: { ...info.created_from, ...changed } });
+  assert.match(limits(made({ protocol: "cross_corpus" })).join(" "), /never heard it named/);
+  for (const changed of [{ protocol: "random" }, { protocol: undefined }, { leaky: true }]) {
+    assert.match(limits(made(changed)).join(" "), /was not measured/, JSON.stringify(changed));
+  }
   assert.match(limits({ ...info, uar_estimate: null }).join(" "), /was not measured/);
   assert.match(limits({ classes: ["a"], default: "x" }).join(" "), /was not measured/);
 });

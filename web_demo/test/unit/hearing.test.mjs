@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { RunningBelief } from "../../src/belief.js";
 import { readSettings } from "../../src/bundle.js";
 import { Classifier } from "../../src/classifier.js";
-import { Listener, moments, summary } from "../../src/hearing.js";
+import { addedFrom, Listener, moments, summary } from "../../src/hearing.js";
 import { info, signal, vectors } from "./vectors.mjs";
 
 const settings = readSettings(info);
@@ -123,4 +123,10 @@ test("the model is asked one question after the other", async () => {
   assert.deepEqual(posted, [1, 2]);
   worker.onmessage({ data: { probabilities: [1], ms: 0 } });
   assert.deepEqual((await second).probabilities, [1]);
+});
+
+test("the timeline stays empty where no window looked", () => {
+  assert.equal(addedFrom({ start: 0, end: 2 }, 0), 0);
+  assert.equal(addedFrom({ start: 0.5, end: 2.5 }, 2), 2);
+  assert.equal(addedFrom({ start: 6, end: 8 }, 2.5), 6); // windows in between were dropped
 });

@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { mix, wavRate } from "../../src/decode.js";
-import { Resampler, resample } from "../../src/resampler.js";
+import { clip } from "../../src/audio.js";
+import { mix, toModelRate, wavRate } from "../../src/decode.js";
+import { Resampler } from "../../src/resampler.js";
 
 const RATES = [8000, 22050, 32000, 44100, 48000, 96000];
 const tone = (hz, rate, seconds = 0.5) =>
   Float32Array.from({ length: Math.round(rate * seconds) }, (_, i) => Math.sin((2 * Math.PI * hz * i) / rate));
+/** A whole signal at another rate. */
+function resample(samples, fromRate, toRate) {
+  const resampler = new Resampler(fromRate, toRate);
+  return Float32Array.of(...resampler.process(samples), ...resampler.flush());
+}
 const db = (ratio) => 20 * Math.log10(ratio);
 
 /** Largest value in the middle, away from the ends, where the filter hears the zeros outside. */
@@ -63,9 +69,38 @@ test("a constant stays what it is, and the order of pieces doesn't matter", () =
   }
 });
 
-test("16 kHz is left alone", () => {
-  const samples = tone(440, 16000);
-  assert.equal(resample(samples, 16000, 16000), samples);
+test("a file is resampled in pieces as it would be in one, and 16 kHz is left alone", async () => {
+  for (const rate of [8000, 44100, 16000]) {
+    const samples = tone(440, rate, 2.3);
+    const expected = rate === 16000 ? samples : resample(samples, rate, 16000);
+    assert.deepEqual(
+      await toModelRate([samples], rate),
+      expected.map((x) => Math.min(1, Math.max(-1, x))),
+    );
+  }
+});
+
+test("a long file lets the page have its turn", async () => {
+  let turns = 0;
+  const timer = setInterval(() => turns++, 1);
+  await toModelRate([new Float32Array(44100 * 20)], 44100);
+  clearInterval(timer);
+  assert.ok(turns > 2, `${turns} turns`);
+});
+
+test("samples beyond 8 or that are no numbers are no audio; up to 8 they are clipped", async () => {
+  for (const odd of [8.01, -32768, NaN, Infinity]) {
+    for (const rate of [16000, 44100]) {
+      const samples = new Float32Array(2 * rate);
+      samples[rate + 7] = odd;
+      await assert.rejects(toModelRate([samples], rate), { kind: "file-unreadable" }, `${odd}`);
+    }
+  }
+  assert.deepEqual(await toModelRate([Float32Array.of(8, -3, 0.5)], 16000), Float32Array.of(1, -1, 0.5));
+});
+
+test("what is no number is silence", () => {
+  assert.deepEqual(clip(Float32Array.of(NaN, Infinity, -2, 0.5)), Float32Array.of(0, 0, -1, 0.5));
 });
 
 test("a WAV header's rate is found wherever it stands", () => {

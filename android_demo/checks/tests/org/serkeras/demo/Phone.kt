@@ -1,5 +1,6 @@
 package org.serkeras.demo
 
+import android.content.ContentResolver
 import android.content.ContextWrapper
 import android.content.res.AssetManager
 import android.content.res.Resources
@@ -45,6 +46,8 @@ abstract class Phone {
         AudioRecord.standInMilliseconds = 1 // forty times as fast as speech
         AudioRecord.standInDies = false
         AudioRecord.standInOpen = 0
+        ContentResolver.standInFailure = null
+        ContentResolver.standInOpen.set(0)
     }
 
     @After

@@ -1,5 +1,6 @@
 package org.serkeras.demo
 
+import android.content.ContentResolver
 import android.content.ContextWrapper
 import android.content.Intent
 import android.content.pm.PackageManager
@@ -99,6 +100,28 @@ class ProblemsTest : Phone() {
         await("the other problem") { activity.text(R.id.problem).contains("gone.wav can't be opened") }
         activity.standInResult(2, 0, null) // the picker was left without choosing: nothing changes
         assertTrue(activity.text(R.id.problem).contains("gone.wav"))
+        assertEquals("streams that nobody closed", 0, ContentResolver.standInOpen.get())
+    }
+
+    @Test
+    fun aWavOfAnotherCodingIsGivenToThePhonesDecoders() {
+        val activity = ready()
+        val content = File(bundleFolder, "reference.wav").readBytes().also { it[20] = 6 } // A-law, says its header
+        val file = File.createTempFile("call", ".wav").apply { writeBytes(content); deleteOnExit() }
+        activity.standInResult(2, -1, Intent("", Uri.parse(file.path)))
+        // the stand-in has no decoders: what the reader found is said
+        await("the problem") { activity.text(R.id.problem).contains("${file.name} holds compressed or unusual audio (format 6") }
+        assertEquals("streams that nobody closed", 0, ContentResolver.standInOpen.get())
+    }
+
+    @Test
+    fun anAppThatFailsToGiveItsFileIsSaid() {
+        val activity = ready()
+        ContentResolver.standInFailure = UnsupportedOperationException("out of order")
+        activity.standInResult(2, -1, Intent("", Uri.parse("/cloud/voice.wav")))
+        await("the problem") { activity.text(R.id.problem).contains("voice.wav can't be opened: out of order.") }
+        assertEquals("the main thread must not wait for it", "inference", ContentResolver.standInAskedBy)
+        assertTrue(activity.findViewById<View>(R.id.listen).isEnabled)
     }
 
     @Test

@@ -16,6 +16,7 @@ import android.view.View
 import android.view.WindowInsets
 import android.widget.Button
 import android.widget.TextView
+import java.text.NumberFormat
 import java.util.concurrent.ExecutorService
 import java.util.concurrent.Executors
 import kotlin.math.roundToInt
@@ -103,7 +104,7 @@ class MainActivity : Activity() {
         val uri = data?.data
         if (requestCode != OPEN_FILE || resultCode != RESULT_OK || uri == null) return
         val file = OpenedFile(applicationContext, uri)
-        controller.readFile(file.name(), file::open)
+        controller.readFile(file::name, file::open)
     }
 
     private fun start(): Kept {
@@ -193,11 +194,16 @@ class MainActivity : Activity() {
             when (state.phase) {
                 Phase.LOADING -> getString(R.string.loading)
                 Phase.BROKEN -> ""
-                Phase.READING_FILE -> getString(R.string.reading, state.fileName)
-                Phase.LISTENING -> if (state.speech == null) getString(R.string.listening) else timing(state)
+                Phase.READING_FILE -> state.fileName?.let { getString(R.string.reading, it) } ?: getString(R.string.opening)
+                Phase.LISTENING -> if (state.speech == null) firstAnswer(state) else timing(state)
                 Phase.READY -> if (state.speech == null) getString(R.string.ready) else timing(state)
             },
         )
+    }
+
+    private fun firstAnswer(state: ScreenState): String {
+        val format = NumberFormat.getInstance().apply { maximumFractionDigits = 2 }
+        return getString(R.string.listening, format.format(state.windowSeconds ?: 0.0))
     }
 
     private fun timing(state: ScreenState): String {

@@ -52,6 +52,7 @@ class DemoController(
                 classes = settings.classes,
                 facts = bundle.facts,
                 card = cardBlocks(bundle.card()),
+                windowSeconds = settings.windowSamples.toDouble() / settings.sampleRate,
                 milliseconds = made.lastMilliseconds,
             )
             val right = difference <= reference.tolerance
@@ -102,17 +103,20 @@ class DemoController(
     /**
      * Classify a file.
      *
-     * @param open called on the worker; throws AudioFileException or IOException.
+     * @param nameOf called on the worker; throws nothing.
+     * @param open called on the worker; throws AudioFileException, IOException, or what the app throws that has the file.
      */
-    fun readFile(name: String, open: () -> SampleSource) {
+    fun readFile(nameOf: () -> String, open: () -> SampleSource) {
         if (state.phase == Phase.LOADING) { // the system ended the app while its file picker was open
-            afterLoading = { readFile(name, open) }
+            afterLoading = { readFile(nameOf, open) }
             return
         }
         if (state.phase == Phase.BROKEN) return
         val mine = begin()
-        update { empty(it).copy(phase = Phase.READING_FILE, fileName = name) }
+        update { empty(it).copy(phase = Phase.READING_FILE) }
         worker.execute {
+            val name = nameOf()
+            change(mine) { it.copy(fileName = name) }
             val outcome = try {
                 open().use { source ->
                     val fitting = if (source.sampleRate == settings.sampleRate) source else Resampler(source, settings.sampleRate)
@@ -123,7 +127,7 @@ class DemoController(
                 Result.failure(e)
             } catch (e: IOException) {
                 Result.failure(e)
-            } catch (e: SecurityException) { // the other app took its permission back
+            } catch (e: RuntimeException) { // the other app took its permission back, or throws what it likes
                 Result.failure(e)
             }
             if (outcome != null) change(mine) { fileState(it, name, outcome) }
@@ -135,6 +139,7 @@ class DemoController(
     /** Release everything; the controller is done. */
     fun close() {
         observer = null
+        afterLoading = null
         begin()
         worker.execute {
             classifier?.close()
@@ -149,9 +154,11 @@ class DemoController(
         }
         val timeline = Timeline(Double.MAX_VALUE)
         val hop = settings.hopSamples.toDouble() / settings.sampleRate
+        val belief = RunningBelief(hop, settings.smoothingSeconds)
         result.segments.forEachIndexed { i, s ->
             val added = if (i == 0) s.end else hop // the first window brings all of itself
-            timeline.add(s.end, added, s.probabilities.takeIf { _ -> s.speech })
+            val shown = belief.update(s.probabilities.takeIf { _ -> s.speech })
+            timeline.add(s.end, added, shown.takeIf { _ -> s.speech })
         }
         return old.copy(
             phase = Phase.READY,
@@ -177,8 +184,8 @@ class DemoController(
         }
 
         override fun onLevel(dbfs: Double, digitalZero: Boolean) = change(mine) {
-            val problem = if (digitalZero) Problem.MICROPHONE_MUTED else null
-            it.copy(levelDbfs = dbfs, problem = problem, detail = null)
+            val other = it.problem.takeUnless { p -> p == Problem.MICROPHONE_MUTED } // of that the level knows nothing
+            it.copy(levelDbfs = dbfs, problem = other ?: Problem.MICROPHONE_MUTED.takeIf { digitalZero })
         }
 
         override fun onWindow(window: LiveWindow) {
@@ -211,7 +218,13 @@ class DemoController(
     }
 
     private fun empty(old: ScreenState) =
-        ScreenState(classes = old.classes, facts = old.facts, card = old.card, milliseconds = old.milliseconds)
+        ScreenState(
+            classes = old.classes,
+            facts = old.facts,
+            card = old.card,
+            windowSeconds = old.windowSeconds,
+            milliseconds = old.milliseconds,
+        )
 
     private fun change(of: Int = generation, how: (ScreenState) -> ScreenState) = main.execute {
         if (of == generation) update(how)

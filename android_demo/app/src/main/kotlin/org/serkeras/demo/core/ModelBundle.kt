@@ -30,7 +30,11 @@ data class ModelSettings(
     val tailRule: TailRule,
 )
 
-/** What the bundle says about its model's accuracy and training, for the note on the screen. */
+/**
+ * What the bundle says about its model's accuracy and training, for the note on the screen.
+ *
+ * @property uar unweighted average recall on speakers that the model had never heard; null: not measured.
+ */
 data class ModelFacts(
     val uar: Double?,
     val corpora: List<String>,
@@ -134,10 +138,12 @@ class ModelBundle(private val read: (String) -> ByteArray) {
 
     private fun facts(info: JSONObject): ModelFacts {
         val estimate = info.optJSONObject("uar_estimate")?.optJSONObject(modelFile)
-        val corpora = info.optJSONObject("created_from")?.optJSONArray("corpora")
+        val origin = info.optJSONObject("created_from")
+        val corpora = origin?.optJSONArray("corpora")
+        val otherSpeakers = origin?.optString("protocol") in OTHER_SPEAKERS && !origin!!.optBoolean("leaky")
         val entries = List(corpora?.length() ?: 0) { corpora!!.getJSONObject(it) }
         return ModelFacts(
-            uar = estimate?.optDouble("uar")?.takeUnless { it.isNaN() },
+            uar = estimate?.optDouble("uar")?.takeIf { otherSpeakers && !it.isNaN() },
             corpora = entries.map { it.optString("title", it.optString("name")) },
             speakers = entries.sumOf { it.optInt("n_speakers") },
         )
@@ -146,6 +152,9 @@ class ModelBundle(private val read: (String) -> ByteArray) {
     companion object {
         const val SCHEMA_VERSION = 1
         const val SAMPLE_RATE = 16000
+
+        /** Protocols whose results were measured on speakers of whom the model had heard nothing. */
+        private val OTHER_SPEAKERS = setOf("speaker_independent", "cross_corpus")
 
         fun sha256(content: ByteArray): String =
             MessageDigest.getInstance("SHA-256").digest(content).joinToString("") { "%02x".format(it) }

@@ -12,6 +12,7 @@ import kotlin.math.sqrt
  *
  * @param source what is resampled; closed with this.
  * @param sampleRate Hz.
+ * @throws AudioFileException the rates have no ratio of small numbers.
  */
 class Resampler(private val source: SampleSource, override val sampleRate: Int) : SampleSource {
     private val up: Int // output samples of one period of the ratio
@@ -31,6 +32,7 @@ class Resampler(private val source: SampleSource, override val sampleRate: Int) 
     init {
         val divisor = gcd(source.sampleRate, sampleRate)
         up = sampleRate / divisor
+        if (up > MOST_PHASES) throw AudioFileException("has an unusual rate of ${source.sampleRate} Hz: resample it first")
         down = source.sampleRate / divisor
         val cutoff = minOf(1.0, up.toDouble() / down) * BAND
         half = ceil(ZERO_CROSSINGS / cutoff).toInt()
@@ -91,6 +93,7 @@ class Resampler(private val source: SampleSource, override val sampleRate: Int) 
 
     private companion object {
         const val BLOCK = 4096
+        const val MOST_PHASES = 2000 // 640 for 11025 Hz; a filter each, which odder rates would need megabytes for
         const val BAND = 0.955
         const val ZERO_CROSSINGS = 56
         const val KAISER_BETA = 8.0

@@ -35,9 +35,10 @@ enum class Problem {
  * @property belief a probability a class; null before the first window that holds speech and after a long silence.
  * @property speech whether the newest window holds speech; null before the first.
  * @property levelDbfs of the last 40 ms.
+ * @property windowSeconds length of a window; null before the bundle is read.
  * @property milliseconds that the last window took.
  * @property dropped windows passed over since listening began.
- * @property fileName of the file that the belief is about; null: the microphone.
+ * @property fileName of the file that the belief is about; null: the microphone, or a file that isn't opened yet.
  * @property moments oldest first; [timelineEnd] is the right edge, [timelineSeconds] the width.
  */
 data class ScreenState(
@@ -50,6 +51,7 @@ data class ScreenState(
     val belief: FloatArray? = null,
     val speech: Boolean? = null,
     val levelDbfs: Double = SILENT_DBFS,
+    val windowSeconds: Double? = null,
     val milliseconds: Double? = null,
     val dropped: Long = 0,
     val fileName: String? = null,

@@ -9,7 +9,10 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
 /** Why a file can't be used, in one line. */
-class AudioFileException(message: String) : Exception(message)
+open class AudioFileException(message: String) : Exception(message)
+
+/** A WAV file in order whose coding [WavReader] doesn't know; a phone's decoders may. */
+class UnusualCodingException(message: String) : AudioFileException(message)
 
 /** Mono samples in [-1, 1] that come in order. */
 interface SampleSource : AutoCloseable {
@@ -37,7 +40,7 @@ fun SampleSource.readFully(into: FloatArray): Int {
  * A WAV file as a stream of mono samples: PCM of 8, 16, 24 or 32 bits and floats of 32 or 64, any rate, channels
  * averaged.
  *
- * @throws AudioFileException not such a file, or one that ends early.
+ * @throws AudioFileException not such a file, or one that ends early; the stream stays open then.
  */
 class WavReader(stream: InputStream) : SampleSource {
     private val input = DataInputStream(BufferedInputStream(stream))
@@ -65,7 +68,7 @@ class WavReader(stream: InputStream) : SampleSource {
             float = code == FLOAT
             bytesPerSample = bits / 8
             if (!(code == PCM && bits in setOf(8, 16, 24, 32) || float && bits in setOf(32, 64))) {
-                throw AudioFileException("holds compressed or unusual audio (format $code, $bits bits): use PCM")
+                throw UnusualCodingException("holds compressed or unusual audio (format $code, $bits bits): use PCM")
             }
             if (channels !in 1..MAX_CHANNELS || sampleRate !in RATES) {
                 throw AudioFileException("has $channels channels at $sampleRate Hz: use 1 to $MAX_CHANNELS, 4 to 768 kHz")

@@ -60,6 +60,20 @@ class ModelBundleTest {
     }
 
     @Test
+    fun accuracyIsThatOnOtherSpeakersOrNone() {
+        val changes = mapOf<(JSONObject) -> Unit, Boolean>(
+            { it: JSONObject -> it.put("protocol", "cross_corpus"); Unit } to true,
+            { it: JSONObject -> it.put("protocol", "random_split"); Unit } to false,
+            { it: JSONObject -> it.remove("protocol"); Unit } to false,
+            { it: JSONObject -> it.put("protocol", "speaker_independent").put("leaky", true); Unit } to false,
+        )
+        for ((change, said) in changes) {
+            edit { change(it.getJSONObject("created_from")) }
+            assertEquals(said, bundle().facts.uar != null)
+        }
+    }
+
+    @Test
     fun refusesADamagedFile() {
         val name = bundle().modelFile
         files[name] = files.getValue(name).copyOf().also { it[it.size / 2] = (it[it.size / 2] + 1).toByte() }

@@ -7,6 +7,7 @@ import kotlin.math.sin
 import kotlin.random.Random
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
+import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
 import org.junit.Test
 
@@ -82,6 +83,15 @@ class ResamplerTest {
         assertEquals(0, resampled(FloatArray(0), 44100, 16000).size)
         assertEquals(1, resampled(floatArrayOf(1f), 44100, 16000).size)
         assertEquals(2, resampled(floatArrayOf(1f), 8000, 16000).size)
+    }
+
+    @Test
+    fun ratesWithoutARatioOfSmallNumbersAreRefused() {
+        for (rate in listOf(44101, 8012)) {
+            val error = assertThrows(AudioFileException::class.java) { resampled(FloatArray(100), rate, 16000) }
+            assertTrue(error.message, error.message!!.contains("$rate Hz"))
+        }
+        resampled(FloatArray(100), 8008, 16000) // 2000 filters
     }
 
     @Test
