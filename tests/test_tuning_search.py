@@ -201,16 +201,20 @@ def test_a_search_cut_off_in_a_trial_goes_on_at_its_epoch(done, corpus, tmp_path
 
 
 def test_what_decides_a_search_is_in_what_workers_show(corpus, tmp_path):
-    plain = search.Search(asked(tmp_path, corpus, strategy="random_grid"))
-    [split] = plain.splits
-    longer = {"random_grid": {"epochs": 1, "finalists": 1, "long_epochs": 3}}
-    others = [search.Search(asked(tmp_path, corpus, tree, strategy="random_grid")) for tree in (longer, None)]
-    assert plain.fingerprint(split) == others[1].fingerprint(split) != others[0].fingerprint(split)
-    assert plain.described != others[0].described
-    strategies = {search.Search(asked(tmp_path, corpus, strategy=s)).fingerprint(split) for s in ("grid", "random")}
-    assert len(strategies) == 2
-    softer = search.Search(asked(tmp_path, corpus, strategy="random_grid", stop_behind=0.5))
-    assert softer.fingerprint(split) != plain.fingerprint(split) and softer.identity(split) == plain.identity(split)
+    made = search.Search(asked(tmp_path, corpus, strategy="random_grid"))
+    [split] = made.splits
+    plain, identity, described = made.fingerprint(split), made.identity(split), made.described
+    made.request.stop_behind = 0.5
+    assert made.fingerprint(split) != plain and made.identity(split) == identity, "it may change on the way"
+    made.request.stop_behind, stages = 1.0, made.space.stages
+    made.space.stages = stages.model_copy(update={"long_epochs": 3})
+    assert made.fingerprint(split) != plain and made.described != described
+    made.space.stages = stages
+    assert made.fingerprint(split) == plain
+    found = {plain}
+    for made.request.strategy in ("grid", "random"):
+        found.add(made.fingerprint(split))
+    assert len(found) == 3
 
 
 def test_a_folder_with_another_searchs_trials_is_refused(tmp_path):
@@ -231,9 +235,11 @@ def test_a_checkpoint_of_other_data_or_speakers_is_not_gone_on_with(corpus, tmp_
     monkeypatch.setattr(training, "fit", noting)
     values = {"training.learning_rate": 0.003, "tuner/epochs": 1}
 
+    made = search.Search(asked(tmp_path, corpus))
+
     def run(speakers, trial_id, values):
-        made = search.Search(asked(tmp_path, corpus, test_speakers=speakers))
-        runner = made.runner(made.splits[0], tmp_path / "out", lambda: None)
+        [split] = holdout.splits(made.prepared, speakers)
+        runner = made.runner(split, tmp_path / "out", lambda: None)
         runner.keep = True
         runner(trial_id, values, lambda _: None, lambda: None)
         taken = began.copy()
