@@ -258,7 +258,8 @@ async function keepOffline() {
     await navigator.serviceWorker.register(here("sw.js"));
     await navigator.serviceWorker.ready;
     // put there last of all that the page needs (src/sw.js)
-    if (!classifier || !(await caches.match(here("bundle/bundle.json")))) return tell("offline", "the model isn't kept");
+    const whole = classifier && (await caches.match(here("bundle/bundle.json")));
+    if (!whole) return tell("offline", "the model isn't kept");
     byId("offline").textContent = "Saved on this device: works without a connection.";
     tell("offline", true);
   } catch (error) {

@@ -72,7 +72,13 @@ export async function serve(...options) {
   };
 }
 
-const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".wasm": "application/wasm" };
+const TYPES = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".txt": "text/plain",
+  ".wasm": "application/wasm",
+};
 
 /**
  * Any static host, with the page in a folder of its own.

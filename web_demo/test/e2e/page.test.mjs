@@ -321,6 +321,7 @@ describe("without a microphone", () => {
 
   test("any static host in any folder will do, and then none", async (t) => {
     const host = await harness.staticHost(harness.dist);
+    t.after(host.stop); // also where the test ends early
     const visit = await visiting(t, host.url, {
       // another page of the same origin, and an earlier version of ours
       prepare: (page) =>
@@ -372,7 +373,8 @@ describe("without a microphone", () => {
     const first = await keptSums();
     const card = Buffer.from("# Another");
     const sum = createHash("sha256").update(card).digest("hex");
-    const changed = { ...info, files: { ...info.files, "model_card.md": { ...info.files["model_card.md"], sha256: sum } } };
+    const files = { ...info.files, "model_card.md": { ...info.files["model_card.md"], sha256: sum } };
+    const changed = { ...info, files };
     other = { info: changed, card: null }; // half of it has been uploaded
     await visit.page.reload();
     await visit.told("offline");
