@@ -75,8 +75,9 @@ class LogMel(ShortTimeFourier):
         f_max: highest edge of the bands in Hz.
         log_offset: added to the power before the logarithm.
         mel_scale: `slaney` or `htk`.
-        normalise: `none`; `mean`: the mean over all frames and bands of the window is subtracted, so that gain
-            has no effect on what is well above `log_offset`; `mean_std`: and the result is divided by the window's standard deviation.
+        normalise: `none`; `mean`: the mean over all frames and bands of the window is subtracted, so that gain has
+            no effect on what is well above `log_offset`; `mean_std`: and the result is divided by the window's
+            standard deviation.
         kwargs: see `FrontEnd`.
 
     Input:
