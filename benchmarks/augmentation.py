@@ -14,7 +14,6 @@ through, in turn, with the same number of threads, warmed up; medians over the r
 """
 
 import argparse
-import os
 import platform
 import sys
 import time
@@ -23,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from benchmarks.frontends import limit_threads, processor, show, speech_like
+from benchmarks.frontends import limit_threads, show, speech_like
 
 RANGES = {"pitch": [-2.0, 2.0], "rate": [0.9, 1.1]}
 POINTS = ((2.0, 0.9), (-2.0, 1.1), (2.0, 1.1), (-2.0, 0.9))
@@ -130,6 +129,7 @@ def main():
 
     from ser_keras.augmentation import draws
     from ser_keras.augmentation.spectra import SpectralAugmentation
+    from ser_keras.benchmark import machine
     from ser_keras.experiment import Augmentation
     from ser_keras.frontends import FRONT_ENDS
     from tests.test_augmentation import vowel
@@ -137,7 +137,7 @@ def main():
     settings = Augmentation(mode="random", **RANGES)
 
     lines = [
-        f"{processor()}, {os.cpu_count()} cores; {args.threads} thread(s) on either side; TensorFlow {tf.__version__}, "
+        f"{machine()}; {args.threads} thread(s) on either side; TensorFlow {tf.__version__}, "
         f"Keras {keras.__version__}, librosa {librosa.__version__}, NumPy {np.__version__}, Python "
         f"{platform.python_version()}; {args.clips} clips a reading in batches of {args.batch}, medians of "
         f"{args.repeats} readings of librosa and {PAIRS * args.repeats} of the rest, warmed up. Clips a second; "

@@ -157,14 +157,6 @@ def compare(graph, by_librosa, clips, repeats, tolerance):
     return difference, *(float(np.median(seconds)) for seconds in readings)
 
 
-def processor():
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
 def show(lines, out):
     """Print a table, and write it to a file where one is named."""
     table = "\n".join(lines) + "\n"
@@ -179,11 +171,12 @@ def main():
     librosa, tf = limit_threads(args.threads)
     import keras
 
+    from ser_keras.benchmark import machine
     from ser_keras.frontends import MFCC, LogMel, LogSpectrogram, SpectrogramImage, SpectrogramPair
     from ser_keras.graphs import feature_function
 
     lines = [
-        f"{processor()}, {os.cpu_count()} cores; {args.threads} thread(s) on either side; TensorFlow {tf.__version__}, "
+        f"{machine()}; {args.threads} thread(s) on either side; TensorFlow {tf.__version__}, "
         f"Keras {keras.__version__}, librosa {librosa.__version__}, NumPy {np.__version__}, Python "
         f"{platform.python_version()}; {args.clips} clips a reading, medians of {args.repeats}, warmed up.",
         "",

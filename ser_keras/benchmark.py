@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import platform
 import time
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 from ser_keras import audio, model_files
 from ser_keras.child import Child, Died, answering
 from ser_keras.errors import SerKerasError
+from ser_keras.hardware import hardware
 from ser_keras.interpreter import Interpreter, choose, import_runtime
 from ser_keras.isolated import IsolatedInterpreter
 
@@ -121,14 +121,9 @@ def _memory(reset=False):
 
 
 def machine():
-    """A few words on the hardware; no host name, no path."""
-    model = platform.processor() or platform.machine()
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                model = line.partition(":")[2].strip()
-                break
-    return f"{model}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}"
+    """`hardware` in a few words."""
+    found = hardware()
+    return f"{found['cpu']}, {found['cores']} cores, {found['system']}"
 
 
 def load():

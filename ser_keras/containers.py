@@ -23,8 +23,8 @@ LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 W64_MAGIC = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 
 
-class AudioError(SerKerasError):
-    """A file that can't be used as audio; `path` and `reason` are apart for tables of bad files."""
+class FileError(SerKerasError):
+    """A file that can't be used; `path` and `reason` are apart for tables of bad files."""
 
     def __init__(self, path, reason):
         super().__init__(path, reason)
@@ -33,6 +33,10 @@ class AudioError(SerKerasError):
 
     def __str__(self):
         return f"{shown(self.path)}: {self.reason}"
+
+
+class AudioError(FileError):
+    """A file that can't be used as audio."""
 
 
 def shown(path):

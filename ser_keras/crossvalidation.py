@@ -180,11 +180,7 @@ def _same_settings(run, resolved):
 def _record(run, prepared, corpora):
     """provenance.json: written at the start, finished at the end; a resumed run keeps its beginning."""
     file = run.path / "provenance.json"
-    record = provenance()
-    if file.is_file():
-        before = run.provenance
-        record = {**before, "resumed": [*before.get("resumed", []), record]}
-    record |= {
+    record = provenance(run.provenance if file.is_file() else None) | {
         "corpora": prepared.corpora,
         "corpora_paths": {name: str(Path(root).resolve()) for name, root in corpora},
         "dropped": prepared.dropped,

@@ -221,6 +221,35 @@ def recipes():
     return dict(sorted(found.items()))
 
 
+def read_named(kind, name, known):
+    """The text of a YAML file that comes with the package, or of one's own, and what messages call it.
+
+    Args:
+        kind: the word for messages: `recipe` or `space`.
+        name: a name in `known`, or a path.
+        known: name -> resource.
+
+    Raises:
+        SerKerasError: neither, with the nearest names; or it can't be read.
+    """
+    if name in known:
+        return known[name].read_text(encoding="utf-8"), name
+    if not Path(name).is_file():
+        raise SerKerasError(f"no {kind} '{name}'; nearest: {nearest(name, known)} (or give the path of a YAML file)")
+    try:
+        return Path(name).read_text(encoding="utf-8"), str(name)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SerKerasError(f"{kind} {name} can't be read: {error}") from None
+
+
+def as_number(value):
+    """What YAML 1.1 reads as text, as in 1e-3, as the number that was meant; anything else as it is."""
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            return float(value)
+    return value
+
+
 def load_experiment(recipe, changes=()):
     """The settings of a recipe with changes applied.
 
@@ -232,17 +261,7 @@ def load_experiment(recipe, changes=()):
         SerKerasError: no such recipe, an unknown name (with the nearest valid ones), or a value that doesn't fit.
     """
     known = recipes()
-    if recipe in known:
-        text, where = known[recipe].read_text(encoding="utf-8"), recipe
-    elif Path(recipe).is_file():
-        try:
-            text, where = Path(recipe).read_text(encoding="utf-8"), str(recipe)
-        except (OSError, UnicodeDecodeError) as error:
-            raise SerKerasError(f"recipe {recipe} can't be read: {error}") from None
-    else:
-        raise SerKerasError(
-            f"no recipe '{recipe}'; nearest: {nearest(recipe, known)} (or give the path of a YAML file)"
-        )
+    text, where = read_named("recipe", recipe, known)
     tree = parse_recipe(text, where)
     if "derived" in tree:
         sources = " and ".join(tree["derived"].get("from") or [])
@@ -289,13 +308,9 @@ def _apply(tree, change):
         if not isinstance(node, dict):
             raise SerKerasError(f"--set {change}: '{branch}' is a value, not a branch of settings")
     try:
-        parsed = yaml.safe_load(value)
+        node[leaf] = as_number(yaml.safe_load(value))
     except yaml.YAMLError:
         raise SerKerasError(f"--set {change}: the value is no YAML") from None
-    if isinstance(parsed, str):
-        with contextlib.suppress(ValueError):  # YAML 1.1 reads 1e-3 as text
-            parsed = float(parsed)
-    node[leaf] = parsed
 
 
 def _first(error):

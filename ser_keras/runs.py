@@ -18,6 +18,7 @@ import yaml
 
 from ser_keras import __version__
 from ser_keras.errors import SerKerasError
+from ser_keras.hardware import hardware
 
 
 def write_atomic(path, data):
@@ -192,32 +193,26 @@ PACKAGES = (
 )
 
 
-def provenance():
-    """Where a result comes from: command, commit, machine, versions, time."""
+def provenance(before=None):
+    """Where a result comes from: command, commit, machine, versions, time.
+
+    Args:
+        before: the record of what is gone on with: it stays, and this start is added to its `resumed`.
+    """
     versions = {"ser-keras": __version__, "python": platform.python_version()}
     for package in PACKAGES:
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[package] = metadata.version(package)
     commit, dirty = _commit()
-    return {
+    record = {
         "command": shlex.join(["ser-keras", *sys.argv[1:]]),
         "commit": commit,
         "dirty": dirty,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "machine": machine(),
+        "machine": hardware(),
         "versions": versions,
     }
-
-
-def machine():
-    """A few words on the hardware; no host name, no path."""
-    model = platform.processor() or platform.machine()
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                model = line.partition(":")[2].strip()
-                break
-    return {"system": f"{platform.system()} {platform.machine()}", "cpu": model, "cores": os.cpu_count()}
+    return record if before is None else {**before, "resumed": [*before.get("resumed", []), record]}
 
 
 def _commit():

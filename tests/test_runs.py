@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from ser_keras import runs
 from ser_keras.errors import SerKerasError
+from ser_keras.hardware import hardware
 from ser_keras.runs import Run, provenance, read_json, replacing, write_atomic
 
 
@@ -109,4 +109,4 @@ def test_provenance_says_where_a_result_comes_from(monkeypatch):
     assert record["command"] == "ser-keras train --out r"
     assert record["versions"]["numpy"] and record["machine"]["cores"] == os.cpu_count()
     assert os.uname().nodename not in json.dumps(record["machine"])
-    assert runs.machine() == record["machine"]
+    assert hardware() == record["machine"]

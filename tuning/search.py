@@ -267,12 +267,8 @@ def _same_search(out, search):
     elif (Path(out) / "oracle").exists() or (Path(out) / "experiment.yaml").exists():
         raise SerKerasError(f"{out} holds something else; choose another --out")
     write_atomic(file, dump_yaml(now))
-    record = provenance()
     source = Path(out) / "provenance.json"
-    if source.is_file():
-        before = read_json(source)
-        record = {**before, "resumed": [*before.get("resumed", []), record]}
-    write_json(source, record)
+    write_json(source, provenance(read_json(source) if source.is_file() else None))
 
 
 def claim(folder, identity):

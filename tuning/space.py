@@ -11,7 +11,7 @@ import numpy as np
 import yaml
 
 from ser_keras.errors import SerKerasError, nearest
-from ser_keras.experiment import load_experiment
+from ser_keras.experiment import as_number, load_experiment, read_named
 from ser_keras.tuning.spacefile import AxisFile, parse_space
 
 MAX_POINTS = 200_000  # a grid is enumerated; nobody trains so many nets
@@ -270,15 +270,7 @@ def load_space(name, changes=()):
         SerKerasError: no such space, or one that isn't right, with the nearest valid names.
     """
     known = spaces()
-    if name in known:
-        text, where = known[name].read_text(encoding="utf-8"), name
-    elif Path(name).is_file():
-        try:
-            text, where = Path(name).read_text(encoding="utf-8"), str(name)
-        except (OSError, UnicodeDecodeError) as error:
-            raise SerKerasError(f"space {name} can't be read: {error}") from None
-    else:
-        raise SerKerasError(f"no space '{name}'; nearest: {nearest(name, known)} (or give the path of a YAML file)")
+    text, where = read_named("space", name, known)
     return Space(Path(where).stem if where not in known else where, parse_space(text, where), changes)
 
 
@@ -287,20 +279,13 @@ def _text(value):
     return yaml.safe_dump(value, default_flow_style=True, width=10**9, sort_keys=False).removesuffix("...\n").strip()
 
 
-def _number(value):
-    if isinstance(value, str):
-        with contextlib.suppress(ValueError):  # YAML 1.1 reads 1e-3 as text
-            return float(value)
-    return value
-
-
 def _numbers(changes):
-    return {key: _number(value) for key, value in changes.items()}
+    return {key: as_number(value) for key, value in changes.items()}
 
 
 def _alike(values):
     """Values of one kind: all numbers become floats where some are."""
-    values = [_number(v) for v in values]
+    values = [as_number(v) for v in values]
     plain = [isinstance(v, int | float) and not isinstance(v, bool) for v in values]
     return [float(v) for v in values] if all(plain) and any(isinstance(v, float) for v in values) else values
 

@@ -4,23 +4,15 @@ import os
 
 import numpy as np
 
-from ser_keras.containers import check_regular, shown
+from ser_keras.containers import FileError, check_regular
 from ser_keras.errors import SerKerasError
 
 # Frames that a header may claim beyond those that decode: containers count dropped ones, and round durations.
 SPARE_FRAMES, SPARE_SHARE = 3, 0.1
 
 
-class VideoError(SerKerasError):
-    """A file whose pictures can't be used; `path` and `reason` are apart for tables of bad files."""
-
-    def __init__(self, path, reason):
-        super().__init__(path, reason)
-        self.path = path
-        self.reason = reason
-
-    def __str__(self):
-        return f"{shown(self.path)}: {self.reason}"
+class VideoError(FileError):
+    """A file whose pictures can't be used."""
 
 
 class NoPictures(VideoError):

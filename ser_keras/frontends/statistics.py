@@ -94,14 +94,11 @@ class Statistics(ShortTimeFourier):
         # Autocorrelation at lags equally spaced in semitones, from the bins below 2.5 kHz.
         self._pitched = int(2500 / hz[1]) + 1
         lags = SAMPLE_RATE / (f0_max * (f0_min / f0_max) ** (np.arange(n_lags) / (n_lags - 1)))
-        phase = 2 * np.pi * np.outer(np.arange(self._pitched), lags) / 512
-        weight = np.where(np.arange(self._pitched) == 0, 1.0, 2.0)[:, None]
+        k = np.arange(257)[:, None]
+        cosines = np.where(k == 0, 1.0, 2.0) * np.cos(2 * np.pi * k * lags / 512)
         window = np.abs(np.fft.rfft(self._window)) ** 2
-        of_window = (window[:, None] * np.where(np.arange(257) == 0, 1.0, 2.0)[:, None]) * np.cos(
-            2 * np.pi * np.outer(np.arange(257), lags) / 512
-        )
-        of_window = of_window.sum(axis=0) / (window * np.where(np.arange(257) == 0, 1.0, 2.0)).sum()
-        self._autocorrelation = (weight * np.cos(phase) / np.maximum(of_window, 0.2)).astype(np.float32)
+        of_window = window @ cosines / (2 * window.sum() - window[0])
+        self._autocorrelation = (cosines[: self._pitched] / np.maximum(of_window, 0.2)).astype(np.float32)
         self._octave_cost = (0.02 * np.log2(lags / lags[0])).astype(np.float32)
         self._semitones = 12 * np.log2(f0_max / f0_min)
 

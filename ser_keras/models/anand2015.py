@@ -93,9 +93,14 @@ def anand2015_dense(input_shape, n_classes, *, hidden=(64,), dropout=0.0, l2=1e-
     Output:
         [B, n_classes] probabilities, float32.
     """
-    regularizer = l2_regularizer(l2)
     inputs = keras.Input(input_shape, name="features")
     x = minus_training_mean(inputs, replace_anomalous, scale)
+    return fully_connected(inputs, x, n_classes, hidden, dropout, l2)
+
+
+def fully_connected(inputs, x, n_classes, hidden, dropout, l2):
+    """`anand2015_dense` behind its normalisation: a model from `inputs`, whose normalised features are `x`."""
+    regularizer = l2_regularizer(l2)
     x = keras.layers.Flatten(name="flatten")(x)
     for i, units in enumerate(hidden, start=1):
         x = keras.layers.Dense(units, kernel_regularizer=regularizer, name=f"hidden{i}")(x)

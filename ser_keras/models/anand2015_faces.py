@@ -7,7 +7,7 @@ from keras import ops
 
 from ser_keras.errors import SerKerasError
 from ser_keras.models.adapted import Standardization
-from ser_keras.models.anand2015 import class_probabilities, convolved, l2_regularizer, minus_training_mean
+from ser_keras.models.anand2015 import convolved, fully_connected, l2_regularizer, minus_training_mean
 from ser_keras.models.anand2015_sequence import recurrent
 from ser_keras.models.image_nets import SMALL, picture_vector
 
@@ -33,16 +33,10 @@ def anand2015_face_dense(input_shape, n_classes, *, hidden=(), dropout=0.0, l2=1
     Output:
         [B, n_classes] probabilities, float32.
     """
-    regularizer = l2_regularizer(l2)
     inputs = keras.Input(input_shape, name="features")
     axes = tuple(range(1, len(input_shape) + 1))
     x = Standardization(axis=axes, scale=scale, name="minus_training_mean")(inputs)
-    x = keras.layers.Flatten(name="flatten")(x)
-    for i, units in enumerate(hidden, start=1):
-        x = keras.layers.Dense(units, kernel_regularizer=regularizer, name=f"hidden{i}")(x)
-        x = keras.layers.ReLU(name=f"relu{i}")(x)
-        x = keras.layers.Dropout(dropout, name=f"dropout{i}")(x) if dropout else x
-    return keras.Model(inputs, class_probabilities(x, n_classes, regularizer), name="classifier")
+    return fully_connected(inputs, x, n_classes, hidden, dropout, l2)
 
 
 def anand2015_audio_visual(
