@@ -44,13 +44,16 @@ def complete(experiment):
     if experiment.augmentation.mode != "none" and experiment.frontend.name in FACE_FRONT_ENDS:
         raise SerKerasError(f"augmentation varies sound, and not pictures ({experiment.frontend.name}): set mode=none")
     if experiment.augmentation.mode == "random":
-        whole = {"model": experiment.model.name in MODELS, "unit": experiment.unit == "window"}
-        whole["frontend"] = experiment.frontend.name in FRONT_ENDS
+        whole = {"unit": experiment.unit == "window", "frontend": experiment.frontend.name in FRONT_ENDS}
+        whole["model"] = experiment.model.name in MODELS or experiment.augmentation.copies > 0
         if lacking := [name for name, fits in whole.items() if not fits]:
+            cached = "set augmentation.copies or " if lacking == ["model"] else ""
             raise SerKerasError(
-                f"augmentation.mode=random draws windows anew each epoch, which this recipe's {lacking[0]} can't take; "
-                "use augmentation.mode=grid"
+                f"augmentation.mode=random draws single windows anew each epoch, which this recipe's {lacking[0]} "
+                f"can't take; {cached}use augmentation.mode=grid"
             )
+    if experiment.augmentation.copies and protocol_kind(experiment.protocol.name).leaky:
+        raise SerKerasError(f"augmentation.copies: protocol {experiment.protocol.name} splits windows; set copies=0")
     if experiment.augmentation.mixup and (experiment.model.name not in MODELS or experiment.unit != "window"):
         raise SerKerasError("augmentation.mixup blends single windows for a Keras model; set it to 0 for this recipe")
     if experiment.unit == "utterance" and protocol_kind(experiment.protocol.name).leaky:

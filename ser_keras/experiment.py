@@ -91,8 +91,9 @@ class Augmentation(Settings):
 
     One set of parameters serves both modes. `grid`: every training window at every combination of `pitch`, `rate` and
     `gain_db`, an empty list standing for "unchanged". `random`: drawn anew for each window and epoch between the least
-    and the greatest value of each list. `path` says what is changed: the spectrum within the graph, or the waveform
-    (the extra `augment`).
+    and the greatest value of each list; with `copies`, drawn so many times once for all epochs and folds, and cached
+    beside the unchanged window. `path` says what is changed: the spectrum within the graph, or the waveform (the extra
+    `augment`).
     """
 
     mode: Literal["none", "grid", "random"] = "none"
@@ -108,6 +109,7 @@ class Augmentation(Settings):
     frequency_mask_hz: Positive = 500.0
     mixup: Annotated[float, Field(ge=0, le=10)] = 0.0  # alpha of the Beta distribution
     probability: Annotated[float, Field(ge=0, le=1)] = 1.0  # random: share of the windows that are changed
+    copies: Annotated[int, Field(ge=0, le=100)] = 0  # random: cached copies of each window; 0: drawn anew each epoch
 
     @model_validator(mode="after")
     def _fits_its_mode(self):
@@ -117,11 +119,16 @@ class Augmentation(Settings):
         if strange:
             needs = "mode: grid or random" if self.mode == "none" else "mode: random"
             raise ValueError(f"'{strange[0]}' is set, but it needs {needs} (mode is {self.mode})")
-        if self.mode != "none" and not set(varied) - {"mode", "path", "probability"}:
+        if self.mode != "none" and not set(varied) - {"mode", "path", "probability", "copies"}:
             raise ValueError(f"mode is {self.mode}, but nothing is varied; give pitch, rate or gain_db, for example")
         if self.path == "waveform" and (self.time_masks or self.frequency_masks):
             raise ValueError("masks are made on spectra: they need path: spectrum")
         return self
+
+    @property
+    def live(self):
+        """Whether windows are drawn anew in each epoch."""
+        return self.mode == "random" and not self.copies
 
 
 class Protocol(Settings):

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from ser_keras import audio, conditions
-from ser_keras.augmentation.grids import base_cut, grid_cuts
+from ser_keras.augmentation.grids import base_cut, copy_cuts, grid_cuts
 from ser_keras.cache import RowStore, cache_folder, fingerprint
 from ser_keras.graphs import feature_function
 from ser_keras.progress import stage
@@ -16,7 +16,7 @@ PREDICTION_BATCH = 64
 
 @dataclasses.dataclass
 class Variant:
-    """One way of hearing the items: as they are, or at one point of an augmentation grid.
+    """One way of hearing the items: as they are, at one point of an augmentation grid, or as one copy's draws.
 
     Attributes:
         first_row, n_windows: [n_items] where an item's windows stand in the store.
@@ -69,7 +69,7 @@ class Material:
         spans: [n_items, 2] first sample and number of samples of each item in `audio_store`.
         audio_store: RowStore of int16 samples.
         around: [n_items, 2] span of the utterance that each item is a part of, or is.
-        variants: what training hears: the items as they are, or each point of the augmentation grid.
+        variants: what training hears: the items as they are, each point of the augmentation grid, or the copies too.
         sequence: whether a classifier sees all windows of an item at once.
     """
 
@@ -162,6 +162,7 @@ def extract(
     hop,
     tail,
     augmentation=None,
+    seed=0,
     sequence=False,
     condition=None,
     around=None,
@@ -178,7 +179,8 @@ def extract(
         extractor: a FrontEnd, or a descriptor set.
         window, hop: in samples.
         tail: tail rule of `audio.windows`.
-        augmentation: experiment.Augmentation; only a grid is made here, what is random is drawn live.
+        augmentation: experiment.Augmentation; grids and copies are made here, what is random is else drawn live.
+        seed: the experiment's, for copies.
         sequence: whether a classifier sees all windows of an item at once.
         condition: conditions.Condition under which all items are heard, or None.
         around: [n, 2] spans of the utterances that items are chunks of: what a copy of a higher tempo lacks comes from
@@ -220,6 +222,8 @@ def extract(
     cuts = [base]
     if augmentation is not None and augmentation.mode == "grid":
         cuts += grid_cuts(augmentation, extractor, base, cut_item, window, hop, tail)
+    if augmentation is not None and augmentation.copies:
+        cuts += [base, *copy_cuts(augmentation, seed, extractor, window, hop, tail)]
     variants = []
     for cut in cuts:
         heard, named = hear, rows_of

@@ -102,6 +102,7 @@ def prepare(experiment, listing, quiet=False, condition=None):
     material = material_of(
         *(decoded, items, item_labels, spans, extractor, window, hop, experiment.tail_rule),
         augmentation=experiment.augmentation if condition is None else None,  # test audio isn't augmented
+        seed=experiment.seed,
         sequence=experiment.unit == "utterance",
         condition=condition,
         around=around,

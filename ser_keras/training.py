@@ -221,7 +221,7 @@ def dataset_of(experiment, training, material, examples, n_classes, number, firs
     augmentation, weights, live = experiment.augmentation, None, None
     if training.class_weights == "balanced":
         weights = pipeline.class_weights(material.labels[examples.items], n_classes)
-    if augmentation.mode == "random":
+    if augmentation.live:
         live = Live(augmentation, build_extractor(experiment), material, examples)
     return pipeline.training_dataset(
         material,

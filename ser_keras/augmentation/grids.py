@@ -1,6 +1,8 @@
-"""How windows are cut and turned into features for the cache: as they are, or at each point of a finite grid."""
+"""How windows are cut and turned into features for the cache: as they are, at each point of a grid, or as drawn."""
 
 import dataclasses
+import math
+import zlib
 from collections.abc import Callable
 
 import numpy as np
@@ -11,8 +13,8 @@ from ser_keras.augmentation import draws, waveform
 from ser_keras.augmentation.spectra import SpectralAugmentation
 from ser_keras.cache import fingerprint
 from ser_keras.errors import SerKerasError
-from ser_keras.frontends.base import FrontEnd
-from ser_keras.graphs import batched
+from ser_keras.frontends.base import SAMPLE_RATE, FrontEnd
+from ser_keras.graphs import batched, feature_function
 
 VERSION = 1  # goes up when the same point would give other features
 FIELDS = ("pitch", "rate", "gain_db")
@@ -68,6 +70,68 @@ def grid_cuts(settings, extractor, base, cut, window, hop, tail):
     if not isinstance(extractor, FrontEnd):
         raise SerKerasError("augmentation.path=spectrum needs a front end; descriptors take augmentation.path=waveform")
     return _spectral_cuts(points, extractor, base, window, hop, tail)
+
+
+def copy_cuts(settings, seed, frontend, window, hop, tail):
+    """Copies of every window, changed as drawn: what `mode: random` hears in as many epochs, to be kept.
+
+    A window's draws follow from the seed, the copy's number and the item's samples: no fold, so that all share them. A
+    window that is heard faster and would reach beyond its item's end begins earlier.
+
+    Args:
+        settings: experiment.Augmentation with `copies`.
+        seed: the experiment's.
+        frontend: FrontEnd.
+        window, hop: in samples.
+        tail: tail rule of `audio.windows`.
+
+    Returns:
+        list of Cut; windows are rows of a structured array, `wave` and the fields of the draws.
+    """
+    if settings.path == "waveform":
+        fields, top_hz = ("pitch", "rate", "gain_db", "snr_db", "equaliser", "noise_seed"), draws.TOP_HZ
+        length = math.ceil(window * max([1.0, *settings.rate])) + waveform.BLOCK
+        compute = feature_function(frontend, window)
+    else:
+        augment = SpectralAugmentation.from_settings(frontend, window, settings)
+        fields, top_hz, length = draws.varied(settings), augment.top_hz, augment.source_samples
+    example = draws.draw(settings, 1, window / SAMPLE_RATE, [0], top_hz).as_dict(fields)
+    row = np.dtype([("wave", np.float32, length), *((name, a.dtype, a.shape[1:]) for name, a in example.items())])
+    if settings.path == "spectrum":
+        specs = [((length,), tf.float32), *((a.shape[1:], a.dtype) for a in example.values())]
+        graph = batched(
+            lambda source, *values: augment(source, dict(zip(fields, values, strict=True))), specs, frontend.XLA
+        )
+
+    def windows_of(copy):
+        def windows(samples):
+            starts = audio.window_starts(len(samples), window, hop, tail)
+            identity = [seed, copy, zlib.crc32(samples.tobytes())]
+            drawn = draws.draw(settings, len(starts), window / SAMPLE_RATE, identity, top_hz)
+            latest = np.maximum(0, len(samples) - np.ceil(window * drawn.rate).astype(int))
+            rows = np.zeros(len(starts), row)
+            rows["wave"] = sources(samples, np.minimum(starts, latest), length)
+            for name, values in drawn.as_dict(fields).items():
+                rows[name] = values
+            return rows
+
+        return windows
+
+    def features(rows):
+        if settings.path == "spectrum":
+            return graph(*(np.ascontiguousarray(rows[name]) for name in row.names))
+        changed = [waveform.change(r["wave"], window_samples=window, **{n: r[n] for n in fields}) for r in rows]
+        return compute(np.stack(changed))
+
+    drawn_by = [VERSION, seed, settings.model_dump(exclude={"copies", "mixup"})]
+    return [
+        Cut(f"features, copy {k + 1}/{settings.copies}", _drawn_key(drawn_by, k), windows_of(k), features)
+        for k in range(settings.copies)
+    ]
+
+
+def _drawn_key(drawn_by, copy):
+    return lambda key: fingerprint(key, "copies", drawn_by, copy)
 
 
 def _title(point):

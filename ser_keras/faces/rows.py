@@ -19,6 +19,7 @@ def extract(
     hop,
     tail,
     augmentation=None,
+    seed=0,
     sequence=False,
     condition=None,
     around=None,
@@ -29,7 +30,7 @@ def extract(
         decoded: Decoded with `frames` (`watch.watch`).
         front_end: one of FACE_FRONT_ENDS.
         items, labels, spans, window, hop, tail, sequence, condition, around: as in `material.extract`.
-        augmentation: mode none; pictures aren't varied.
+        augmentation, seed: mode none; pictures aren't varied.
 
     Returns:
         Material.
