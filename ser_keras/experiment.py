@@ -101,6 +101,7 @@ class Augmentation(Settings):
     pitch: list[Annotated[float, Field(ge=-12, le=12)]] = []  # semitones
     rate: list[Annotated[float, Field(ge=0.5, le=2)]] = []  # tempo: 1.1 is a tenth faster
     gain_db: list[Annotated[float, Field(ge=-60, le=60)]] = []
+    speed: list[Annotated[float, Field(ge=0.5, le=2)]] = []  # tempo and pitch together, as of a tape
     snr_db: list[Annotated[float, Field(ge=-20, le=100)]] = []  # white noise
     equalise_db: Annotated[float, Field(ge=0, le=30)] = 0.0  # standard deviation of a smooth gain over frequency
     time_masks: Annotated[int, Field(ge=0, le=20)] = 0

@@ -94,9 +94,17 @@ def of_points(points):
     return dataclasses.replace(Draws.unchanged(len(points)), **columns)
 
 
+def ranges(settings):
+    """The least and the greatest (tempo, pitch shift in semitones) that can be drawn: two pairs."""
+    rate, pitch, speed = settings.rate or [1.0], settings.pitch or [0.0], settings.speed or [1.0]
+    rates, octaves = (min(rate) * min(speed), max(rate) * max(speed)), (np.log2(min(speed)), np.log2(max(speed)))
+    return rates, (min(pitch) + 12 * float(octaves[0]), max(pitch) + 12 * float(octaves[1]))
+
+
 def varied(settings):
     """Names of the fields of Draws that some settings vary; the others needn't be handed on."""
-    names = [name for name in ("pitch", "rate", "gain_db") if getattr(settings, name)]
+    names = [name for name in ("pitch", "rate") if getattr(settings, name) or settings.speed]
+    names += ["gain_db"] if settings.gain_db else []
     if settings.mode == "random":
         names += ["snr_db", "noise_seed"] if settings.snr_db else []
         names += ["equaliser"] if settings.equalise_db else []
@@ -122,25 +130,28 @@ def draw(settings, n, window_s, seed, top_hz=TOP_HZ):
     n_time, n_frequency = settings.time_masks, settings.frequency_masks
     # One row of uniform numbers a window. Normal ones are made of them, since NumPy's own take a varying share.
     sizes = {"one_each": 7, "equaliser": EQUALISER_POINTS, "time": 2 * n_time, "frequency": 2 * n_frequency}
+    sizes["speed"] = 1 if settings.speed else 0  # other settings' draws stay what they were
     uniform = np.random.default_rng(seed).random((n, sum(sizes.values())))
-    one_each, equaliser, time, frequency = np.split(uniform, np.cumsum(list(sizes.values()))[:-1], axis=1)
+    one_each, equaliser, time, frequency, speed = np.split(uniform, np.cumsum(list(sizes.values()))[:-1], axis=1)
     changed = one_each[:, 0] < settings.probability
 
-    def between(column, values, unchanged):
+    def between(uniform, values, unchanged):
         if not values:
             return np.full(n, unchanged, np.float32)
-        drawn = min(values) + (max(values) - min(values)) * one_each[:, column]
+        drawn = min(values) + (max(values) - min(values)) * uniform
         return np.where(changed, drawn, unchanged).astype(np.float32)
+
+    octaves = between(speed[:, 0], np.log2(settings.speed).tolist(), 0.0) if settings.speed else np.float32(0)
 
     radius = np.sqrt(-2 * np.log1p(-equaliser[:, ::2]))
     angle = 2 * np.pi * equaliser[:, 1::2]
     normal = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
 
     return Draws(
-        pitch=between(1, settings.pitch, 0.0),
-        rate=np.exp(between(2, np.log(settings.rate).tolist(), 0.0)),
-        gain_db=between(3, settings.gain_db, 0.0),
-        snr_db=between(4, settings.snr_db, np.inf),
+        pitch=between(one_each[:, 1], settings.pitch, 0.0) + 12 * octaves,
+        rate=np.exp(between(one_each[:, 2], np.log(settings.rate).tolist(), 0.0)) * np.exp2(octaves),
+        gain_db=between(one_each[:, 3], settings.gain_db, 0.0),
+        snr_db=between(one_each[:, 4], settings.snr_db, np.inf),
         equaliser=np.where(changed[:, None], settings.equalise_db * normal, 0).astype(np.float32),
         time_masks=_masks(time, settings.time_mask_s, window_s, changed),
         frequency_masks=_masks(frequency, settings.frequency_mask_hz, top_hz, changed),

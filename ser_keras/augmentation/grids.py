@@ -90,7 +90,7 @@ def copy_cuts(settings, seed, frontend, window, hop, tail):
     """
     if settings.path == "waveform":
         fields, top_hz = ("pitch", "rate", "gain_db", "snr_db", "equaliser", "noise_seed"), draws.TOP_HZ
-        length = math.ceil(window * max([1.0, *settings.rate])) + waveform.BLOCK
+        length = math.ceil(window * max(1.0, draws.ranges(settings)[0][1])) + waveform.BLOCK
         compute = feature_function(frontend, window)
     else:
         augment = SpectralAugmentation.from_settings(frontend, window, settings)

@@ -39,7 +39,7 @@ class Live:
             self.source_samples, self._top_hz = self._augment.source_samples, self._augment.top_hz
         else:
             # The stretch needs what follows the window to end it whole.
-            fastest = max([1.0, *settings.rate])
+            fastest = max(1.0, draws.ranges(settings)[0][1])
             self._frontend, self._top_hz = frontend, draws.TOP_HZ
             self.source_samples = math.ceil(material.window * fastest) + waveform.BLOCK
 

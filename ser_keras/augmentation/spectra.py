@@ -5,7 +5,7 @@ import math
 import numpy as np
 from keras import ops
 
-from ser_keras.augmentation.draws import equaliser_matrix
+from ser_keras.augmentation.draws import equaliser_matrix, ranges
 from ser_keras.frontends.base import SAMPLE_RATE
 
 RESAMPLED_TOP_HZ = 2500  # above, samples lie too far apart for straight lines between them
@@ -54,7 +54,7 @@ class SpectralAugmentation:
     @classmethod
     def from_settings(cls, frontend, window_samples, settings):
         """For the ranges of `experiment.Augmentation`."""
-        return cls(frontend, window_samples, settings.rate or (1.0, 1.0), settings.pitch or (0.0, 0.0))
+        return cls(frontend, window_samples, *ranges(settings))
 
     def __call__(self, source, draws):
         """Features of changed windows; each row by itself.

@@ -3,13 +3,11 @@
 import keras
 from keras import ops
 
-from ser_keras.models.adapted import Standardization
-
 
 def statistics_head(input_shape, n_classes, *, hidden=(), dropout=0.0, limit=5.0, l2=1e-2):
     """Softmax regression on standardised features, or a small net with hidden layers before it.
 
-    Each feature is standardised by training data (`Standardization`) and cut off at `limit` deviations, so that no
+    Each feature is standardised by what training sees, copies and all, and cut off at `limit` deviations, so that no
     single one, in a recording unlike all that was trained on, decides alone.
 
     Reference: the project's own.
@@ -30,7 +28,7 @@ def statistics_head(input_shape, n_classes, *, hidden=(), dropout=0.0, limit=5.0
     """
     regularizer = keras.regularizers.L2(l2) if l2 else None
     inputs = keras.Input(input_shape, name="features")
-    x = Standardization(name="standardise")(inputs)
+    x = keras.layers.BatchNormalization(center=False, scale=False, epsilon=1e-5, name="standardise")(inputs)
     x = ops.clip(x, -limit, limit)
     for i, units in enumerate((*hidden, n_classes), start=1):
         last = i > len(hidden)
