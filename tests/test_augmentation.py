@@ -282,6 +282,19 @@ def test_a_window_s_draw_follows_from_the_seed_and_its_place():
     assert len(many) == 2000 and len(many.take([3, 4])) == 2
 
 
+def test_speed_moves_tempo_and_pitch_together():
+    alone = Augmentation(mode="random", speed=[0.8, 1.25])
+    drawn = draws.draw(alone, 500, 1.0, [7])
+    np.testing.assert_allclose(drawn.pitch, 12 * np.log2(drawn.rate), atol=1e-4)
+    assert 0.8 <= drawn.rate.min() < 0.81 and 1.24 < drawn.rate.max() <= 1.2501
+    assert draws.varied(alone) == ("pitch", "rate")
+    settings = given_settings(speed=[0.8, 1.25])
+    drawn, ((slowest, fastest), (lowest, highest)) = draws.draw(settings, 2000, 1.0, [7]), draws.ranges(settings)
+    assert slowest <= drawn.rate.min() < 1.05 * slowest and 0.95 * fastest < drawn.rate.max() <= fastest * (1 + 1e-6)
+    assert lowest - 1e-5 <= drawn.pitch.min() < 0.9 * lowest and 0.9 * highest < drawn.pitch.max() <= highest + 1e-5
+    assert np.std(drawn.pitch - 12 * np.log2(drawn.rate)) > 0.5, "the settings of their own vary beside it"
+
+
 def test_draws_fill_their_ranges():
     drawn = draws.draw(given_settings(rate=[0.5, 2.0]), 4000, 2.0, [0], 2000.0)
     for values, low, high in (

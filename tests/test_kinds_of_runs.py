@@ -21,6 +21,7 @@ from tests.made_corpus import write_corpus
 
 CLASSES = "classes={anger: [anger], neutral: [neutral], sadness: [sadness]}"
 GRID = "augmentation={mode: grid, pitch: [-2, 0], rate: [0.8, 1.0], gain_db: [0, 20]}"
+COPIES = "augmentation={mode: random, copies: 5, gain_db: [15, 20], speed: [0.8, 1.2]}"
 RANDOM = "augmentation={mode: random, gain_db: [15, 20], rate: [0.8, 1.2], frequency_masks: 1}"
 LSTM = ("unit=utterance", "model={name: anand2015_lstm, units: 8, dropout: 0}")
 SVM = ("frontend={name: acoustic26}", "model={name: linear_svm}")
@@ -45,7 +46,7 @@ def plain_windows(prepared, item):
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize("augmentation", [GRID, RANDOM])
+@pytest.mark.parametrize("augmentation", [GRID, RANDOM, COPIES])
 def test_training_alone_is_augmented(corpus, tmp_path, monkeypatch, augmentation):
     """Test, validation and normalisation see the audio as it is; training sees only its own items, varied."""
     drawn = []
@@ -62,7 +63,7 @@ def test_training_alone_is_augmented(corpus, tmp_path, monkeypatch, augmentation
     material = prepared.material
     for fold, (examples, live) in zip(prepared.folds, drawn, strict=True):
         assert set(examples.items) <= set(fold.train), "nothing but training items is drawn"
-        assert (live is not None) == ("random" in augmentation)
+        assert (live is not None) == (augmentation == RANDOM)
         if live is None:
             others = np.concatenate([fold.validation, fold.test])
             every = [v.first_row[i] + np.arange(v.n_windows[i]) for v in material.variants for i in others]
@@ -306,7 +307,11 @@ def test_attention_is_drawn_for_files_and_bad_ones_are_said(corpus, tmp_path, ca
         (("unit=utterance",), "anand2015_cnn takes single windows: set unit=window"),
         (LSTM[1:], "anand2015_lstm takes sequences of windows: set unit=utterance"),
         ((*LSTM, "protocol.name=chunk_random"), "utterance_random splits these"),
-        ((*SVM, RANDOM), "which this recipe's model can't take"),
+        (
+            (*SVM, "frontend={name: log_mel}", RANDOM),
+            "recipe's model can't take; set augmentation.copies or",
+        ),
+        (("protocol.name=chunk_random", COPIES), "protocol chunk_random splits windows; set copies=0"),
         ((*LSTM, RANDOM), "which this recipe's unit can't take"),
         ((*LSTM, "augmentation={mode: grid, pitch: [1], mixup: 0.2}"), "mixup blends single windows"),
         ((*SVM, "augmentation={mode: grid, pitch: [1]}"), "descriptors take augmentation.path=waveform"),

@@ -1,6 +1,7 @@
 """Windows as cached features, and what training draws from."""
 
 import shutil
+import zlib
 
 import numpy as np
 import pytest
@@ -101,6 +102,55 @@ def test_a_point_of_the_grid_is_the_augmented_window(utterances):
         start = round(k * HOP * 1.25)
         expected = np.asarray(augment(samples[None, start : start + augment.source_samples], drawn))[0]
         np.testing.assert_allclose(material.store.gather([row])[0], expected, atol=1e-3)
+
+
+def copies(n=2, **settings):
+    return Augmentation(mode="random", copies=n, **{"speed": [0.8, 1.25], "snr_db": [10, 30], **settings})
+
+
+def test_copies_stand_beside_the_windows_and_are_the_augmented_ones(utterances):
+    plain = material_of(utterances, tail="pad")
+    varied = material_of(utterances, tail="pad", augmentation=copies(3))
+    items = np.array([0, 5])
+    own = plain.rows(items)[0]
+    assert (varied.rows(items)[0] == own).all(), "evaluation reads what it always read"
+    examples = varied.examples(items)
+    assert len(examples) == 4 * len(own) == len(np.unique(examples.rows)) and set(own) < set(examples.rows)
+    assert len(varied.examples(items, without=own[:1])) == 4 * (len(own) - 1), "a window goes with its copies"
+    settings, frontend = copies(3), FRONT_ENDS["log_mel"]()
+    augment = SpectralAugmentation.from_settings(frontend, WINDOW, settings)
+    fields = draws.varied(settings)
+    stored = audio.to_int16(plain.samples(5))
+    drawn = draws.draw(settings, plain.n_windows[5], 0.5, [0, 1, zlib.crc32(stored.tobytes())], augment.top_hz)
+    ended = np.concatenate([plain.samples(5), np.zeros(augment.source_samples, np.float32)])
+    latest = np.maximum(0, len(stored) - np.ceil(WINDOW * drawn.rate).astype(int))
+    for k, row in enumerate(varied.variants[2].first_row[5] + np.arange(plain.n_windows[5])):
+        start = min(int(plain.starts[5][k]), int(latest[k]))
+        source = ended[None, start : start + augment.source_samples]
+        expected = np.asarray(augment(source, drawn.take([k]).as_dict(fields)))[0]
+        np.testing.assert_allclose(varied.store.gather([row])[0], expected, atol=1e-3)
+
+
+def test_copies_are_computed_once_for_a_seed(utterances, fresh_cache, monkeypatch):
+    first, again, other = (material_of(utterances[:3], augmentation=copies(), seed=s) for s in (0, 0, 1))
+    for k in (1, 2):
+        assert (first.variants[k].first_row == again.variants[k].first_row).all()
+        assert not set(first.variants[k].first_row) & set(other.variants[k].first_row)
+    more = material_of(utterances[:3], augmentation=copies(4), seed=0)
+    assert (more.variants[2].first_row == first.variants[2].first_row).all(), "more copies are made beside these"
+
+
+def test_copies_may_be_of_the_waveform(utterances):
+    pytest.importorskip("python_stretch")
+    rows, values = {}, {}
+    for path in ("spectrum", "waveform"):
+        material = material_of(utterances[:1], tail="pad", augmentation=copies(1, path=path, snr_db=[]))
+        rows[path] = material.variants[1].first_row[0] + np.arange(material.n_windows[0])
+        values[path] = material.store.gather(rows[path])
+    assert not set(rows["spectrum"]) & set(rows["waveform"])
+    unchanged = material.store.gather(material.rows([0])[0])
+    near = np.median(np.abs(values["spectrum"] - values["waveform"]))
+    assert near < 0.5 * np.median(np.abs(values["spectrum"] - unchanged))
 
 
 def test_both_paths_of_a_grid_are_near_each_other_and_apart_in_the_cache(utterances):

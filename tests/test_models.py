@@ -32,6 +32,7 @@ SHAPES = {
     "he2019_lld_blstm": (20,),
     "he2019_cnn_blstm": (15, 64, 1),
     "neumann2016_cnn": (53, 26, 1),
+    "statistics_head": (40,),
 }
 # Quick to train.
 HE2019 = {"units": 32, "dropout": 0, "noise": 0}
@@ -44,8 +45,12 @@ SIZES = {
     "anand2015_lstm": {"units": 16},
     "anand2015_audio_visual": {"filters": (8,), "face_filters": (4,), "units": 16, "dropout": 0},
     "anand2015_cnn_lstm": {"filters": (8,), "units": 16, "dropout": 0},
+    "statistics_head": {"l2": 0.0},
 }
-SLOW = {"huang2014_semi_cnn": {"learning_rate": 1e-2, "steps": 80}}  # sigmoid units
+SLOW = {
+    "huang2014_semi_cnn": {"learning_rate": 1e-2, "steps": 80},  # sigmoid units
+    "statistics_head": {"learning_rate": 2e-2, "steps": 20},  # linear
+}
 # All but the net that gives features for a head, and the large ones of Keras (test_faces.py).
 CLASSIFIERS = [name for name in MODELS if name not in ("huang2014_features", "keras_application")]
 
@@ -169,6 +174,17 @@ def test_log_mel_cnn_is_small():
     model = log_mel_cnn((298, 64, 1), 7)
     assert 100_000 < trainable(model) < 200_000
     assert model.output_shape == (None, 7)
+
+
+def test_no_single_statistic_decides_alone():
+    model = MODELS["statistics_head"]((40,), 3, limit=4.0)
+    x = features((40,), 2, seed=1)
+    far, farther = x.copy(), x.copy()
+    far[:, 7], farther[:, 7] = 100, 1e9
+    np.testing.assert_array_equal(array(model(far)), array(model(farther)))
+    assert np.abs(array(model(far)) - array(model(x))).max() > 1e-3
+    assert trainable(model) == 41 * 3
+    assert trainable(MODELS["statistics_head"]((40,), 3, hidden=(8,), dropout=0.1)) == 41 * 8 + 9 * 3
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)

@@ -130,7 +130,7 @@ def draw(settings, n, window_s, seed, top_hz=TOP_HZ):
     n_time, n_frequency = settings.time_masks, settings.frequency_masks
     # One row of uniform numbers a window. Normal ones are made of them, since NumPy's own take a varying share.
     sizes = {"one_each": 7, "equaliser": EQUALISER_POINTS, "time": 2 * n_time, "frequency": 2 * n_frequency}
-    sizes["speed"] = 1 if settings.speed else 0  # other settings' draws stay what they were
+    sizes["speed"] = 1 if settings.speed else 0  # without it, draws are what they were before there was such a setting
     uniform = np.random.default_rng(seed).random((n, sum(sizes.values())))
     one_each, equaliser, time, frequency, speed = np.split(uniform, np.cumsum(list(sizes.values()))[:-1], axis=1)
     changed = one_each[:, 0] < settings.probability
