@@ -96,7 +96,8 @@ def training_dataset(
         if weights is None:
             return x, y
         weight = tf.gather(tf.constant(weights, tf.float32), tf.gather(tf.constant(classes), index))
-        return x, y, tf.nest.map_structure(lambda _: weight, y)
+        # Of several outputs Keras finds weights by place, and labels by name.
+        return x, y, tuple(weight for _ in y) if isinstance(y, dict) else weight
 
     dataset = dataset.map(labelled)
     if mixup is not None:

@@ -110,7 +110,10 @@ def test_a_head_without_training_data_is_not_heard(net):
 
 @pytest.mark.smoke
 def test_a_joint_run_reports_each_corpus_and_exports_the_heads_mean(corpora, tmp_path):
-    settings = experiment("corpus_heads=separate", "training.sampling=corpus", "training.learning_rate=0.01")
+    settings = experiment(
+        "corpus_heads=separate",
+        *("training.sampling=corpus", "training.learning_rate=0.01", "training.class_weights=balanced"),
+    )
     run = crossvalidation.train(settings, corpora, tmp_path / "run")
     assert run.experiment["corpus_heads"] == ["large", "small"]
     figures = run.metrics["per_corpus"]

@@ -69,20 +69,23 @@ def test_the_command_hears_a_pipe_as_predict_hears_the_file():
     done = subprocess.run(command, input=samples.astype("<i2").tobytes(), capture_output=True, timeout=60)
     assert done.returncode == 0 and not done.stderr
     [moment] = [json.loads(line) for line in done.stdout.splitlines()]
-    expected = inference.load().predict(CLIP)
-    assert moment["belief"] == pytest.approx(expected.probabilities, abs=1e-6)
-    assert (moment["start"], moment["end"], moment["speech"]) == (0, 2, True)
+    model = inference.load()
+    assert moment["belief"] == pytest.approx(model.predict(CLIP).probabilities, abs=1e-6)
+    assert (moment["start"], moment["end"], moment["speech"]) == (0, model.window_samples / 16000, True)
 
 
 # --- files
 
 
 def test_a_file_of_any_rate_gives_a_line_a_window(capsys, tmp_path):
-    wave = 0.1 * np.random.default_rng(0).standard_normal((44100 * 4, 2))
+    model = inference.load()
+    window_s, hop_s = model.window_samples / 16000, model.settings.hop_samples / 16000
+    wave = 0.1 * np.random.default_rng(0).standard_normal((round(44100 * (window_s + 4 * hop_s)), 2))
     soundfile.write(tmp_path / "noise.wav", wave, 44100)
     assert cli.main(["listen", str(tmp_path / "noise.wav")]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 5 and lines[0].split()[0] == "2.00" and lines[-1].split()[0] == "4.00"
+    assert len(lines) == 5 and lines[0].split()[0] == f"{window_s:.2f}"
+    assert lines[-1].split()[0] == f"{window_s + 4 * hop_s:.2f}"
 
 
 def test_silence_is_no_speech(capsys, tmp_path):

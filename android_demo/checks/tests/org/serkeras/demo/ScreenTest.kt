@@ -113,7 +113,8 @@ class ScreenTest : Phone() {
         val top = reference.indices.maxBy { reference[it] }
         assertEquals(shownName(bundle.settings.classes[top]), activity.text(R.id.emotion))
         assertEquals("%.0f %%".format(100 * reference[top]), activity.text(R.id.certainty))
-        assertTrue(activity.text(R.id.status).startsWith("reference.wav, 2.0 s; "))
+        val seconds = bundle.settings.windowSamples.toDouble() / bundle.settings.sampleRate
+        assertTrue(activity.text(R.id.status).startsWith("reference.wav, %.1f s; ".format(seconds)))
         paint(activity, "file")
     }
 
