@@ -89,7 +89,7 @@ def copy_cuts(settings, seed, frontend, window, hop, tail):
         list of Cut; windows are rows of a structured array, `wave` and the fields of the draws.
     """
     if settings.path == "waveform":
-        fields, top_hz = ("pitch", "rate", "gain_db", "snr_db", "equaliser", "noise_seed"), draws.TOP_HZ
+        fields, top_hz = waveform.FIELDS, draws.TOP_HZ
         length = math.ceil(window * max(1.0, draws.ranges(settings)[0][1])) + waveform.BLOCK
         compute = feature_function(frontend, window)
     else:

@@ -84,8 +84,7 @@ class Live:
         return [np.stack([self._changed(wave, drawn, i) for i, wave in enumerate(heard)])]
 
     def _changed(self, wave, drawn, i):
-        names = ("pitch", "rate", "gain_db", "snr_db", "equaliser", "noise_seed")
-        values = {name: getattr(drawn, name)[i] for name in names}
+        values = {name: getattr(drawn, name)[i] for name in waveform.FIELDS}
         return waveform.change(from_int16(wave), window_samples=self.material.window, **values)
 
     def _draws(self, key):

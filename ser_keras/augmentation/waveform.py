@@ -18,6 +18,7 @@ INTERVAL = 400
 LEAST_RATE, GREATEST_RATE = 0.25, 4.0
 GREATEST_PITCH = 24.0
 EQUALISER_PAD = 1024  # samples, in which the response of a smooth equaliser has died away
+FIELDS = ("pitch", "rate", "gain_db", "snr_db", "equaliser", "noise_seed")  # of draws, that `change` makes
 
 
 def stretch(samples, pitch=0.0, rate=1.0):
