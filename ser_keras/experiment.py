@@ -104,6 +104,11 @@ class Augmentation(Settings):
     speed: list[Annotated[float, Field(ge=0.5, le=2)]] = []  # tempo and pitch together, as of a tape
     snr_db: list[Annotated[float, Field(ge=-20, le=100)]] = []  # white noise
     equalise_db: Annotated[float, Field(ge=0, le=30)] = 0.0  # standard deviation of a smooth gain over frequency
+    low_cut_hz: list[Annotated[float, Field(ge=20, le=2000)]] = []  # of a narrower band, as a telephone's
+    high_cut_hz: list[Annotated[float, Field(ge=1000, le=8000)]] = []
+    band_probability: Annotated[float, Field(ge=0, le=1)] = 1.0  # share of the changed windows that are so cut
+    rt60_s: list[Annotated[float, Field(ge=0.05, le=5)]] = []  # rooms
+    room_probability: Annotated[float, Field(ge=0, le=1)] = 1.0
     time_masks: Annotated[int, Field(ge=0, le=20)] = 0
     time_mask_s: Positive = 0.1  # the greatest width
     frequency_masks: Annotated[int, Field(ge=0, le=20)] = 0
@@ -120,11 +125,17 @@ class Augmentation(Settings):
         if strange:
             needs = "mode: grid or random" if self.mode == "none" else "mode: random"
             raise ValueError(f"'{strange[0]}' is set, but it needs {needs} (mode is {self.mode})")
-        if self.mode != "none" and not set(varied) - {"mode", "path", "probability", "copies"}:
+        not_changes = {"mode", "path", "probability", "band_probability", "room_probability", "copies"}
+        if self.mode != "none" and not set(varied) - not_changes:
             raise ValueError(f"mode is {self.mode}, but nothing is varied; give pitch, rate or gain_db, for example")
         if self.path == "waveform" and (self.time_masks or self.frequency_masks):
             raise ValueError("masks are made on spectra: they need path: spectrum")
         return self
+
+    @property
+    def banded(self):
+        """Whether some windows are given a narrower band."""
+        return bool(self.low_cut_hz or self.high_cut_hz)
 
     @property
     def live(self):

@@ -36,6 +36,9 @@ EVERYTHING = {
     "gain_db": [-6.0, 6.0],
     "snr_db": [10.0, 40.0],
     "equalise_db": 3.0,
+    "low_cut_hz": [50.0, 400.0],
+    "high_cut_hz": [1000.0, 4000.0],
+    "rt60_s": [0.1, 0.8],
     "time_masks": 2,
     "time_mask_s": 0.1,
     "frequency_masks": 1,
@@ -302,6 +305,10 @@ def test_draws_fill_their_ranges():
         (np.log(drawn.rate), np.log(0.5), np.log(2)),
         (drawn.gain_db, -6, 6),
         (drawn.snr_db, 10, 40),
+        (drawn.band[:, 0], 50, 400),
+        (drawn.band[:, 1], 1000, 4000),
+        (drawn.room[:, 0], 0.1, 0.8),
+        (drawn.room[:, 1], *draws.DIRECT_DB),
         (drawn.time_masks[..., 1], 0, 0.1),
         (drawn.frequency_masks[..., 1], 0, 500),
     ):
@@ -320,11 +327,43 @@ def test_a_share_of_the_windows_is_left_alone():
     plain = Draws.unchanged(4000).as_dict()
     still = drawn.pitch == 0
     assert still.mean() == pytest.approx(0.7, abs=0.03)
-    for field in ("rate", "gain_db", "snr_db", "equaliser"):
+    for field in ("rate", "gain_db", "snr_db", "equaliser", "band", "room"):
         np.testing.assert_array_equal(getattr(drawn, field)[still], plain[field][still])
         assert (getattr(drawn, field)[~still] != plain[field][~still]).all()
     for masks in (drawn.time_masks, drawn.frequency_masks):
         assert not masks[still, :, 1].any() and masks[~still, :, 1].all()
+
+
+def test_bands_and_rooms_have_shares_of_their_own():
+    settings = given_settings(band_probability=0.2, room_probability=0.6)
+    drawn = draws.draw(settings, 4000, 1.0, [0])
+    narrow, inside = np.isfinite(drawn.band).any(axis=1), drawn.room[:, 0] > 0
+    assert narrow.mean() == pytest.approx(0.2, abs=0.03) and inside.mean() == pytest.approx(0.6, abs=0.03)
+    assert (narrow & inside).mean() == pytest.approx(0.12, abs=0.02), "neither follows from the other"
+    half = draws.draw(Augmentation(mode="random", high_cut_hz=[4000]), 10, 1.0, [0])
+    np.testing.assert_array_equal(half.band, np.tile(np.float32([-np.inf, 4000]), (10, 1)))
+
+
+def test_a_setting_that_is_not_used_leaves_the_other_draws_as_they_were():
+    without = given_settings(low_cut_hz=[], high_cut_hz=[], rt60_s=[])
+    few, all_ = (draws.draw(settings, 50, 1.0, [3]).as_dict() for settings in (without, given_settings()))
+    small = np.random.default_rng([3]).random((50, 7 + draws.EQUALISER_POINTS + 4 + 2))
+    np.testing.assert_allclose(few["pitch"], -2 + 4 * small[:, 1], atol=1e-6)
+    assert not few["room"].any() and np.isinf(few["band"]).all() and all_["room"].all()
+
+
+def test_a_band_keeps_what_lies_within():
+    frontend = LogMel(log_offset=1e-12)
+    augment = SpectralAugmentation(frontend, 8800)
+    spectrum = array(frontend.spectrum(sources(augment, 2)))
+    bands = np.float32([[300, 3400], [-np.inf, np.inf]])
+    seen = array(augment._scaled(spectrum, {"band": bands}))
+    np.testing.assert_allclose(seen[1], spectrum[1], rtol=1e-6)
+    decibels = 20 / frontend.SPECTRUM_POWER * np.log10(seen[0] / spectrum[0]).mean(axis=(0, 1))
+    hz = frontend.bin_hz
+    np.testing.assert_allclose(decibels[(hz > 350) & (hz < 3350)], 0, atol=1e-3)
+    np.testing.assert_allclose(decibels[(hz < 250) | (hz > 3450)], -60, atol=1e-3)
+    np.testing.assert_allclose(draws.band_decibels(np.array([300, 3400]), bands[0]), -30, atol=1e-3)
 
 
 def test_a_grid_has_every_combination_once_the_unchanged_first():
@@ -336,7 +375,7 @@ def test_a_grid_has_every_combination_once_the_unchanged_first():
     for field in ("pitch", "rate", "gain_db"):
         np.testing.assert_array_equal(getattr(drawn, field), np.float32([getattr(p, field) for p in points]))
     assert draws.varied(Augmentation(mode="grid", pitch=[1.0])) == ("pitch",)
-    assert set(draws.varied(given_settings())) == set(drawn.as_dict())
+    assert {*draws.varied(given_settings()), "room"} == set(drawn.as_dict()), "a room comes before the spectrum"
 
 
 def test_another_backend_gives_the_same(tmp_path):

@@ -1,6 +1,7 @@
 """Augmentation of waveforms: length, position, pitch, level and noise of what comes out, and what goes wrong."""
 
 import concurrent.futures
+import dataclasses
 import math
 import sys
 
@@ -9,8 +10,8 @@ import pytest
 
 pytest.importorskip("python_stretch", reason="needs the extra `augment`")
 
-from ser_keras.augmentation import waveform
-from ser_keras.augmentation.waveform import change, equalise, stretch
+from ser_keras.augmentation import draws, waveform
+from ser_keras.augmentation.waveform import change, equalise, in_rooms, stretch
 from ser_keras.errors import SerKerasError
 
 SAMPLE_RATE = 16000
@@ -176,6 +177,46 @@ def test_equaliser_is_what_was_drawn():
     click[-1] = 1
     assert np.abs(equalise(click, decibels)[:8000]).max() < 1e-6  # nothing of the end comes out at the beginning
     assert np.allclose(equalise(noise(5000), np.full(8, 6.0)), noise(5000) * 10 ** (6 / 20), atol=1e-6)
+
+
+def test_band_is_what_was_drawn():
+    for hz, expected in ((100, -60), (300, -30), (1000, 0), (3000, 0), (4000, -60)):
+        samples = tone(hz, 1.0)
+        kept = change(samples, band=(300.0, 3400.0))[2000:-2000]
+        assert abs(20 * np.log10(np.std(kept) / np.std(samples[2000:-2000])) - expected) < 1
+    assert np.array_equal(change(tone(100), band=(-np.inf, np.inf)), tone(100))
+
+
+def drawn_rooms(rt60_s, direct_db=0.0, rate=1.0, seed=5):
+    unchanged = draws.Draws.unchanged(len(rt60_s))
+    room = np.stack([rt60_s, np.full(len(rt60_s), direct_db)], axis=1).astype(np.float32)
+    seeds = np.tile(np.int32([seed, -7]), (len(rt60_s), 1))
+    return dataclasses.replace(unchanged, room=room, rate=unchanged.rate * np.float32(rate), noise_seed=seeds)
+
+
+def test_a_room_rings_for_as_long_as_drawn():
+    click = np.zeros((3, 16000), np.float32)
+    click[:, 4000] = 0.5
+    dry, short, long = in_rooms(click, drawn_rooms([0, 0.2, 0.6]))
+    assert np.array_equal(dry, click[0])
+
+    def fall(wave):  # dB from one tenth of a second to the next
+        parts = [np.square(wave[k : k + 800]).sum() for k in (4100, 5700)]
+        return 10 * np.log10(parts[0] / parts[1])
+
+    assert fall(short) == pytest.approx(30, abs=1.5) and fall(long) == pytest.approx(10, abs=1.5)
+    sounding = np.flatnonzero(np.abs(short) > 1e-9)
+    assert sounding[0] == 4000 and sounding[-1] == pytest.approx(4000 + 0.2 * 16000, abs=2)
+    fast = in_rooms(click, drawn_rooms([0.2] * 3, rate=2.0))[0]
+    assert fall(fast) == pytest.approx(15, abs=1.5), "it is played twice as fast afterwards"
+    for direct_db in (-3.0, 12.0):
+        wet = in_rooms(click, drawn_rooms([0.5] * 3, direct_db))[0]
+        ratio = wet[4000] ** 2 / np.square(np.delete(wet, 4000)).sum()
+        assert 10 * np.log10(ratio) == pytest.approx(direct_db, abs=0.1)
+    speech = np.stack([vowel(120)] * 2)
+    one, same = in_rooms(speech, drawn_rooms([0.4, 0.4]))
+    assert np.array_equal(one, same) and np.square(one).sum() == pytest.approx(np.square(speech[0]).sum(), rel=1e-3)
+    assert not np.array_equal(one, in_rooms(speech, drawn_rooms([0.4, 0.4], seed=6))[0])
 
 
 def test_silence_and_nothing():

@@ -123,7 +123,8 @@ def test_copies_stand_beside_the_windows_and_are_the_augmented_ones(utterances):
     stored = audio.to_int16(plain.samples(5))
     drawn = draws.draw(settings, plain.n_windows[5], 0.5, [0, 1, zlib.crc32(stored.tobytes())], augment.top_hz)
     ended = np.concatenate([plain.samples(5), np.zeros(augment.source_samples, np.float32)])
-    latest = np.maximum(0, len(stored) - np.ceil(WINDOW * drawn.rate).astype(int))
+    latest = draws.latest_starts(len(stored), WINDOW, drawn.rate)
+    assert (latest + WINDOW * drawn.rate < len(stored) + 1).all() and latest.max() > 0
     for k, row in enumerate(varied.variants[2].first_row[5] + np.arange(plain.n_windows[5])):
         start = min(int(plain.starts[5][k]), int(latest[k]))
         source = ended[None, start : start + augment.source_samples]
@@ -144,7 +145,8 @@ def test_copies_may_be_of_the_waveform(utterances):
     pytest.importorskip("python_stretch")
     rows, values = {}, {}
     for path in ("spectrum", "waveform"):
-        material = material_of(utterances[:1], tail="pad", augmentation=copies(1, path=path, snr_db=[]))
+        changes = {"snr_db": [], "rt60_s": [0.3], "high_cut_hz": [3000]}
+        material = material_of(utterances[:1], tail="pad", augmentation=copies(1, path=path, **changes))
         rows[path] = material.variants[1].first_row[0] + np.arange(material.n_windows[0])
         values[path] = material.store.gather(rows[path])
     assert not set(rows["spectrum"]) & set(rows["waveform"])

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from ser_keras import corpora, pipeline
+from ser_keras.audio import from_int16, to_int16
 from ser_keras.augmentation.live import Live
 from ser_keras.augmentation.mixup import Mixup
+from ser_keras.augmentation.waveform import in_rooms
 from ser_keras.experiment import Augmentation
 from ser_keras.frontends import FRONT_ENDS
 from tests.made_corpus import write_corpus
@@ -52,7 +54,11 @@ def test_an_epoch_holds_every_window_once_with_its_label(material):
 
 @pytest.mark.parametrize(
     "settings",
-    [None, {"pitch": [-3, 3], "snr_db": [10, 30]}, {"path": "waveform", "rate": [0.8, 1.2], "equalise_db": 3}],
+    [
+        None,
+        {"pitch": [-3, 3], "snr_db": [10, 30], "rt60_s": [0.2, 0.5], "high_cut_hz": [3000]},
+        {"path": "waveform", "rate": [0.8, 1.2], "equalise_db": 3, "rt60_s": [0.2, 0.5], "high_cut_hz": [3000]},
+    ],
 )
 def test_what_is_drawn_follows_from_seed_fold_and_epoch_alone(material, settings):
     if settings and settings.get("path") == "waveform":
@@ -85,6 +91,16 @@ def test_live_augmentation_changes_what_it_should_and_no_more(material):
         np.testing.assert_allclose((changed - x)[loud], np.log(10**0.6), atol=0.01)
     faster, _ = drawn(material, epochs=1, live=live(material, rate=[1.2]))
     assert max(np.abs(a - b).max() for (a, _), (b, _) in zip(plain, faster, strict=True)) > 0.5
+
+
+def test_live_windows_may_be_in_rooms(material):
+    rooms = live(material, rt60_s=[0.8])
+    numbers, key = np.arange(8), np.array([0, 0, 0])
+    [heard] = rooms._fetch(numbers, key)
+    drawn_rooms = rooms._draws((0, 0, 0)).take(numbers)
+    dry = from_int16(rooms._sources(numbers, drawn_rooms.rate))
+    np.testing.assert_array_equal(heard, to_int16(in_rooms(dry, drawn_rooms)))
+    assert (np.abs(from_int16(heard) - dry).max(axis=1) > 0.01).all()
 
 
 def test_a_fast_window_s_source_lies_within_its_utterance(material):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from ser_keras.frontends.log_mel import hz_to_mel
 
 EQUALISER_POINTS = 8
 TOP_HZ = SAMPLE_RATE / 2
+BAND_EDGE_HZ = 100.0  # from the pass band to the stop band
+BAND_STOP_DB = 60.0
+DIRECT_DB = (-3.0, 12.0)  # energy of the direct sound over that of the room
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,9 +35,11 @@ class Draws:
         gain_db: [n] dB.
         snr_db: [n] dB of white noise under the window's power; infinite: no noise.
         equaliser: [n, EQUALISER_POINTS] dB at frequencies equally spaced in mel, see `equaliser_matrix`.
+        band: [n, 2] lower and upper edge in Hz, 30 dB down, see `band_decibels`; infinite: none.
+        room: [n, 2] RT60 in seconds and energy of the direct sound over the room's in dB; 0 s: no room.
         time_masks: [n, M, 2] start and width in seconds from the window's begin; width 0: none.
         frequency_masks: [n, M, 2] start and width in Hz; width 0: none.
-        noise_seed: [n, 2] int32, what the noise follows from.
+        noise_seed: [n, 2] int32, what the noise and the room's response follow from.
     """
 
     pitch: np.ndarray
@@ -41,6 +47,8 @@ class Draws:
     gain_db: np.ndarray
     snr_db: np.ndarray
     equaliser: np.ndarray
+    band: np.ndarray
+    room: np.ndarray
     time_masks: np.ndarray
     frequency_masks: np.ndarray
     noise_seed: np.ndarray
@@ -66,6 +74,8 @@ class Draws:
             gain_db=zeros,
             snr_db=zeros + np.float32(np.inf),
             equaliser=np.zeros((n, EQUALISER_POINTS), np.float32),
+            band=np.tile(np.float32([-np.inf, np.inf]), (n, 1)),
+            room=np.zeros((n, 2), np.float32),
             time_masks=np.zeros((n, 0, 2), np.float32),
             frequency_masks=np.zeros((n, 0, 2), np.float32),
             noise_seed=np.zeros((n, 2), np.int32),
@@ -97,17 +107,33 @@ def of_points(points):
 def ranges(settings):
     """The least and the greatest (tempo, pitch shift in semitones) that can be drawn: two pairs."""
     rate, pitch, speed = settings.rate or [1.0], settings.pitch or [0.0], settings.speed or [1.0]
-    rates, octaves = (min(rate) * min(speed), max(rate) * max(speed)), (np.log2(min(speed)), np.log2(max(speed)))
-    return rates, (min(pitch) + 12 * float(octaves[0]), max(pitch) + 12 * float(octaves[1]))
+    rates = tuple(end(rate) * end(speed) for end in (min, max))
+    pitches = tuple(end(pitch) + 12 * math.log2(end(speed)) for end in (min, max))
+    return rates, pitches
+
+
+def latest_starts(n_samples, window, rates):
+    """The last sample at which a window that is heard at a tempo can begin without reaching beyond its item's end.
+
+    Args:
+        n_samples: [n] or number, of the items.
+        window: samples of a window as it is heard.
+        rates: [n].
+
+    Returns:
+        [n] int; 0 for items that are too short.
+    """
+    return np.maximum(0, n_samples - np.ceil(window * rates).astype(int))
 
 
 def varied(settings):
-    """Names of the fields of Draws that some settings vary; the others needn't be handed on."""
+    """Names of the fields of Draws that some settings vary on spectra; the others needn't be handed on."""
     names = [name for name in ("pitch", "rate") if getattr(settings, name) or settings.speed]
     names += ["gain_db"] if settings.gain_db else []
     if settings.mode == "random":
         names += ["snr_db", "noise_seed"] if settings.snr_db else []
         names += ["equaliser"] if settings.equalise_db else []
+        names += ["band"] if settings.banded else []
         names += [name for name in ("time_masks", "frequency_masks") if getattr(settings, name)]
     return tuple(names)
 
@@ -130,16 +156,28 @@ def draw(settings, n, window_s, seed, top_hz=TOP_HZ):
     n_time, n_frequency = settings.time_masks, settings.frequency_masks
     # One row of uniform numbers a window. Normal ones are made of them, since NumPy's own take a varying share.
     sizes = {"one_each": 7, "equaliser": EQUALISER_POINTS, "time": 2 * n_time, "frequency": 2 * n_frequency}
-    sizes["speed"] = 1 if settings.speed else 0  # without it, draws are what they were before there was such a setting
+    # Without one of these, draws are what they were before there was such a setting.
+    sizes |= {"speed": bool(settings.speed), "band": 3 * settings.banded, "room": 3 * bool(settings.rt60_s)}
     uniform = np.random.default_rng(seed).random((n, sum(sizes.values())))
-    one_each, equaliser, time, frequency, speed = np.split(uniform, np.cumsum(list(sizes.values()))[:-1], axis=1)
+    one_each, equaliser, time, frequency, speed, band, room = np.split(
+        uniform, np.cumsum(list(sizes.values()))[:-1], axis=1
+    )
     changed = one_each[:, 0] < settings.probability
 
-    def between(uniform, values, unchanged):
+    def between(uniform, values, unchanged, where=changed):
         if not values:
             return np.full(n, unchanged, np.float32)
         drawn = min(values) + (max(values) - min(values)) * uniform
-        return np.where(changed, drawn, unchanged).astype(np.float32)
+        return np.where(where, drawn, unchanged).astype(np.float32)
+
+    def share(uniform, probability):
+        """(which windows are changed so, the numbers for how), of three uniform numbers a window."""
+        if not uniform.size:
+            return np.zeros(n, bool), np.zeros((n, 2))
+        return changed & (uniform[:, 0] < probability), uniform[:, 1:]
+
+    narrow, edges = share(band, settings.band_probability)
+    inside, acoustics = share(room, settings.room_probability)
 
     octaves = between(speed[:, 0], np.log2(settings.speed).tolist(), 0.0) if settings.speed else np.float32(0)
 
@@ -153,6 +191,20 @@ def draw(settings, n, window_s, seed, top_hz=TOP_HZ):
         gain_db=between(one_each[:, 3], settings.gain_db, 0.0),
         snr_db=between(one_each[:, 4], settings.snr_db, np.inf),
         equaliser=np.where(changed[:, None], settings.equalise_db * normal, 0).astype(np.float32),
+        band=np.stack(
+            [
+                between(edges[:, 0], settings.low_cut_hz, -np.inf, narrow),
+                between(edges[:, 1], settings.high_cut_hz, np.inf, narrow),
+            ],
+            axis=1,
+        ),
+        room=np.stack(
+            [
+                between(acoustics[:, 0], settings.rt60_s, 0.0, inside),
+                between(acoustics[:, 1], DIRECT_DB, 0.0, inside),
+            ],
+            axis=1,
+        ),
         time_masks=_masks(time, settings.time_mask_s, window_s, changed),
         frequency_masks=_masks(frequency, settings.frequency_mask_hz, top_hz, changed),
         noise_seed=(one_each[:, 5:] * 2**31).astype(np.int32),
@@ -179,3 +231,18 @@ def equaliser_matrix(hz):
     """
     mel = hz_to_mel(hz, "slaney") / hz_to_mel(TOP_HZ, "slaney") * (EQUALISER_POINTS - 1)
     return np.maximum(0, 1 - np.abs(mel - np.arange(EQUALISER_POINTS)[:, None])).astype(np.float32)
+
+
+def band_decibels(hz, band, maximum=np.maximum, minimum=np.minimum):
+    """What a narrower band leaves of frequencies, in dB: 0 within, straight lines over 100 Hz to -60 outside.
+
+    Args:
+        hz: [F].
+        band: [..., 2] lower and upper edge in Hz.
+        maximum, minimum: NumPy's or a backend's.
+
+    Returns:
+        [..., F].
+    """
+    outside = maximum(band[..., :1] - hz, hz - band[..., 1:]) / BAND_EDGE_HZ + 0.5
+    return -BAND_STOP_DB * minimum(maximum(outside, 0.0), 1.0)

@@ -1,7 +1,6 @@
 """How windows are cut and turned into features for the cache: as they are, at each point of a grid, or as drawn."""
 
 import dataclasses
-import math
 import zlib
 from collections.abc import Callable
 
@@ -17,7 +16,7 @@ from ser_keras.frontends.base import SAMPLE_RATE, FrontEnd
 from ser_keras.graphs import batched, feature_function
 
 VERSION = 1  # goes up when the same point would give other features
-FIELDS = ("pitch", "rate", "gain_db")
+POINT_FIELDS = tuple(field.name for field in dataclasses.fields(draws.Point))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,48 +89,39 @@ def copy_cuts(settings, seed, frontend, window, hop, tail):
     """
     if settings.path == "waveform":
         fields, top_hz = waveform.FIELDS, draws.TOP_HZ
-        length = math.ceil(window * max(1.0, draws.ranges(settings)[0][1])) + waveform.BLOCK
+        length = waveform.source_samples(window, draws.ranges(settings)[0][1])
         compute = feature_function(frontend, window)
     else:
         augment = SpectralAugmentation.from_settings(frontend, window, settings)
         fields, top_hz, length = draws.varied(settings), augment.top_hz, augment.source_samples
     example = draws.draw(settings, 1, window / SAMPLE_RATE, [0], top_hz).as_dict(fields)
     row = np.dtype([("wave", np.float32, length), *((name, a.dtype, a.shape[1:]) for name, a in example.items())])
-    if settings.path == "spectrum":
-        specs = [((length,), tf.float32), *((a.shape[1:], a.dtype) for a in example.values())]
-        graph = batched(
-            lambda source, *values: augment(source, dict(zip(fields, values, strict=True))), specs, frontend.XLA
-        )
+
+    if settings.path == "waveform":
+        features = lambda rows: compute(waveform.changed(rows["wave"], rows, window))  # noqa: E731
+    else:
+        graph = _augmented(augment, example)
+        features = lambda rows: graph(*(np.ascontiguousarray(rows[name]) for name in row.names))  # noqa: E731
 
     def windows_of(copy):
         def windows(samples):
             starts = audio.window_starts(len(samples), window, hop, tail)
             identity = [seed, copy, zlib.crc32(samples.tobytes())]
             drawn = draws.draw(settings, len(starts), window / SAMPLE_RATE, identity, top_hz)
-            latest = np.maximum(0, len(samples) - np.ceil(window * drawn.rate).astype(int))
+            latest = draws.latest_starts(len(samples), window, drawn.rate)
             rows = np.zeros(len(starts), row)
-            rows["wave"] = sources(samples, np.minimum(starts, latest), length)
+            rows["wave"] = waveform.in_rooms(sources(samples, np.minimum(starts, latest), length), drawn)
             for name, values in drawn.as_dict(fields).items():
                 rows[name] = values
             return rows
 
         return windows
 
-    def features(rows):
-        if settings.path == "spectrum":
-            return graph(*(np.ascontiguousarray(rows[name]) for name in row.names))
-        changed = [waveform.change(r["wave"], window_samples=window, **{n: r[n] for n in fields}) for r in rows]
-        return compute(np.stack(changed))
-
-    drawn_by = [VERSION, seed, settings.model_dump(exclude={"copies", "mixup"})]
+    drawn_by = [seed, settings.model_dump(exclude={"copies", "mixup"}, exclude_defaults=True)]
     return [
-        Cut(f"features, copy {k + 1}/{settings.copies}", _drawn_key(drawn_by, k), windows_of(k), features)
+        Cut(f"features, copy {k + 1}/{settings.copies}", _key("copies", drawn_by, k), windows_of(k), features)
         for k in range(settings.copies)
     ]
-
-
-def _drawn_key(drawn_by, copy):
-    return lambda key: fingerprint(key, "copies", drawn_by, copy)
 
 
 def _title(point):
@@ -142,9 +132,20 @@ def _unchanged(point):
     return point == draws.Point()
 
 
-def _key(path, point):
-    values = [float(v) for v in dataclasses.astuple(point)]
-    return lambda key: fingerprint(key, path, VERSION, values)
+def _key(kind, *drawn_by):
+    return lambda key: fingerprint(key, kind, VERSION, *drawn_by)
+
+
+def _values(point):
+    return [float(v) for v in dataclasses.astuple(point)]
+
+
+def _augmented(augment, example):
+    """A SpectralAugmentation as a function of arrays: sources, and what is drawn for them in the example's order."""
+    specs = [((augment.source_samples,), tf.float32), *((a.shape[1:], a.dtype) for a in example.values())]
+    return batched(
+        lambda source, *values: augment(source, dict(zip(example, values, strict=True))), specs, augment.frontend.XLA
+    )
 
 
 def _waveform_cuts(points, base, cut):
@@ -152,7 +153,7 @@ def _waveform_cuts(points, base, cut):
         return lambda samples: cut(waveform.change(audio.from_int16(samples), **dataclasses.asdict(point)))
 
     return [
-        base if _unchanged(p) else Cut(_title(p), _key("waveform", p), windows_at(p), base.compute, p.rate)
+        base if _unchanged(p) else Cut(_title(p), _key("waveform", _values(p)), windows_at(p), base.compute, p.rate)
         for p in points
     ]
 
@@ -160,10 +161,7 @@ def _waveform_cuts(points, base, cut):
 def _spectral_cuts(points, frontend, base, window, hop, tail):
     rates, pitches = ((min(v), max(v)) for v in ([p.rate for p in points], [p.pitch for p in points]))
     augment = SpectralAugmentation(frontend, window, rates, pitches)
-    example = draws.of_points(points[:1]).as_dict(FIELDS)
-    names = list(example)
-    specs = [((augment.source_samples,), tf.float32), *((a.shape[1:], a.dtype) for a in example.values())]
-    graph = batched(lambda source, *values: augment(source, dict(zip(names, values, strict=True))), specs)
+    graph = _augmented(augment, draws.of_points(points[:1]).as_dict(POINT_FIELDS))
 
     def windows_at(point):
         def windows(samples):
@@ -174,11 +172,11 @@ def _spectral_cuts(points, frontend, base, window, hop, tail):
         return windows
 
     def compute_at(point):
-        values = draws.of_points([point]).as_dict(FIELDS).values()
+        values = draws.of_points([point]).as_dict(POINT_FIELDS).values()
         return lambda source: graph(source, *(np.repeat(v, len(source), axis=0) for v in values))
 
     return [
-        base if _unchanged(p) else Cut(_title(p), _key("spectrum", p), windows_at(p), compute_at(p), p.rate)
+        base if _unchanged(p) else Cut(_title(p), _key("spectrum", _values(p)), windows_at(p), compute_at(p), p.rate)
         for p in points
     ]
 

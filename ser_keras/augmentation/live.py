@@ -1,12 +1,11 @@
 """Random augmentation inside the tf.data pipeline: each window changed anew in each epoch."""
 
-import math
 import threading
 
 import numpy as np
 import tensorflow as tf
 
-from ser_keras.audio import SAMPLE_RATE, from_int16
+from ser_keras.audio import SAMPLE_RATE, from_int16, to_int16
 from ser_keras.augmentation import draws, waveform
 from ser_keras.augmentation.spectra import SpectralAugmentation
 
@@ -38,10 +37,8 @@ class Live:
             self._augment = SpectralAugmentation.from_settings(frontend, material.window, settings)
             self.source_samples, self._top_hz = self._augment.source_samples, self._augment.top_hz
         else:
-            # The stretch needs what follows the window to end it whole.
-            fastest = max(1.0, draws.ranges(settings)[0][1])
             self._frontend, self._top_hz = frontend, draws.TOP_HZ
-            self.source_samples = math.ceil(material.window * fastest) + waveform.BLOCK
+            self.source_samples = waveform.source_samples(material.window, draws.ranges(settings)[0][1])
 
     def dataset(self, index, key, batch_size):
         """Features of examples.
@@ -79,13 +76,11 @@ class Live:
     def _fetch(self, numbers, key):
         drawn = self._draws(tuple(key.tolist())).take(numbers)
         heard = self._sources(numbers, drawn.rate)
+        if self.settings.rt60_s:
+            heard = to_int16(waveform.in_rooms(from_int16(heard), drawn))
         if self._spectral:
             return [heard, *drawn.as_dict(self._fields).values()] if self._fields else [heard]
-        return [np.stack([self._changed(wave, drawn, i) for i, wave in enumerate(heard)])]
-
-    def _changed(self, wave, drawn, i):
-        values = {name: getattr(drawn, name)[i] for name in waveform.FIELDS}
-        return waveform.change(from_int16(wave), window_samples=self.material.window, **values)
+        return [waveform.changed(from_int16(heard), drawn.as_dict(), self.material.window)]
 
     def _draws(self, key):
         """The draws of an epoch, made once; the next epoch's may be fetched before this one's are used up."""
@@ -103,7 +98,7 @@ class Live:
         heard = np.zeros((len(numbers), self.source_samples), np.int16)
         owner = self.examples.owner[numbers]
         spans = self.material.around[owner]
-        latest = np.maximum(0, spans[:, 1] - np.ceil(self.material.window * rates).astype(int))
+        latest = draws.latest_starts(spans[:, 1], self.material.window, rates)
         starts = np.minimum(self.material.spans[owner, 0] - spans[:, 0] + self._starts[numbers], latest)
         for row, (first, n), start in zip(heard, spans.tolist(), starts.tolist(), strict=True):
             length = min(self.source_samples, n - start)

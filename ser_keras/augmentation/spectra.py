@@ -5,14 +5,14 @@ import math
 import numpy as np
 from keras import ops
 
-from ser_keras.augmentation.draws import equaliser_matrix, ranges
+from ser_keras.augmentation.draws import band_decibels, equaliser_matrix, ranges
 from ser_keras.frontends.base import SAMPLE_RATE
 
 RESAMPLED_TOP_HZ = 2500  # above, samples lie too far apart for straight lines between them
 
 
 class SpectralAugmentation:
-    """Pitch, tempo, gain, noise, equalisation and masks of windows, as the front end would show them.
+    """Pitch, tempo, gain, noise, equalisation, band and masks of windows, as the front end would show them.
 
     A model sees magnitudes alone, so that no phase has to be mended, as a phase vocoder does:
 
@@ -122,6 +122,8 @@ class SpectralAugmentation:
             decibels = ops.expand_dims(draws["gain_db"], -1)
         if "equaliser" in draws:
             decibels = decibels + ops.matmul(draws["equaliser"], self._equaliser)
+        if "band" in draws:
+            decibels = decibels + band_decibels(self._bin_hz, draws["band"], ops.maximum, ops.minimum)
         if isinstance(decibels, float):
             return spectrum
         scale = ops.exp(decibels * np.float32(self.frontend.SPECTRUM_POWER * np.log(10) / 20))

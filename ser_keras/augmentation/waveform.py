@@ -7,7 +7,8 @@ import math
 
 import numpy as np
 
-from ser_keras.augmentation.draws import equaliser_matrix
+from ser_keras.augmentation.draws import band_decibels, equaliser_matrix
+from ser_keras.conditions.room import reverberate
 from ser_keras.errors import SerKerasError
 from ser_keras.frontends.base import SAMPLE_RATE
 
@@ -17,8 +18,9 @@ BLOCK = 1600
 INTERVAL = 400
 LEAST_RATE, GREATEST_RATE = 0.25, 4.0
 GREATEST_PITCH = 24.0
-EQUALISER_PAD = 1024  # samples, in which the response of a smooth equaliser has died away
-FIELDS = ("pitch", "rate", "gain_db", "snr_db", "equaliser", "noise_seed")  # of draws, that `change` makes
+FILTER_PAD = 1024  # samples, in which the response of a smooth filter has died away
+ROOM = 1  # what a room's seed begins with, which isn't that of the noise
+FIELDS = ("pitch", "rate", "gain_db", "snr_db", "equaliser", "band", "noise_seed")  # of draws, that `change` makes
 
 
 def stretch(samples, pitch=0.0, rate=1.0):
@@ -75,14 +77,15 @@ def change(
     gain_db=0.0,
     snr_db=math.inf,
     equaliser=None,
+    band=None,
     noise_seed=(0, 0),
     window_samples=None,
 ):
     """One window's changes, as `SpectralAugmentation` makes them and in its order, but for its masks.
 
     Samples that aren't finite become 0 and the others are clipped to [-1, 1], as every front end does; white noise is
-    added; then pitch and rate (see `stretch`), gain and equaliser. The result isn't clipped, so that nothing of the
-    dynamics is lost here: a front end clips, and so does 16-bit storage.
+    added; then pitch and rate (see `stretch`), gain, equaliser and band. The result isn't clipped, so that nothing of
+    the dynamics is lost here: a front end clips, and so does 16-bit storage.
 
     Args:
         samples: [n] at 16 kHz in [-1, 1].
@@ -91,6 +94,7 @@ def change(
         gain_db: decibels.
         snr_db: power of the signal over that of white Gaussian noise, in decibels; infinite: no noise.
         equaliser: [EQUALISER_POINTS] decibels, see `equalise`; None: none.
+        band: lower and upper edge in Hz, see `draws.band_decibels`; None: none.
         noise_seed: integers. The noise is of the same kind as on spectra, but other noise.
         window_samples: only the first `window_samples * rate` of the samples count for the SNR, and the result is
             cut or padded with zeros to so many samples; up to `BLOCK` samples beyond them keep the stretched window's
@@ -112,6 +116,8 @@ def change(
         samples = samples * np.float32(10 ** (gain_db / 20))
     if equaliser is not None and np.any(equaliser):
         samples = equalise(samples, equaliser)
+    if band is not None and np.any(np.isfinite(band)):
+        samples = filtered(samples, lambda hz: band_decibels(hz, np.asarray(band)))
     if window_samples is not None:
         samples = samples[:window_samples]
         samples = np.pad(samples, (0, window_samples - samples.size))
@@ -131,25 +137,77 @@ def noise(samples, snr_db, seed, length):
         [length] float32.
     """
     power = np.mean(np.square(samples, dtype=np.float64)) if samples.size else 0.0
-    # Seeds are the bits of int32, which may be negative; numpy's generators take none that are.
-    generator = np.random.default_rng([int(s) & 0xFFFFFFFF for s in seed])
+    generator = np.random.default_rng(_seed(seed))
     return generator.standard_normal(length, dtype=np.float32) * np.float32(np.sqrt(power * 10 ** (-snr_db / 10)))
 
 
 def equalise(samples, equaliser):
-    """A smooth gain over frequency, without delay or phase: an FFT filter.
+    """A smooth gain over frequency, see `draws.equaliser_matrix`: [n] and [EQUALISER_POINTS] dB to [n] float32."""
+    return filtered(samples, lambda hz: equaliser @ equaliser_matrix(hz))
+
+
+def filtered(samples, decibels):
+    """A gain over frequency, without delay or phase: an FFT filter.
 
     Args:
         samples: [n] float32.
-        equaliser: [EQUALISER_POINTS] decibels, see `draws.equaliser_matrix`.
+        decibels: function of frequencies [F] in Hz to [F] decibels.
 
     Returns:
         [n] float32.
     """
-    n_fft = 2 ** math.ceil(math.log2(samples.size + EQUALISER_PAD))
-    decibels = equaliser @ equaliser_matrix(np.fft.rfftfreq(n_fft, 1 / SAMPLE_RATE))
-    spectrum = np.fft.rfft(samples, n_fft) * 10 ** (decibels / 20)
+    n_fft = 2 ** math.ceil(math.log2(samples.size + FILTER_PAD))
+    spectrum = np.fft.rfft(samples, n_fft) * 10 ** (decibels(np.fft.rfftfreq(n_fft, 1 / SAMPLE_RATE)) / 20)
     return np.fft.irfft(spectrum, n_fft)[: samples.size].astype(np.float32)
+
+
+def source_samples(window, fastest):
+    """Samples of source that a window needs at the greatest tempo; the stretch needs what follows to end it whole."""
+    return math.ceil(window * max(1.0, fastest)) + BLOCK
+
+
+def changed(waves, draws, window):
+    """`change` of some windows, each by its own draws.
+
+    Args:
+        waves: [n, source_samples] float32.
+        draws: name -> [n, ...], of FIELDS at least.
+        window: samples.
+
+    Returns:
+        [n, window] float32.
+    """
+    return np.stack(
+        [
+            change(wave, window_samples=window, **{name: draws[name][i] for name in FIELDS})
+            for i, wave in enumerate(waves)
+        ]
+    )
+
+
+def in_rooms(waves, draws):
+    """Windows in rooms as drawn, for both paths: before anything else is changed.
+
+    What is played faster afterwards rings on the longer here. Reference: `conditions.room`.
+
+    Args:
+        waves: [n, source_samples] float32.
+        draws: Draws.
+
+    Returns:
+        [n, source_samples] float32; rows without a room as they were.
+    """
+    waves = waves.copy()
+    for i in np.flatnonzero(draws.room[:, 0]):
+        rt60_s, direct_db = draws.room[i].tolist()
+        generator = np.random.default_rng([ROOM, *_seed(draws.noise_seed[i])])
+        waves[i] = reverberate(waves[i], generator, rt60_s * float(draws.rate[i]), 10 ** (direct_db / 10))
+    return waves
+
+
+def _seed(seed):
+    """Seeds are the bits of int32, which may be negative; numpy's generators take none that are."""
+    return [int(s) & 0xFFFFFFFF for s in seed]
 
 
 def _checked(samples):
