@@ -41,6 +41,12 @@ def complete(experiment):
     experiment = experiment.model_copy(update={"head": head})
     if experiment.aggregation == "geometric" and why_not_exportable(experiment) is None:
         raise SerKerasError("aggregation=geometric is for baselines and heads: phones average probabilities")
+    kind = protocol_kind(experiment.protocol.name)
+    if experiment.training.calibration_groups and (head or experiment.model.name not in MODELS or kind.leaky):
+        raise SerKerasError(
+            "training.calibration_groups chooses a Keras model's temperature on speakers that it doesn't train on; "
+            "set it to 0 for a baseline, a head, or a protocol that splits speakers' material at random"
+        )
     if experiment.augmentation.mode != "none" and experiment.frontend.name in FACE_FRONT_ENDS:
         raise SerKerasError(f"augmentation varies sound, and not pictures ({experiment.frontend.name}): set mode=none")
     if experiment.augmentation.mode == "random":
@@ -52,11 +58,11 @@ def complete(experiment):
                 f"augmentation.mode=random draws single windows anew each epoch, which this recipe's {lacking[0]} "
                 f"can't take; {cached}use augmentation.mode=grid"
             )
-    if experiment.augmentation.copies and protocol_kind(experiment.protocol.name).leaky:
+    if experiment.augmentation.copies and kind.leaky:
         raise SerKerasError(f"augmentation.copies: protocol {experiment.protocol.name} splits windows; set copies=0")
     if experiment.augmentation.mixup and (experiment.model.name not in MODELS or experiment.unit != "window"):
         raise SerKerasError("augmentation.mixup blends single windows for a Keras model; set it to 0 for this recipe")
-    if experiment.unit == "utterance" and protocol_kind(experiment.protocol.name).leaky:
+    if experiment.unit == "utterance" and kind.leaky:
         raise SerKerasError(
             f"protocol {experiment.protocol.name} splits windows, and unit=utterance trains on whole utterances; "
             "utterance_random splits these"

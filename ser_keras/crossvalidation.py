@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_keras import building, protocols, saving, training
+from ser_keras import building, calibration, protocols, saving, training
 from ser_keras import experiment as settings
 from ser_keras.baselines import BASELINES
 from ser_keras.cache import fingerprint
@@ -164,6 +164,10 @@ def _check_before_writing(prepared, only_fold, start):
         cut_at(classifier, prepared.experiment.head.layer)
     if start is not None:
         start(classifier)
+    if prepared.experiment.training.calibration_groups:
+        calibration.last_dense(classifier)
+        for fold in prepared.folds:
+            calibration.speaker_groups(prepared.experiment, prepared.material, fold.train, fold.number)
 
 
 def _same_settings(run, resolved):
@@ -203,6 +207,9 @@ def _train_fold(run, prepared, fold, start, digest):
         *(prepared.experiment, material, fold.train, fold.validation, prepared.n_classes, folder, fold.number, title),
         initial=start,
     )
+    counts |= calibration.calibrate(
+        *(classifier, prepared, fold.train, fold.validation, folder, fold.number, title), initial=start
+    )
     utterances, segments = predict_items(classifier, prepared, fold.test, fold.number)
     utterances.write_csv(folder / "predictions.csv")
     if segments is not None:
@@ -211,6 +218,7 @@ def _train_fold(run, prepared, fold, start, digest):
     record = {"name": fold.name, "settings": digest} | {p: _speakers(material.items, getattr(fold, p)) for p in parts}
     record |= {f"n_{p}": len(getattr(fold, p)) for p in parts} | counts
     training.finish(folder, prepared.experiment, classifier, history, record)
+    calibration.sweep(folder)
 
 
 def _pool(run, prepared, record, start):
@@ -240,18 +248,24 @@ def _refit(run, prepared, start):
         return
     material = prepared.material
     every = np.arange(len(material.items))
+    none = np.array([], int)
     epochs = [read_json(folder / "fold.json")["best_epoch"] for folder in run.folds()]
+    epochs = max(1, round(statistics.median(epochs)))
     classifier, history, counts = training.fit(
         prepared.experiment,
         material,
         every,
-        np.array([], int),
+        none,
         prepared.n_classes,
         run.final,
         training.FINAL,
         "final refit",
         initial=start,
-        epochs=max(1, round(statistics.median(epochs))),
+        epochs=epochs,
+    )
+    counts |= calibration.calibrate(
+        *(classifier, prepared, every, none, run.final, training.FINAL, "final refit"), initial=start, epochs=epochs
     )
     record = {"name": "final", "train": _speakers(material.items, every), "n_train": len(every)} | counts
     training.finish(run.final, prepared.experiment, classifier, history, record)
+    calibration.sweep(run.final)

@@ -60,6 +60,8 @@ class Training(Settings):
     validation speakers of the training part decide. `schedule` "cosine" lets the learning rate fall to zero, "step"
     multiplies it by `step_factor` after every `step_epochs` epochs. `sampling` "all" draws every example once an
     epoch; the others give each class, corpus, or class within each corpus the same share of as many draws.
+    `calibration_groups`: groups of training speakers that are left out in turn to choose the temperature of the
+    probabilities; 0: none.
     """
 
     epochs: Count = 30
@@ -75,6 +77,7 @@ class Training(Settings):
     class_weights: Literal["none", "balanced"] = "none"
     sampling: Literal["all", "class", "corpus", "corpus_class"] = "all"
     early_stopping: EarlyStopping | None = None
+    calibration_groups: Annotated[int, Field(ge=0, le=50)] = 0
     mixed_precision: bool = False
     xla: bool = False
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ser_keras import opensmile_process
-from ser_keras.descriptors import DESCRIPTORS, EgemapsFunctionals, EgemapsLld
+from ser_keras.descriptors import DESCRIPTORS, CompareFunctionals, EgemapsFunctionals, EgemapsLld
 from ser_keras.errors import SerKerasError
 from ser_keras.experiment import Component, complete
 
@@ -52,7 +52,7 @@ def pid(descriptors):
 
 def test_without_the_package_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setattr(opensmile_process.util, "find_spec", lambda name: None)
-    for name in ("egemaps_lld", "egemaps_functionals"):
+    for name in ("egemaps_lld", "egemaps_functionals", "compare_functionals"):
         with pytest.raises(SerKerasError, match=r"needs the package opensmile: pip install 'ser-keras\[systems\]'"):
             DESCRIPTORS[name]()
 
@@ -115,6 +115,19 @@ def test_functionals_are_one_row_of_88(functionals):
     assert len(functionals.names) == len(set(functionals.names)) == 88
     mean = functionals.names.index("F0semitoneFrom27.5Hz_sma3nz_amean")
     assert (low[0, mean], high[0, mean]) == pytest.approx((24, 36), abs=0.3)
+
+
+def test_compare_s_functionals_are_one_row_of_6373():
+    need_opensmile()
+    compare = CompareFunctionals()
+    low, high = (compare(voice(hz)) for hz in (110, 220))
+    assert low.shape == (1, 6373) and compare.compute_output_shape((None, None)) == (None, 6373)
+    assert len(compare.names) == len(set(compare.names)) == 6373
+    mean = compare.names.index("F0final_sma_amean")
+    assert (low[0, mean], high[0, mean]) == pytest.approx((110, 220), rel=0.03)
+    for samples in (np.zeros(3000), noise(7), 50 * noise(1000)):
+        assert np.isfinite(compare(samples)).all()
+    assert complete(Component(name="compare_functionals"), DESCRIPTORS, "frontend") == {}
 
 
 def test_sound_of_any_kind_gives_finite_values(lld, functionals):

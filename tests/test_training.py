@@ -132,6 +132,7 @@ def _cut_after(monkeypatch, epochs):
         (5, ("training.optimizer=adamw", "training.schedule=cosine", "training.class_weights=balanced")),
         (4, ("training.early_stopping={patience: 1}", "training.epochs=8", "protocol.folds=4")),
         (3, ("augmentation={mode: random, pitch: [-2, 2], rate: [0.9, 1.1], snr_db: [10, 30], mixup: 0.3}",)),
+        (6, ("training.calibration_groups=2",)),
         (3, ("unit=utterance", "model={name: anand2015_lstm, units: 8, dropout: 0.5}")),
     ],
 )

@@ -1,13 +1,14 @@
 """Descriptor sets: name -> class, windows -> a vector each, computed outside the graph. They can't be exported."""
 
 from ser_keras.descriptors.acoustic26 import Acoustic26
-from ser_keras.descriptors.egemaps import EgemapsFunctionals, EgemapsLld
+from ser_keras.descriptors.egemaps import CompareFunctionals, EgemapsFunctionals, EgemapsLld
 from ser_keras.descriptors.functionals import Functionals, He2019Functionals
 from ser_keras.descriptors.lld import He2019Lld
 from ser_keras.descriptors.teager import Teager
 
 DESCRIPTORS = {
     "acoustic26": Acoustic26,
+    "compare_functionals": CompareFunctionals,
     "egemaps_functionals": EgemapsFunctionals,
     "egemaps_lld": EgemapsLld,
     "functionals": Functionals,

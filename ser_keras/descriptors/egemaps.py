@@ -1,4 +1,4 @@
-"""eGeMAPS by openSMILE: low-level descriptors of windows, and functionals of whole utterances.
+"""eGeMAPS and ComParE by openSMILE: low-level descriptors of windows, and functionals of whole utterances.
 
 The package `opensmile` (extra `systems`) is under the audEERING Research License Agreement, which allows
 non-commercial use and research meant for publication. Beyond that it needs a commercial licence, and so does every
@@ -16,7 +16,7 @@ HOP = 160  # 10 ms
 TAIL = 4800  # samples of padding that are computed
 
 N_LLD = {"eGeMAPSv01a": 23, "eGeMAPSv01b": 23, "eGeMAPSv02": 25}
-N_FUNCTIONALS = 88
+N_EGEMAPS, N_COMPARE = 88, 6373
 
 
 class _Egemaps:
@@ -126,6 +126,7 @@ class EgemapsFunctionals(_Egemaps):
     """
 
     NAME, LEVEL = "egemaps_functionals", "Functionals"
+    n_values = N_EGEMAPS
     whole = True
     least_samples = 1
 
@@ -134,7 +135,7 @@ class EgemapsFunctionals(_Egemaps):
         return np.zeros(1, int)
 
     def compute_output_shape(self, input_shape):
-        return (input_shape[0], N_FUNCTIONALS)
+        return (input_shape[0], self.n_values)
 
     def __call__(self, samples):
         """Functionals of an utterance.
@@ -144,12 +145,32 @@ class EgemapsFunctionals(_Egemaps):
                 bits. Under 60 ms zeros are put behind.
 
         Returns:
-            [1, 88] float32, finite.
+            [1, n_values] float32, finite.
 
         Raises:
             SerKerasError: samples not of one dimension, or openSMILE fails.
         """
         samples = np.asarray(samples, np.float32)
         if samples.ndim != 1:
-            raise SerKerasError(f"egemaps_functionals: samples of shape {samples.shape}; give one dimension")
+            raise SerKerasError(f"{self.NAME}: samples of shape {samples.shape}; give one dimension")
         return self._features(samples)
+
+
+class CompareFunctionals(EgemapsFunctionals):
+    """The 6373 functionals of ComParE 2016, one vector an utterance: the field's usual baseline's features.
+
+    Reference: F. Weninger et al., On the acoustics of emotion in audio, Frontiers in Psychology 4:292, 2013; B.
+    Schuller et al., The INTERSPEECH 2016 computational paralinguistics challenge, section 3. Licence: as `EgemapsLld`.
+
+    Raises:
+        SerKerasError: the package `opensmile` is missing.
+    """
+
+    NAME, n_values = "compare_functionals", N_COMPARE
+
+    def __init__(self):
+        self.feature_set = "ComParE_2016"
+        self._smile = OpenSmile(self.feature_set, self.LEVEL)
+
+    def get_config(self):
+        return {}

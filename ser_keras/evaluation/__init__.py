@@ -3,6 +3,7 @@
 from ser_keras.evaluation.measures import (
     bootstrap_ci,
     confusion,
+    ece,
     macro_f1,
     paired_difference,
     recall_intervals,
@@ -18,6 +19,7 @@ __all__ = [
     "bootstrap_ci",
     "confusion",
     "confusion_csv",
+    "ece",
     "macro_f1",
     "metrics",
     "paired_difference",

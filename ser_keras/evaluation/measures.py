@@ -107,6 +107,32 @@ def macro_f1(true, predicted, n_classes):
     return float(_mean_present(np.where(support > 0, f1, np.nan)))
 
 
+def ece(true, probabilities, bins=15):
+    """Expected calibration error: how far, on average, the largest probability lies from the share of hits.
+
+    C. Guo et al., On calibration of modern neural networks, ICML 2017, section 2; bins of equal width. On few rows it
+    is above 0 for perfect probabilities too: about .04 on 500.
+
+    Args:
+        true: int array [n].
+        probabilities: [n, n_classes].
+        bins: number of bins from 0 to 1.
+
+    Returns:
+        float; NaN for n = 0.
+
+    Raises:
+        ValueError: see `confusion`.
+    """
+    probabilities = np.asarray(probabilities, float)
+    if not len(probabilities):
+        return float("nan")
+    true = _labels(true, probabilities.shape[1])
+    sure, hit = probabilities.max(axis=1), probabilities.argmax(axis=1) == true
+    bin_ = np.minimum((sure * bins).astype(int), bins - 1)
+    return float(np.abs(np.bincount(bin_, hit - sure, bins)).sum() / len(true))
+
+
 def bootstrap_ci(true, predicted, speakers, n_classes, draws=2000, seed=0, utterances=None):
     """95 % percentile interval of the UAR by resampling speakers, then utterances within each.
 

@@ -92,6 +92,7 @@ def _figures(table, folds_info, utterances):
         "ci_utterances_only": "utterances only" in method,
         "wa": measures.wa(truth, predicted),
         "macro_f1": measures.macro_f1(truth, predicted, n_classes),
+        "ece": measures.ece(truth, table.probabilities),
         "per_class_recall": dict(zip(classes, measures.recalls(truth, predicted, n_classes).tolist(), strict=True)),
         "per_class_recall_ci95": dict(zip(classes, intervals.tolist(), strict=True)),
         "per_speaker": {
