@@ -185,6 +185,18 @@ def test_noise_has_its_level_over_the_window_alone():
     assert not array(augment._with_noise(0 * source, drawn)).any()
 
 
+def test_noise_ends_with_the_recording(name):
+    frontend, augment = made(name)
+    source = sources(augment, 2)
+    source[1, augment.window_samples // 2 :] = 0
+    draws_ = {"snr_db": np.float32([10, 10]), "noise_seed": np.int32([[1, 2], [3, 4]])}
+    noisy = array(augment._with_noise(source, draws_))
+    assert not noisy[1, augment.window_samples // 2 :].any() and (noisy[0] != source[0]).mean() > 0.99
+    for wave, plain, n in zip(noisy, source, (augment.window_samples, augment.window_samples // 2), strict=True):
+        added = (wave - plain)[:n]
+        assert 10 * np.log10(np.mean(plain[:n] ** 2) / np.mean(added**2)) == pytest.approx(10, abs=0.4)
+
+
 def test_noise_is_white_and_each_seed_has_its_own():
     seeds = np.array([[1, 2], [1, 3], [2, 2], [1, 2], [2**31 - 1, 2**31 - 1]], np.int32)
     noise = array(white_noise(seeds, 48000))

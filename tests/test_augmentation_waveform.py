@@ -129,6 +129,7 @@ def test_noise_has_the_ratio_over_the_window():
 def test_the_ratio_counts_what_the_window_hears_at_its_rate():
     """At rate 2 a window hears twice its length: here half of that is silence, and the noise 3 dB lower."""
     signal = np.concatenate([vowel(120, 0.5), np.zeros(8000, np.float32)])
+    signal[-1] = 1e-6  # the recording goes on
     changed = change(signal, rate=2.0, snr_db=20, window_samples=8000)
     assert changed.shape == (8000,)
     alone = stretch(waveform.noise(signal, 20, (0, 0), 16000), 0, 2.0)
@@ -138,6 +139,16 @@ def test_the_ratio_counts_what_the_window_hears_at_its_rate():
 
 
 @pytest.mark.smoke
+def test_noise_ends_with_the_recording():
+    padded = np.pad(tone(500, 0.5), (0, 8000))
+    padded[:8000] += 1e-4
+    for window in (None, 16000):
+        changed = change(padded, snr_db=10, window_samples=window)
+        assert not changed[8000:].any()
+        added = changed[:8000] - padded[:8000]
+        assert 10 * np.log10(np.mean(padded[:8000] ** 2) / np.mean(added**2)) == pytest.approx(10, abs=0.3)
+
+
 def test_the_seed_decides():
     values = {"pitch": 2.0, "rate": 1.1, "gain_db": -3.0, "snr_db": 15.0, "equaliser": np.linspace(-3, 3, 8)}
     first = change(vowel(120), noise_seed=(1, 2), **values)
@@ -196,7 +207,7 @@ def drawn_rooms(rt60_s, direct_db=0.0, rate=1.0, seed=5):
 
 def test_a_room_rings_for_as_long_as_drawn():
     click = np.zeros((3, 16000), np.float32)
-    click[:, 4000] = 0.5
+    click[:, 4000], click[:, -1] = 0.5, 1e-6  # the recording goes on to the end
     dry, short, long = in_rooms(click, drawn_rooms([0, 0.2, 0.6]))
     assert np.array_equal(dry, click[0])
 
@@ -205,8 +216,11 @@ def test_a_room_rings_for_as_long_as_drawn():
         return 10 * np.log10(parts[0] / parts[1])
 
     assert fall(short) == pytest.approx(30, abs=1.5) and fall(long) == pytest.approx(10, abs=1.5)
-    sounding = np.flatnonzero(np.abs(short) > 1e-9)
+    sounding = np.flatnonzero(np.abs(short[:-1]) > 1e-9)
     assert sounding[0] == 4000 and sounding[-1] == pytest.approx(4000 + 0.2 * 16000, abs=2)
+    ended = click.copy()
+    ended[:, 5000], ended[:, 5001:] = 0.1, 0
+    assert not in_rooms(ended, drawn_rooms([0.6] * 3))[:, 5001:].any(), "the zeros behind its end stay zeros"
     fast = in_rooms(click, drawn_rooms([0.2] * 3, rate=2.0))[0]
     assert fall(fast) == pytest.approx(15, abs=1.5), "it is played twice as fast afterwards"
     for direct_db in (-3.0, 12.0):

@@ -15,7 +15,7 @@ from ser_keras.errors import SerKerasError
 from ser_keras.frontends.base import SAMPLE_RATE, FrontEnd
 from ser_keras.graphs import batched, feature_function
 
-VERSION = 1  # goes up when the same point would give other features
+VERSION = 2  # goes up when the same point would give other features
 POINT_FIELDS = tuple(field.name for field in dataclasses.fields(draws.Point))
 
 

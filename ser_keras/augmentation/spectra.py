@@ -20,7 +20,7 @@ class SpectralAugmentation:
     - pitch, formants along: a front end that shows up to 2.5 kHz gets a resampled waveform, whose frames are placed so
       that the tempo stays; for one that shows more, the frequency axis is warped, linearly between bins, and the
       density of power falls by the ratio as the band widens, so that a window's power stays what it was;
-    - noise is white; what it is added to counts up to the end of the window;
+    - noise is white; it ends where the recording does, and what it is added to counts up to there or the window's end;
     - masks: D. Park et al., SpecAugment, Interspeech 2019, section 2, filled with the geometric mean over window and
       channel.
 
@@ -81,10 +81,13 @@ class SpectralAugmentation:
     def _with_noise(self, wave, draws):
         rate = draws["rate"] if "rate" in draws else ops.ones_like(draws["snr_db"])
         length = ops.expand_dims(rate * self.window_samples, -1)
-        heard = ops.cast(np.arange(self.source_samples, dtype=np.float32) < length, "float32")
-        power = ops.sum(ops.square(wave * heard), axis=-1) / ops.sum(heard, axis=-1)
+        place = np.arange(self.source_samples, dtype=np.float32)
+        sounding = ops.cast(ops.not_equal(wave, 0), "float32") * (place + 1)
+        there = ops.cast(place < ops.max(sounding, axis=-1, keepdims=True), "float32")  # not the zeros behind an end
+        heard = there * ops.cast(place < length, "float32")
+        power = ops.sum(ops.square(wave * heard), axis=-1) / ops.maximum(ops.sum(heard, axis=-1), 1.0)
         level = ops.sqrt(power) * ops.exp(draws["snr_db"] * np.float32(-np.log(10) / 20))
-        return wave + ops.expand_dims(level, -1) * white_noise(draws["noise_seed"], self.source_samples)
+        return wave + ops.expand_dims(level, -1) * there * white_noise(draws["noise_seed"], self.source_samples)
 
     def _spectrum(self, wave, rate, ratio):
         """[B, source_samples] to [B, C, T, F], at a tempo, of the waveform played `ratio` times as fast."""

@@ -92,7 +92,8 @@ def change(
         pitch: semitones.
         rate: tempo.
         gain_db: decibels.
-        snr_db: power of the signal over that of white Gaussian noise, in decibels; infinite: no noise.
+        snr_db: power of the signal over that of white Gaussian noise, in decibels; infinite: no noise. Zeros behind
+            the signal's end are no signal, and get no noise.
         equaliser: [EQUALISER_POINTS] decibels, see `equalise`; None: none.
         band: lower and upper edge in Hz, see `draws.band_decibels`; None: none.
         noise_seed: integers. The noise is of the same kind as on spectra, but other noise.
@@ -108,9 +109,10 @@ def change(
     """
     samples = np.clip(_checked(samples), -1.0, 1.0)
     heard = samples.size if window_samples is None else round(window_samples * float(rate))
-    samples = samples[: heard + BLOCK]
+    samples = samples[: heard + BLOCK].copy()
     if np.isfinite(snr_db):
-        samples = samples + noise(samples[:heard], snr_db, noise_seed, samples.size)
+        end = recorded(samples)
+        samples[:end] += noise(samples[: min(heard, end)], snr_db, noise_seed, end)
     samples = stretch(samples, pitch, rate)
     if gain_db:
         samples = samples * np.float32(10 ** (gain_db / 20))
@@ -161,6 +163,11 @@ def filtered(samples, decibels):
     return np.fft.irfft(spectrum, n_fft)[: samples.size].astype(np.float32)
 
 
+def recorded(samples):
+    """How many samples there are without the zeros at the end, which stand behind a recording's."""
+    return int(np.flatnonzero(samples)[-1]) + 1 if samples.any() else 0
+
+
 def source_samples(window, fastest):
     """Samples of source that a window needs at the greatest tempo; the stretch needs what follows to end it whole."""
     return math.ceil(window * max(1.0, fastest)) + BLOCK
@@ -188,7 +195,8 @@ def changed(waves, draws, window):
 def in_rooms(waves, draws):
     """Windows in rooms as drawn, for both paths: before anything else is changed.
 
-    What is played faster afterwards rings on the longer here. Reference: `conditions.room`.
+    What is played faster afterwards rings on the longer here; behind a recording's end nothing rings. Reference:
+    `conditions.room`.
 
     Args:
         waves: [n, source_samples] float32.
@@ -201,7 +209,8 @@ def in_rooms(waves, draws):
     for i in np.flatnonzero(draws.room[:, 0]):
         rt60_s, direct_db = draws.room[i].tolist()
         generator = np.random.default_rng([ROOM, *_seed(draws.noise_seed[i])])
-        waves[i] = reverberate(waves[i], generator, rt60_s * float(draws.rate[i]), 10 ** (direct_db / 10))
+        sound = waves[i, : recorded(waves[i])]
+        sound[:] = reverberate(sound, generator, rt60_s * float(draws.rate[i]), 10 ** (direct_db / 10))
     return waves
 
 
