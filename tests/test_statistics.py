@@ -61,3 +61,17 @@ def test_noise_has_no_voice(layer):
 def test_silence_and_clicks_give_finite_values(layer, wave):
     values = of(layer, wave)
     assert np.isfinite(values).all() and np.abs(values).max() < 100
+
+
+@pytest.mark.parametrize("hop_ms", [12.5, 16])
+def test_fewer_frames_say_much_the_same(layer, hop_ms):
+    sparse = FRONT_ENDS["statistics"](hop_ms=hop_ms)
+    assert sparse.get_config()["hop_ms"] == hop_ms and FRONT_ENDS["statistics"](**sparse.get_config()).hop_ms == hop_ms
+    waves = [syllables(10, f0, seed) for seed, f0 in enumerate((90.0, 150.0, 230.0, 300.0))]
+    dense, few = (np.stack([of(each, wave) for wave in waves]) for each in (layer, sparse))
+    assert dense.shape == few.shape
+    n = 54  # the descriptors' means over active frames: the same, however densely they are sampled
+    assert np.abs(few - dense)[:, :n].mean() < 0.1 * dense[:, :n].std(axis=0).mean()
+    # The modulation's level counts frames; what one voice does more than another stays.
+    few, dense = (x[:, -28:] - x[:, -28:].mean(axis=0) for x in (few, dense))
+    assert np.abs(few - dense).mean() < 0.5 * np.abs(dense).mean()

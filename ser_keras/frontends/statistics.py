@@ -35,6 +35,7 @@ class Statistics(ShortTimeFourier):
         f0_min, f0_max: range of the pitch in Hz.
         active_db: how far below the window's level a frame is half active.
         floor_db: how far below the window's level bands are cut off.
+        hop_ms: from one frame of 32 ms to the next; the fewer frames, the faster.
         kwargs: see `FrontEnd`.
 
     Input:
@@ -61,9 +62,10 @@ class Statistics(ShortTimeFourier):
         f0_max=500.0,
         active_db=30.0,
         floor_db=50.0,
+        hop_ms=10,
         **kwargs,
     ):
-        super().__init__(32, 10, 512, **kwargs)
+        super().__init__(32, hop_ms, 512, **kwargs)
         self.n_mels, self.n_cepstral, self.n_lags = n_mels, n_cepstral, n_lags
         self.f0_min, self.f0_max, self.active_db, self.floor_db = f0_min, f0_max, active_db, floor_db
         self.require(
@@ -203,13 +205,14 @@ class Statistics(ShortTimeFourier):
     def _modulation(self, bands, active):
         """Log power of the bands' envelopes in modulation bands, [B, 4 * 7]."""
         centred = (bands - ops.expand_dims(_mean(bands, active), 1)) * active
-        n = bands.shape[1] // 2  # two frames together: 50 Hz carry what lies below 20 Hz
-        centred = ops.mean(ops.reshape(centred[:, : 2 * n], (-1, n, 2, 4)), axis=2)
+        every = max(1, round(0.02 * SAMPLE_RATE / self.hop_length))  # some 50 Hz carry what lies below 20 Hz
+        n = bands.shape[1] // every
+        centred = ops.mean(ops.reshape(centred[:, : every * n], (-1, n, every, 4)), axis=2)
         hz, group = [], []
         for band, (low, high) in enumerate(itertools.pairwise(MODULATION_HZ)):
             hz += list(np.linspace(low, high, 4, endpoint=False))
             group += [band] * 4
-        phase = 2 * np.pi * np.outer(hz, np.arange(n) * 2 * self.hop_length / SAMPLE_RATE)
+        phase = 2 * np.pi * np.outer(hz, np.arange(n) * every * self.hop_length / SAMPLE_RATE)
         basis = np.concatenate([np.cos(phase), np.sin(phase)]).astype(np.float32)
         power = ops.square(ops.matmul(basis, centred))  # [B, 56, 4]
         together = (np.array(group * 2) == np.arange(max(group) + 1)[:, None]).astype(np.float32)
@@ -225,7 +228,7 @@ class Statistics(ShortTimeFourier):
     def get_config(self):
         own = ("n_mels", "n_cepstral", "n_lags", "f0_min", "f0_max", "active_db", "floor_db")
         config = super().get_config()
-        for name in ("frame_ms", "hop_ms", "n_fft"):
+        for name in ("frame_ms", "n_fft"):
             config.pop(name)
         return {**config, **{name: getattr(self, name) for name in own}}
 
