@@ -112,6 +112,7 @@ class Augmentation(Settings):
     band_probability: Annotated[float, Field(ge=0, le=1)] = 1.0  # share of the changed windows that are so cut
     rt60_s: list[Annotated[float, Field(ge=0.05, le=5)]] = []  # rooms
     room_probability: Annotated[float, Field(ge=0, le=1)] = 1.0
+    overdrive_db: list[Annotated[float, Field(ge=-60, le=60)]] = []  # turned up before the microphone clips
     time_masks: Annotated[int, Field(ge=0, le=20)] = 0
     time_mask_s: Positive = 0.1  # the greatest width
     frequency_masks: Annotated[int, Field(ge=0, le=20)] = 0

@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("python_stretch", reason="needs the extra `augment`")
 
 from ser_keras.augmentation import draws, waveform
-from ser_keras.augmentation.waveform import change, equalise, in_rooms, stretch
+from ser_keras.augmentation.waveform import change, equalise, recorded_so, stretch
 from ser_keras.errors import SerKerasError
 
 SAMPLE_RATE = 16000
@@ -208,7 +208,7 @@ def drawn_rooms(rt60_s, direct_db=0.0, rate=1.0, seed=5):
 def test_a_room_rings_for_as_long_as_drawn():
     click = np.zeros((3, 16000), np.float32)
     click[:, 4000], click[:, -1] = 0.5, 1e-6  # the recording goes on to the end
-    dry, short, long = in_rooms(click, drawn_rooms([0, 0.2, 0.6]))
+    dry, short, long = recorded_so(click, drawn_rooms([0, 0.2, 0.6]))
     assert np.array_equal(dry, click[0])
 
     def fall(wave):  # dB from one tenth of a second to the next
@@ -220,17 +220,27 @@ def test_a_room_rings_for_as_long_as_drawn():
     assert sounding[0] == 4000 and sounding[-1] == pytest.approx(4000 + 0.2 * 16000, abs=2)
     ended = click.copy()
     ended[:, 5000], ended[:, 5001:] = 0.1, 0
-    assert not in_rooms(ended, drawn_rooms([0.6] * 3))[:, 5001:].any(), "the zeros behind its end stay zeros"
-    fast = in_rooms(click, drawn_rooms([0.2] * 3, rate=2.0))[0]
+    assert not recorded_so(ended, drawn_rooms([0.6] * 3))[:, 5001:].any(), "the zeros behind its end stay zeros"
+    fast = recorded_so(click, drawn_rooms([0.2] * 3, rate=2.0))[0]
     assert fall(fast) == pytest.approx(15, abs=1.5), "it is played twice as fast afterwards"
     for direct_db in (-3.0, 12.0):
-        wet = in_rooms(click, drawn_rooms([0.5] * 3, direct_db))[0]
+        wet = recorded_so(click, drawn_rooms([0.5] * 3, direct_db))[0]
         ratio = wet[4000] ** 2 / np.square(np.delete(wet, 4000)).sum()
         assert 10 * np.log10(ratio) == pytest.approx(direct_db, abs=0.1)
     speech = np.stack([vowel(120)] * 2)
-    one, same = in_rooms(speech, drawn_rooms([0.4, 0.4]))
+    one, same = recorded_so(speech, drawn_rooms([0.4, 0.4]))
     assert np.array_equal(one, same) and np.square(one).sum() == pytest.approx(np.square(speech[0]).sum(), rel=1e-3)
-    assert not np.array_equal(one, in_rooms(speech, drawn_rooms([0.4, 0.4], seed=6))[0])
+    assert not np.array_equal(one, recorded_so(speech, drawn_rooms([0.4, 0.4], seed=6))[0])
+
+
+def test_what_is_turned_up_too_far_clips():
+    waves = np.tile(tone(500), (3, 1))  # of .3
+    turned = dataclasses.replace(draws.Draws.unchanged(3), overdrive_db=np.float32([-12, 6, 20]))
+    soft, still, clipped = recorded_so(waves, turned)
+    assert np.array_equal(soft, waves[0]) and np.array_equal(still, waves[0]), "twice .3 is below full scale"
+    assert np.abs(clipped).max() == pytest.approx(0.1) and (np.abs(clipped) > 0.0999).mean() > 0.5
+    inside = np.abs(waves[0]) < 0.099
+    assert np.array_equal(clipped[inside], waves[0][inside]), "and down again by as much"
 
 
 def test_silence_and_nothing():

@@ -7,7 +7,7 @@ from ser_keras import corpora, pipeline
 from ser_keras.audio import from_int16, to_int16
 from ser_keras.augmentation.live import Live
 from ser_keras.augmentation.mixup import Mixup
-from ser_keras.augmentation.waveform import in_rooms
+from ser_keras.augmentation.waveform import recorded_so
 from ser_keras.experiment import Augmentation
 from ser_keras.frontends import FRONT_ENDS
 from tests.made_corpus import write_corpus
@@ -93,13 +93,13 @@ def test_live_augmentation_changes_what_it_should_and_no_more(material):
     assert max(np.abs(a - b).max() for (a, _), (b, _) in zip(plain, faster, strict=True)) > 0.5
 
 
-def test_live_windows_may_be_in_rooms(material):
-    rooms = live(material, rt60_s=[0.8])
+def test_live_windows_may_be_in_rooms_and_overdriven(material):
+    rooms = live(material, rt60_s=[0.8], overdrive_db=[20])
     numbers, key = np.arange(8), np.array([0, 0, 0])
     [heard] = rooms._fetch(numbers, key)
     drawn_rooms = rooms._draws((0, 0, 0)).take(numbers)
     dry = from_int16(rooms._sources(numbers, drawn_rooms.rate))
-    np.testing.assert_array_equal(heard, to_int16(in_rooms(dry, drawn_rooms)))
+    np.testing.assert_array_equal(heard, to_int16(recorded_so(dry, drawn_rooms)))
     assert (np.abs(from_int16(heard) - dry).max(axis=1) > 0.01).all()
 
 

@@ -37,6 +37,7 @@ class Draws:
         equaliser: [n, EQUALISER_POINTS] dB at frequencies equally spaced in mel, see `equaliser_matrix`.
         band: [n, 2] lower and upper edge in Hz, 30 dB down, see `band_decibels`; infinite: none.
         room: [n, 2] RT60 in seconds and energy of the direct sound over the room's in dB; 0 s: no room.
+        overdrive_db: [n] dB that the microphone is turned up before it clips; no further effect on the level.
         time_masks: [n, M, 2] start and width in seconds from the window's begin; width 0: none.
         frequency_masks: [n, M, 2] start and width in Hz; width 0: none.
         noise_seed: [n, 2] int32, what the noise and the room's response follow from.
@@ -49,6 +50,7 @@ class Draws:
     equaliser: np.ndarray
     band: np.ndarray
     room: np.ndarray
+    overdrive_db: np.ndarray
     time_masks: np.ndarray
     frequency_masks: np.ndarray
     noise_seed: np.ndarray
@@ -76,6 +78,7 @@ class Draws:
             equaliser=np.zeros((n, EQUALISER_POINTS), np.float32),
             band=np.tile(np.float32([-np.inf, np.inf]), (n, 1)),
             room=np.zeros((n, 2), np.float32),
+            overdrive_db=zeros,
             time_masks=np.zeros((n, 0, 2), np.float32),
             frequency_masks=np.zeros((n, 0, 2), np.float32),
             noise_seed=np.zeros((n, 2), np.int32),
@@ -158,8 +161,9 @@ def draw(settings, n, window_s, seed, top_hz=TOP_HZ):
     sizes = {"one_each": 7, "equaliser": EQUALISER_POINTS, "time": 2 * n_time, "frequency": 2 * n_frequency}
     # Without one of these, draws are what they were before there was such a setting.
     sizes |= {"speed": bool(settings.speed), "band": 3 * settings.banded, "room": 3 * bool(settings.rt60_s)}
+    sizes |= {"overdrive": bool(settings.overdrive_db)}
     uniform = np.random.default_rng(seed).random((n, sum(sizes.values())))
-    one_each, equaliser, time, frequency, speed, band, room = np.split(
+    one_each, equaliser, time, frequency, speed, band, room, overdrive = np.split(
         uniform, np.cumsum(list(sizes.values()))[:-1], axis=1
     )
     changed = one_each[:, 0] < settings.probability
@@ -205,6 +209,9 @@ def draw(settings, n, window_s, seed, top_hz=TOP_HZ):
             ],
             axis=1,
         ),
+        overdrive_db=between(overdrive[:, 0], settings.overdrive_db, 0.0)
+        if overdrive.size
+        else np.zeros(n, np.float32),
         time_masks=_masks(time, settings.time_mask_s, window_s, changed),
         frequency_masks=_masks(frequency, settings.frequency_mask_hz, top_hz, changed),
         noise_seed=(one_each[:, 5:] * 2**31).astype(np.int32),

@@ -110,7 +110,7 @@ def copy_cuts(settings, seed, frontend, window, hop, tail):
             drawn = draws.draw(settings, len(starts), window / SAMPLE_RATE, identity, top_hz)
             latest = draws.latest_starts(len(samples), window, drawn.rate)
             rows = np.zeros(len(starts), row)
-            rows["wave"] = waveform.in_rooms(sources(samples, np.minimum(starts, latest), length), drawn)
+            rows["wave"] = waveform.recorded_so(sources(samples, np.minimum(starts, latest), length), drawn)
             for name, values in drawn.as_dict(fields).items():
                 rows[name] = values
             return rows

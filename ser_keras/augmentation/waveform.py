@@ -192,18 +192,18 @@ def changed(waves, draws, window):
     )
 
 
-def in_rooms(waves, draws):
-    """Windows in rooms as drawn, for both paths: before anything else is changed.
+def recorded_so(waves, draws):
+    """Windows as a room and an overdriven microphone change them, for both paths: before anything else is changed.
 
     What is played faster afterwards rings on the longer here; behind a recording's end nothing rings. Reference:
-    `conditions.room`.
+    `conditions.room`. What is turned up clips at full scale, and is turned down again.
 
     Args:
         waves: [n, source_samples] float32.
         draws: Draws.
 
     Returns:
-        [n, source_samples] float32; rows without a room as they were.
+        [n, source_samples] float32; rows for which neither is drawn as they were.
     """
     waves = waves.copy()
     for i in np.flatnonzero(draws.room[:, 0]):
@@ -211,6 +211,9 @@ def in_rooms(waves, draws):
         generator = np.random.default_rng([ROOM, *_seed(draws.noise_seed[i])])
         sound = waves[i, : recorded(waves[i])]
         sound[:] = reverberate(sound, generator, rt60_s * float(draws.rate[i]), 10 ** (direct_db / 10))
+    for i in np.flatnonzero(draws.overdrive_db > 0):
+        ceiling = np.float32(10 ** (-draws.overdrive_db[i] / 20))
+        waves[i] = np.clip(waves[i], -ceiling, ceiling)
     return waves
 
 
