@@ -2,10 +2,11 @@
 
     python benchmarks/inference.py                          # the shipped model, R1, the attention BLSTM
     python benchmarks/inference.py --corpus emodb=PATH      # and: the same class with the level changed by 12 dB?
+    python benchmarks/inference.py --run RUN                # the same of a run's own models, on their test speakers
 
 Weights of R1 and of the BLSTM are random: they change neither size nor time. The level is changed in the corpus's
 windows, of which the clipped ones count as they are; the shipped model was trained on EMO-DB itself, so this is about
-the level and not about accuracy.
+the level and not about accuracy. A run needs `ser-keras evaluate RUN --condition gain:-12 --condition gain:12` before.
 """
 
 import argparse
@@ -84,12 +85,25 @@ def same_class(corpus, root, gains_db):
     return {gain: (float(np.mean(same)), len(same)) for gain, same in stays.items()}
 
 
+def same_class_unseen(run, gains_db):
+    """The same of the folds' models on their test speakers' windows, from the run's evaluations."""
+    from ser_keras.evaluation import Predictions
+
+    as_it_is = Predictions.read_csv(run / "segments.csv").predicted
+    found = {}
+    for gain in gains_db:
+        changed = Predictions.read_csv(run / "evaluations" / f"test-gain_{gain}" / "segments.csv").predicted
+        found[gain] = float(np.mean(changed == as_it_is)), len(as_it_is)
+    return found
+
+
 def main():
     from ser_keras import benchmark
     from ser_keras.model_files import PRETRAINED, find
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", metavar="NAME=PATH", help="whose windows are made louder and softer")
+    parser.add_argument("--run", type=Path, help="whose evaluations of gain:-12 and gain:12 are compared")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     given = parser.parse_args()
     print(f"{benchmark.machine()}; load {benchmark.load()}")
@@ -105,6 +119,9 @@ def main():
         name, _, root = given.corpus.partition("=")
         for gain, (share, n) in same_class(name, root, GAINS_DB).items():
             print(f"shipped model, level changed by {gain:+d} dB: the same class in {share:.1%} of {n} windows")
+    if given.run:
+        for gain, (share, n) in same_class_unseen(given.run, GAINS_DB).items():
+            print(f"{given.run}, level changed by {gain:+d} dB: the same class in {share:.1%} of {n} windows")
 
 
 if __name__ == "__main__":

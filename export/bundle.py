@@ -277,9 +277,17 @@ class _Export:
                 raise SerKerasError(f"fold {missing[0]} holds no predictions.csv")
             windows = tables(self.run, files, "segments.csv")
             with stage("converted folds on their test audio", len(files), "folds") as advance:
-                return estimate(files, predictions, self.test_utterances, self.settings, advance, windows), None
+                figures = estimate(
+                    *(files, predictions, self.test_utterances, self.settings, advance, windows), keep=self._keep
+                )
+                return figures, None
         except SerKerasError as error:
             return dict.fromkeys(names), str(error)
+
+    def _keep(self, file, predictions):
+        """What a file says of the test utterances, to be compared with other runs'; not part of the bundle."""
+        with contextlib.suppress(SerKerasError):  # a run may be kept where nothing can be written
+            predictions.write_csv(self.run.path / "evaluations" / "exported" / f"{file}.csv")
 
     def _latency(self, name, content, advance):
         """Times and memory of one file on this machine, on one thread and on two."""

@@ -1,10 +1,12 @@
 """What a shipped file reaches on speakers it never heard: fold models, converted the same way, on their test audio."""
 
+import dataclasses
+
 import numpy as np
 
 from ser_keras.audio import windows
 from ser_keras.errors import SerKerasError
-from ser_keras.evaluation import bootstrap_ci, uar, wa
+from ser_keras.evaluation import Predictions, bootstrap_ci, uar, wa
 from ser_keras.inference import Model
 from ser_keras.interpreter import Interpreter, choose
 
@@ -14,7 +16,7 @@ def utterance_key(corpus, file, start):
     return str(corpus), str(file), round(float(start or 0), 3)
 
 
-def estimate(fold_files, predictions, test_utterances, settings, advance=None, window_tables=None):
+def estimate(fold_files, predictions, test_utterances, settings, advance=None, window_tables=None, keep=None):
     """Run converted fold models through `inference` on their test utterances.
 
     Args:
@@ -24,6 +26,7 @@ def estimate(fold_files, predictions, test_utterances, settings, advance=None, w
         settings: model_files.Settings.
         advance: called after each fold.
         window_tables: fold number -> Predictions of the same, a row a window; None where there are none.
+        keep: called with (variant, Predictions of it, a row an utterance).
 
     Returns:
         variant -> dict: `uar`, `ci95`, `ci_method`, `wa`, `n`, `keras_uar` (the run's own figure on the same
@@ -38,7 +41,7 @@ def estimate(fold_files, predictions, test_utterances, settings, advance=None, w
     variants = list(next(iter(fold_files.values())))
     said = {variant: [] for variant in variants}
     pairs = {variant: [] for variant in variants}  # of windows: (Keras's probabilities, the file's)
-    rows = []
+    rows, judged = [], []
     for fold, files in fold_files.items():
         table = predictions[fold]
         places = {utterance_key(*k): i for i, k in enumerate(zip(table.corpus, table.file, table.start, strict=True))}
@@ -47,7 +50,7 @@ def estimate(fold_files, predictions, test_utterances, settings, advance=None, w
             v: Model(Interpreter(content, f"fold {fold}'s {v}", runtime), settings, v, runtime)
             for v, content in files.items()
         }
-        seen = 0
+        seen = []
         for key, label, samples in test_utterances(fold):
             row = places.get(key)
             if row is None or table.true[row] != label:
@@ -62,11 +65,14 @@ def estimate(fold_files, predictions, test_utterances, settings, advance=None, w
                 expected = _those_between(cut.get(key[:2]), table.start[row], table.end[row])
                 if len(expected) == len(found):
                     pairs[variant].extend(zip(expected, found, strict=True))
-            seen += 1
-        if seen != len(table):
-            raise SerKerasError(f"fold {fold} was tested on {len(table)} utterances, the audio of {seen} is there")
+            seen.append(row)
+        if len(seen) != len(table):
+            raise SerKerasError(f"fold {fold} was tested on {len(table)} utterances, the audio of {len(seen)} is there")
+        judged.append(table.take(np.array(seen)))
         if advance is not None:
             advance()
+    for variant in variants if keep is not None else ():
+        keep(variant, dataclasses.replace(Predictions.concatenate(judged), probabilities=np.array(said[variant])))
     return {v: _figures(rows, np.array(said[v]), n_classes) | {"windows": _windows(pairs[v])} for v in variants}
 
 

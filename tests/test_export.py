@@ -18,7 +18,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from ser_keras import audio
 from ser_keras.errors import SerKerasError
-from ser_keras.evaluation import Predictions
+from ser_keras.evaluation import Predictions, uar
 from ser_keras.export import card, convert, parity
 from ser_keras.export.bundle import check_out, export_run, summary
 from ser_keras.export.convert import Conversion, to_tflite
@@ -162,6 +162,13 @@ def test_estimate_is_that_of_the_converted_folds(run, bundle):
     assert (whole["uar"], whole["wa"], whole["keras_uar"]) == (metrics["uar"], metrics["wa"], metrics["uar"])
     assert (whole["ci95"], whole["n"], whole["agreement"]) == (metrics["uar_ci95"], 24, 1)
     assert 0.8 <= figures["model.tflite"]["agreement"] <= 1
+    for file, estimated in figures.items():
+        said = Predictions.read_csv(run / "evaluations" / "exported" / f"{file}.csv")
+        assert uar(said.true, said.predicted, len(small_run.CLASSES)) == pytest.approx(estimated["uar"])
+        of_keras = Predictions.concatenate(Predictions.read_csv(p) for p in sorted(run.glob("folds/*/predictions.csv")))
+        assert (said.file == of_keras.file).all() and np.mean(said.predicted == of_keras.predicted) == pytest.approx(
+            estimated["agreement"]
+        )
 
 
 def test_reference_clip_is_one_window_of_something_like_a_voice(bundle):
