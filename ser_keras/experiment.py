@@ -113,6 +113,8 @@ class Augmentation(Settings):
     rt60_s: list[Annotated[float, Field(ge=0.05, le=5)]] = []  # rooms
     room_probability: Annotated[float, Field(ge=0, le=1)] = 1.0
     overdrive_db: list[Annotated[float, Field(ge=-60, le=60)]] = []  # turned up before the microphone clips
+    snippet_s: list[Annotated[float, Field(ge=0.1, le=60)]] = []  # no more of the window is heard than this
+    snippet_probability: Annotated[float, Field(ge=0, le=1)] = 1.0
     time_masks: Annotated[int, Field(ge=0, le=20)] = 0
     time_mask_s: Positive = 0.1  # the greatest width
     frequency_masks: Annotated[int, Field(ge=0, le=20)] = 0
@@ -129,8 +131,8 @@ class Augmentation(Settings):
         if strange:
             needs = "mode: grid or random" if self.mode == "none" else "mode: random"
             raise ValueError(f"'{strange[0]}' is set, but it needs {needs} (mode is {self.mode})")
-        not_changes = {"mode", "path", "probability", "band_probability", "room_probability", "copies"}
-        if self.mode != "none" and not set(varied) - not_changes:
+        shares = {"probability", "band_probability", "room_probability", "snippet_probability"}
+        if self.mode != "none" and not set(varied) - shares - {"mode", "path", "copies"}:
             raise ValueError(f"mode is {self.mode}, but nothing is varied; give pitch, rate or gain_db, for example")
         if self.path == "waveform" and (self.time_masks or self.frequency_masks):
             raise ValueError("masks are made on spectra: they need path: spectrum")

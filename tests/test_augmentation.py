@@ -40,6 +40,7 @@ EVERYTHING = {
     "high_cut_hz": [1000.0, 4000.0],
     "rt60_s": [0.1, 0.8],
     "overdrive_db": [-6.0, 12.0],
+    "snippet_s": [0.2, 0.9],
     "time_masks": 2,
     "time_mask_s": 0.1,
     "frequency_masks": 1,
@@ -323,6 +324,8 @@ def test_draws_fill_their_ranges():
         (drawn.room[:, 0], 0.1, 0.8),
         (drawn.room[:, 1], *draws.DIRECT_DB),
         (drawn.overdrive_db, -6, 12),
+        (drawn.snippet[:, 0], 0.2, 0.9),
+        (drawn.snippet[:, 1], 0, 1),
         (drawn.time_masks[..., 1], 0, 0.1),
         (drawn.frequency_masks[..., 1], 0, 500),
     ):
@@ -341,7 +344,7 @@ def test_a_share_of_the_windows_is_left_alone():
     plain = Draws.unchanged(4000).as_dict()
     still = drawn.pitch == 0
     assert still.mean() == pytest.approx(0.7, abs=0.03)
-    for field in ("rate", "gain_db", "snr_db", "equaliser", "band", "room", "overdrive_db"):
+    for field in ("rate", "gain_db", "snr_db", "equaliser", "band", "room", "overdrive_db", "snippet"):
         np.testing.assert_array_equal(getattr(drawn, field)[still], plain[field][still])
         assert (getattr(drawn, field)[~still] != plain[field][~still]).all()
     for masks in (drawn.time_masks, drawn.frequency_masks):
@@ -359,7 +362,7 @@ def test_bands_and_rooms_have_shares_of_their_own():
 
 
 def test_a_setting_that_is_not_used_leaves_the_other_draws_as_they_were():
-    without = given_settings(low_cut_hz=[], high_cut_hz=[], rt60_s=[], overdrive_db=[])
+    without = given_settings(low_cut_hz=[], high_cut_hz=[], rt60_s=[], overdrive_db=[], snippet_s=[])
     few, all_ = (draws.draw(settings, 50, 1.0, [3]).as_dict() for settings in (without, given_settings()))
     small = np.random.default_rng([3]).random((50, 7 + draws.EQUALISER_POINTS + 4 + 2))
     np.testing.assert_allclose(few["pitch"], -2 + 4 * small[:, 1], atol=1e-6)
@@ -389,7 +392,7 @@ def test_a_grid_has_every_combination_once_the_unchanged_first():
     for field in ("pitch", "rate", "gain_db"):
         np.testing.assert_array_equal(getattr(drawn, field), np.float32([getattr(p, field) for p in points]))
     assert draws.varied(Augmentation(mode="grid", pitch=[1.0])) == ("pitch",)
-    assert {*draws.varied(given_settings()), "room", "overdrive_db"} == set(drawn.as_dict()), (
+    assert {*draws.varied(given_settings()), "room", "overdrive_db", "snippet"} == set(drawn.as_dict()), (
         "these come before the spectrum"
     )
 

@@ -243,6 +243,20 @@ def test_what_is_turned_up_too_far_clips():
     assert np.array_equal(clipped[inside], waves[0][inside]), "and down again by as much"
 
 
+def test_a_snippet_is_a_stretch_of_the_recording():
+    waves = np.tile(np.arange(1, 16001, dtype=np.float32) / 16000, (4, 1))
+    waves[3, 8000:] = 0
+    cut = np.float32([[0.25, 0], [0.25, 1], [np.inf, 0], [0.25, 1]])
+    drawn = dataclasses.replace(draws.Draws.unchanged(4), snippet=cut)
+    first, last, whole, short = recorded_so(waves, drawn)
+    assert np.array_equal(first[:4000], waves[0, :4000]) and not first[4000:].any()
+    assert np.array_equal(last[:4000], waves[0, 12000:]) and not last[4000:].any()
+    assert np.array_equal(whole, waves[2])
+    assert np.array_equal(short[:4000], waves[3, 4000:8000]), "the zeros behind an end are no part of it"
+    fast = recorded_so(waves, dataclasses.replace(drawn, rate=np.full(4, 2, np.float32)))[0]
+    assert np.flatnonzero(fast)[-1] + 1 == 8000, "as long as drawn once it is played twice as fast"
+
+
 def test_silence_and_nothing():
     assert np.array_equal(stretch(np.zeros(1000, np.float32), 3, 1.1), np.zeros(909, np.float32))
     silent = change(np.zeros(1000, np.float32), pitch=3, rate=1.1, gain_db=6, snr_db=0, equaliser=np.ones(8))

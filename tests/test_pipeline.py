@@ -93,8 +93,8 @@ def test_live_augmentation_changes_what_it_should_and_no_more(material):
     assert max(np.abs(a - b).max() for (a, _), (b, _) in zip(plain, faster, strict=True)) > 0.5
 
 
-@pytest.mark.parametrize("settings", [{"rt60_s": [0.8]}, {"overdrive_db": [20]}])
-def test_live_windows_may_be_in_rooms_or_overdriven(material, settings):
+@pytest.mark.parametrize("settings", [{"rt60_s": [0.8]}, {"overdrive_db": [20]}, {"snippet_s": [0.2]}])
+def test_live_windows_may_be_in_rooms_overdriven_or_short(material, settings):
     rooms = live(material, **settings)
     numbers, key = np.arange(8), np.array([0, 0, 0])
     [heard] = rooms._fetch(numbers, key)

@@ -37,6 +37,8 @@ class Draws:
         equaliser: [n, EQUALISER_POINTS] dB at frequencies equally spaced in mel, see `equaliser_matrix`.
         band: [n, 2] lower and upper edge in Hz, 30 dB down, see `band_decibels`; infinite: none.
         room: [n, 2] RT60 in seconds and energy of the direct sound over the room's in dB; 0 s: no room.
+        snippet: [n, 2] length in seconds of the stretch of the window that is heard at all, moved to its begin, and
+            where it lies, from 0 (as early as can be) to 1; infinite: the whole window.
         overdrive_db: [n] dB that the microphone is turned up before it clips; no further effect on the level.
         time_masks: [n, M, 2] start and width in seconds from the window's begin; width 0: none.
         frequency_masks: [n, M, 2] start and width in Hz; width 0: none.
@@ -50,6 +52,7 @@ class Draws:
     equaliser: np.ndarray
     band: np.ndarray
     room: np.ndarray
+    snippet: np.ndarray
     overdrive_db: np.ndarray
     time_masks: np.ndarray
     frequency_masks: np.ndarray
@@ -78,6 +81,7 @@ class Draws:
             equaliser=np.zeros((n, EQUALISER_POINTS), np.float32),
             band=np.tile(np.float32([-np.inf, np.inf]), (n, 1)),
             room=np.zeros((n, 2), np.float32),
+            snippet=np.tile(np.float32([np.inf, 0]), (n, 1)),
             overdrive_db=zeros,
             time_masks=np.zeros((n, 0, 2), np.float32),
             frequency_masks=np.zeros((n, 0, 2), np.float32),
@@ -161,9 +165,9 @@ def draw(settings, n, window_s, seed, top_hz=TOP_HZ):
     sizes = {"one_each": 7, "equaliser": EQUALISER_POINTS, "time": 2 * n_time, "frequency": 2 * n_frequency}
     # Without one of these, draws are what they were before there was such a setting.
     sizes |= {"speed": bool(settings.speed), "band": 3 * settings.banded, "room": 3 * bool(settings.rt60_s)}
-    sizes |= {"overdrive": bool(settings.overdrive_db)}
+    sizes |= {"overdrive": bool(settings.overdrive_db), "snippet": 3 * bool(settings.snippet_s)}
     uniform = np.random.default_rng(seed).random((n, sum(sizes.values())))
-    one_each, equaliser, time, frequency, speed, band, room, overdrive = np.split(
+    one_each, equaliser, time, frequency, speed, band, room, overdrive, snippet = np.split(
         uniform, np.cumsum(list(sizes.values()))[:-1], axis=1
     )
     changed = one_each[:, 0] < settings.probability
@@ -182,6 +186,7 @@ def draw(settings, n, window_s, seed, top_hz=TOP_HZ):
 
     narrow, edges = share(band, settings.band_probability)
     inside, acoustics = share(room, settings.room_probability)
+    short, stretch = share(snippet, settings.snippet_probability)
 
     octaves = between(speed[:, 0], np.log2(settings.speed).tolist(), 0.0) if settings.speed else np.float32(0)
 
@@ -206,6 +211,13 @@ def draw(settings, n, window_s, seed, top_hz=TOP_HZ):
             [
                 between(acoustics[:, 0], settings.rt60_s, 0.0, inside),
                 between(acoustics[:, 1], DIRECT_DB, 0.0, inside),
+            ],
+            axis=1,
+        ),
+        snippet=np.stack(
+            [
+                between(stretch[:, 0], settings.snippet_s, np.inf, short),
+                np.where(short, stretch[:, 1], 0).astype(np.float32),
             ],
             axis=1,
         ),

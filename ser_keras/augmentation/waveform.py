@@ -193,10 +193,11 @@ def changed(waves, draws, window):
 
 
 def recorded_so(waves, draws):
-    """Windows as a room and an overdriven microphone change them, for both paths: before anything else is changed.
+    """Windows as cut short, and as a room and an overdriven microphone change them: on both paths before all else.
 
-    What is played faster afterwards rings on the longer here; behind a recording's end nothing rings. Reference:
-    `conditions.room`. What is turned up clips at full scale, and is turned down again.
+    A snippet is a stretch of the recording, at the window's begin, with zeros behind it. What is played faster
+    afterwards rings on the longer here; behind a recording's end nothing rings. Reference: `conditions.room`. What is
+    turned up clips at full scale, and is turned down again.
 
     Args:
         waves: [n, source_samples] float32.
@@ -206,6 +207,13 @@ def recorded_so(waves, draws):
         [n, source_samples] float32; rows for which neither is drawn as they were.
     """
     waves = waves.copy()
+    for i in np.flatnonzero(np.isfinite(draws.snippet[:, 0])):
+        length_s, place = draws.snippet[i].tolist()
+        length = round(length_s * float(draws.rate[i]) * SAMPLE_RATE)
+        start = round(place * max(0, recorded(waves[i]) - length))
+        kept = waves[i, start : start + length].copy()
+        waves[i] = 0
+        waves[i, : len(kept)] = kept
     for i in np.flatnonzero(draws.room[:, 0]):
         rt60_s, direct_db = draws.room[i].tolist()
         generator = np.random.default_rng([ROOM, *_seed(draws.noise_seed[i])])
