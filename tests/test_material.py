@@ -141,6 +141,14 @@ def test_copies_are_computed_once_for_a_seed(utterances, fresh_cache, monkeypatc
     assert (more.variants[2].first_row == first.variants[2].first_row).all(), "more copies are made beside these"
 
 
+def test_copies_may_be_changed_before_the_spectrum_alone(utterances):
+    short = copies(1, speed=[], snr_db=[], snippet_s=[0.2])
+    material = material_of(utterances[:1], tail="pad", augmentation=short)
+    heard = material.store.gather(material.variants[1].first_row[0] + np.arange(material.n_windows[0]))
+    frames = heard.shape[1] * 2 // 5  # of .5 s
+    assert (heard[:, frames + 3 :] == heard.min()).all() and (heard[:, :frames].max(axis=(1, 2, 3)) > 0).all()
+
+
 def test_copies_may_be_of_the_waveform(utterances):
     pytest.importorskip("python_stretch")
     rows, values = {}, {}

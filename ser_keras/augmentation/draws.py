@@ -67,7 +67,8 @@ class Draws:
 
     def as_dict(self, names=None):
         """name -> array; all of them, or those that `varied` names."""
-        return {name: getattr(self, name) for name in names or [field.name for field in dataclasses.fields(self)]}
+        names = [field.name for field in dataclasses.fields(self)] if names is None else names
+        return {name: getattr(self, name) for name in names}
 
     @classmethod
     def unchanged(cls, n):

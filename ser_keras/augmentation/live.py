@@ -79,7 +79,7 @@ class Live:
         if self.settings.rt60_s or self.settings.overdrive_db or self.settings.snippet_s:
             heard = to_int16(waveform.recorded_so(from_int16(heard), drawn))
         if self._spectral:
-            return [heard, *drawn.as_dict(self._fields).values()] if self._fields else [heard]
+            return [heard, *drawn.as_dict(self._fields).values()]
         return [waveform.changed(from_int16(heard), drawn.as_dict(), self.material.window)]
 
     def _draws(self, key):
