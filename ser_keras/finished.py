@@ -19,13 +19,14 @@ from ser_keras.progress import say
 from ser_keras.runs import provenance
 
 
-def reopen(run, unfinished=False, condition=None):
+def reopen(run, unfinished=False, condition=None, augmented=True):
     """A run's experiment, prepared again from the corpora that it was trained on.
 
     Args:
         run: Run.
         unfinished: whether a run without its final model will do.
         condition: conditions.Condition under which everything is heard.
+        augmented: whether the training part's changed windows are wanted.
 
     Raises:
         SerKerasError: the run isn't finished, or its corpora have moved or changed.
@@ -36,7 +37,9 @@ def reopen(run, unfinished=False, condition=None):
         )
     experiment, known, _ = _trained_with(run)
     paths = run.provenance["corpora_paths"]
-    prepared = prepare(experiment, read_corpora(list(paths.items())), quiet=True, condition=condition)
+    prepared = prepare(
+        experiment, read_corpora(list(paths.items())), quiet=True, condition=condition, augmented=augmented
+    )
     before, now = ({c["name"]: c["fingerprint"] for c in described} for described in (known, prepared.corpora))
     changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
     if changed:
@@ -90,7 +93,7 @@ def said_of(condition):
 
 def evaluate_folds(run, condition=None, unfinished=False):
     """Each fold's model on its own test fold, under a condition: (name, folder, figures)."""
-    prepared = reopen(run, unfinished, condition)
+    prepared = reopen(run, unfinished, condition, augmented=False)
     name, said = name_of("test", condition), said_of(condition)
     parts = []
     for fold in prepared.folds:
@@ -215,7 +218,7 @@ def export(run, out, fold=None, default="int8_weights", all_variants=False):
 
     prepared = None
     try:
-        prepared = reopen(run, unfinished=fold is not None)
+        prepared = reopen(run, unfinished=fold is not None, augmented=False)
     except SerKerasError as error:
         if fold is None and not (run.final / "fold.json").is_file():
             raise

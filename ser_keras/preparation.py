@@ -66,7 +66,7 @@ def read_corpora(corpora):
     return together
 
 
-def prepare(experiment, listing, quiet=False, condition=None):
+def prepare(experiment, listing, quiet=False, condition=None, augmented=True):
     """Decode, cut and extract everything that an experiment needs, and make its folds.
 
     Args:
@@ -74,6 +74,7 @@ def prepare(experiment, listing, quiet=False, condition=None):
         listing: what `read_corpora` returned.
         quiet: don't say what was dropped and skipped; it was said before.
         condition: conditions.Condition under which everything is heard: for evaluation alone.
+        augmented: whether the training part's changed windows are wanted; never under a condition.
 
     Raises:
         SerKerasError: settings, corpora and protocol don't fit each other.
@@ -101,7 +102,7 @@ def prepare(experiment, listing, quiet=False, condition=None):
     folds = protocols.make_folds(items, item_labels, experiment.protocol, experiment.seed, validate)
     material = material_of(
         *(decoded, items, item_labels, spans, extractor, window, hop, experiment.tail_rule),
-        augmentation=experiment.augmentation if condition is None else None,  # test audio isn't augmented
+        augmentation=experiment.augmentation if augmented and condition is None else None,
         seed=experiment.seed,
         sequence=experiment.unit == "utterance",
         condition=condition,

@@ -81,7 +81,8 @@ class ResamplerTest {
     @Test
     fun veryShortSignalsAndEmptyOnesEnd() {
         assertEquals(0, resampled(FloatArray(0), 44100, 16000).size)
-        assertEquals(1, resampled(floatArrayOf(1f), 44100, 16000).size)
+        assertEquals(0, resampled(floatArrayOf(1f), 44100, 16000).size)
+        assertEquals(1, resampled(floatArrayOf(1f, 0f), 44100, 16000).size)
         assertEquals(2, resampled(floatArrayOf(1f), 8000, 16000).size)
     }
 
