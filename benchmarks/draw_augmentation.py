@@ -2,7 +2,8 @@
 
 python benchmarks/draw_augmentation.py --out docs/images/augmentation.png
 
-Rows show what the spectrum path and the waveform path make of the same draw; masks and mixup exist on spectra alone.
+Rows show what the spectrum path and the waveform path make of the same draw; masks and mixup exist on spectra alone,
+and what a recorder does is the same on both.
 """
 
 import argparse
@@ -50,10 +51,19 @@ ON_SPECTRA = (
 )
 
 
+RECORDED = (
+    ("band of 300 to 3400 Hz", {"band": [300, 3400]}),
+    ("room of 0.5 s, direct sound +0 dB", {"room": [0.5, 0], "noise_seed": [1, 2]}),
+    ("overdriven by 20 dB", {"overdrive_db": 20}),
+    ("snippet of 0.6 s", {"snippet": [0.6, 0.5]}),
+)
+
+
 def drawn(values):
     """Draws of one window in which `values` are changed."""
-    arrays = {name: np.asarray([value], np.float32) for name, value in values.items()}
-    return dataclasses.replace(draws.Draws.unchanged(1), **arrays)
+    plain = draws.Draws.unchanged(1)
+    arrays = {name: np.asarray([value], getattr(plain, name).dtype) for name, value in values.items()}
+    return dataclasses.replace(plain, **arrays)
 
 
 def decibels(features):
@@ -62,7 +72,8 @@ def decibels(features):
 
 
 def by_spectrum(augment, source, values):
-    return decibels(augment(source[np.newaxis, : augment.source_samples], drawn(values).as_dict()))
+    recorded = waveform.recorded_so(source[np.newaxis, : augment.source_samples], drawn(values))
+    return decibels(augment(recorded, drawn(values).as_dict()))
 
 
 def by_waveform(front_end, source, values):
@@ -102,7 +113,7 @@ def main():
     unchanged = by_spectrum(augment, source, {})
     loudest = unchanged.max()
 
-    figure, axes = plt.subplots(5, 4, figsize=(13, 12), sharex=True, sharey=True, dpi=80, layout="constrained")
+    figure, axes = plt.subplots(6, 4, figsize=(13, 14), sharex=True, sharey=True, dpi=80, layout="constrained")
     for i, (title, values) in enumerate(CHANGES):
         row, column = divmod(i, 4)
         top, bottom = axes[2 * row, column], axes[2 * row + 1, column]
@@ -112,8 +123,10 @@ def main():
     partner = by_spectrum(augment, utterance(args.seed + 1, seconds=2.4)[:needed], {})
     mixed = 0.7 * unchanged + 0.3 * partner
     spectral += [("another window, for mixup", partner), ("mixup: 0.7 unchanged + 0.3 other", mixed)]
-    for axis, (title, picture) in zip(axes[4], spectral, strict=True):
+    spectral += [(title, by_spectrum(augment, source, values)) for title, values in RECORDED]
+    for axis, (title, picture) in zip(axes[4:].flat, spectral, strict=True):
         show(axis, picture, title, loudest, front_end)
+    for axis in axes[-1]:
         axis.set_xlabel("time in the window, s", fontsize=9)
     for axis in axes[:, 0]:
         axis.set_ylabel("band's centre, Hz", fontsize=9)
