@@ -242,7 +242,7 @@ def test_export_refuses_and_the_old_bundle_stays(quick, tmp_path, monkeypatch):
     before = (out / "bundle.json").read_bytes()
     lost = {"uar": 0.5, "keras_uar": 0.6, "windows": None}
     kept = {**lost, "uar": 0.6}
-    monkeypatch.setattr(making, "estimate", lambda *a: {"model.tflite": lost, "model_float32.tflite": kept})
+    monkeypatch.setattr(making, "estimate", lambda *a, **k: {"model.tflite": lost, "model_float32.tflite": kept})
     with pytest.raises(SerKerasError, match="loses 10.0 points.*--default float32"):
         making.export_run(run, out, test_utterances=small_run.utterances)
     assert (out / "bundle.json").read_bytes() == before
