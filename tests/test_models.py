@@ -177,9 +177,8 @@ def test_log_mel_cnn_is_small():
 
 
 def test_no_single_statistic_decides_alone():
-    keras.utils.set_random_seed(0)  # some weights are sure of their class whatever is far
     model = MODELS["statistics_head"]((40,), 3, limit=4.0)
-    x = features((40,), 2, seed=1)
+    x = 0.1 * features((40,), 2, seed=1)  # so that nothing is certain
     far, farther = x.copy(), x.copy()
     far[:, 7], farther[:, 7] = 100, 1e9
     np.testing.assert_array_equal(array(model(far)), array(model(farther)))
