@@ -144,6 +144,11 @@ class Augmentation(Settings):
         return bool(self.low_cut_hz or self.high_cut_hz)
 
     @property
+    def recorded(self):
+        """Whether some windows are cut short, in a room or overdriven: what is changed before all else."""
+        return bool(self.snippet_s or self.rt60_s or self.overdrive_db)
+
+    @property
     def live(self):
         """Whether windows are drawn anew in each epoch."""
         return self.mode == "random" and not self.copies

@@ -76,7 +76,7 @@ class Live:
     def _fetch(self, numbers, key):
         drawn = self._draws(tuple(key.tolist())).take(numbers)
         heard = self._sources(numbers, drawn.rate)
-        if self.settings.rt60_s or self.settings.overdrive_db or self.settings.snippet_s:
+        if self.settings.recorded:
             heard = to_int16(waveform.recorded_so(from_int16(heard), drawn))
         if self._spectral:
             return [heard, *drawn.as_dict(self._fields).values()]
