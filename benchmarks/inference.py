@@ -5,8 +5,9 @@
     python benchmarks/inference.py --run RUN                # the same of a run's own models, on their test speakers
 
 Weights of R1 and of the BLSTM are random: they change neither size nor time. The level is changed in the corpus's
-windows, of which the clipped ones count as they are; the shipped model was trained on EMO-DB itself, so this is about
-the level and not about accuracy. A run needs `ser-keras evaluate RUN --condition gain:-12 --condition gain:12` before.
+windows, once clipped at full scale as a microphone would, once not; the shipped model was trained on EMO-DB itself, so
+this is about the level and not about accuracy. A run needs before
+`ser-keras evaluate RUN --condition gain:-12 --condition gain:12`.
 """
 
 import argparse
@@ -20,7 +21,7 @@ GAINS_DB = (-12, 12)
 
 
 def converted(recipe, changes, folder):
-    """Paths of a recipe's int8 and float32 files, and its hop in samples."""
+    """Paths of a recipe's int8 and float32 files, and the samples from one window to the next."""
     import keras
 
     from ser_keras import building
@@ -49,7 +50,7 @@ def converted(recipe, changes, folder):
     settings = run_settings(experiment.model_dump())
     for path in paths[1:]:  # as they are shipped
         path.write_bytes(with_metadata(path.read_bytes(), metadata_of({"recipe": recipe}, settings)))
-    return paths[2], paths[1], experiment.hop_samples
+    return paths[2], paths[1], settings.hop_samples
 
 
 def row(name, path, hop, threads):
@@ -66,23 +67,25 @@ def row(name, path, hop, threads):
 
 
 def same_class(corpus, root, gains_db):
-    """Share of the windows that hold speech whose class stays when the level changes, for each gain."""
+    """{(gain, whether samples beyond full scale are clipped): (share of the windows that hold speech whose class stays
+    when their level changes, windows)}."""
     import ser_keras
     from ser_keras import audio, corpora
     from ser_keras.inference import level_dbfs
 
     model = ser_keras.load()
-    settings, stays = model.settings, {gain: [] for gain in gains_db}
+    settings, stays = model.settings, {(gain, clipped): [] for gain in gains_db for clipped in (True, False)}
     for utterance in corpora.read(corpus, root):
         samples = audio.load(utterance.path, utterance.start, utterance.end).samples
         for window in audio.windows(samples, settings.window_samples, settings.hop_samples, settings.tail_rule):
             if level_dbfs(window) < (settings.speech_gate_dbfs or -np.inf):
                 continue
             as_it_is = model.probabilities([window])[0].argmax()
-            for gain, same in stays.items():
-                changed = np.clip(window * 10 ** (gain / 20), -1, 1)
+            for (gain, clipped), same in stays.items():
+                changed = window * 10 ** (gain / 20)
+                changed = np.clip(changed, -1, 1) if clipped else changed
                 same.append(model.probabilities([changed])[0].argmax() == as_it_is)
-    return {gain: (float(np.mean(same)), len(same)) for gain, same in stays.items()}
+    return {change: (float(np.mean(same)), len(same)) for change, same in stays.items()}
 
 
 def same_class_unseen(run, gains_db):
@@ -117,8 +120,9 @@ def main():
                 print(f"{name}: int8 takes {ratio:.2f} times as long as float32 on {threads} thread(s)")
     if given.corpus:
         name, _, root = given.corpus.partition("=")
-        for gain, (share, n) in same_class(name, root, GAINS_DB).items():
-            print(f"shipped model, level changed by {gain:+d} dB: the same class in {share:.1%} of {n} windows")
+        for (gain, clipped), (share, n) in same_class(name, root, GAINS_DB).items():
+            how = "clipped at full scale" if clipped else "not clipped"
+            print(f"shipped model, level changed by {gain:+d} dB, {how}: the same class in {share:.1%} of {n} windows")
     if given.run:
         for gain, (share, n) in same_class_unseen(given.run, GAINS_DB).items():
             print(f"{given.run}, level changed by {gain:+d} dB: the same class in {share:.1%} of {n} windows")

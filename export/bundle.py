@@ -27,7 +27,7 @@ from ser_keras.export.convert import (
 )
 from ser_keras.export.estimate import estimate, sample_windows
 from ser_keras.export.metadata import LABELS_FILE, with_metadata
-from ser_keras.export.origin import conditions, metadata_of, origin, run_settings, tables
+from ser_keras.export.origin import chunk_hop, conditions, metadata_of, origin, run_settings, tables
 from ser_keras.export.publish import replacing_folder
 from ser_keras.export.reference import write_reference
 from ser_keras.export.variants import ALWAYS, INT8_WEIGHTS, VARIANTS, check_name, choose_default
@@ -165,7 +165,7 @@ class _Export:
         with stage("parity", len(shipped), "files") as advance:
             expected = np.load(self.scratch / "keras.npy")
             report = parity.check(shipped, windows, expected, advance, len(windows) - len(real))
-            steps = parity.check_steps(parts, shipped, settings)
+            steps = parity.check_steps(parts, shipped, settings.window_samples, chunk_hop(experiment))
         figures = dict.fromkeys(shipped)
         if trouble is None:
             figures, trouble = self._estimate(fold_files, list(shipped))

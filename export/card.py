@@ -59,6 +59,7 @@ def render(info, files, experiment, metrics):
         _results(info, metrics),
         _classes(metrics),
         _groups(info),
+        _calibration(metrics, origin),
         _speakers(metrics),
         _conditions(info, metrics),
         _data(origin),
@@ -168,6 +169,19 @@ def _groups(info):
     return "\n".join(
         [f"## By gender (`{info['default']}`)", "", "| gender | utterances | UAR |", "| --- | --- | --- |", *rows]
     )
+
+
+def _calibration(metrics, origin):
+    """What a probability is worth."""
+    if metrics.get("ece") is None:
+        return ""
+    said = f"Expected calibration error of the Keras model, 15 bins, by utterance: {100 * metrics['ece']:.1f} points"
+    temperature = origin.get("temperature")
+    if (metrics.get("segment") or {}).get("ece") is not None:
+        said += f", by window {100 * metrics['segment']['ece']:.1f}"
+    if temperature:
+        said += f". The weights hold a temperature of {temperature:g}, chosen on training speakers left out in turn"
+    return f"## How sure it is\n\n{said}. In other rooms and with other people it may be surer than it should be."
 
 
 def _conditions(info, metrics):

@@ -6,21 +6,27 @@ from ser_keras.evaluation import Predictions
 from ser_keras.export import card
 from ser_keras.export.metadata import Metadata
 from ser_keras.model_files import Settings
+from ser_keras.runs import read_json
 
 
 def run_settings(experiment):
     """model_files.Settings of a run's `experiment.yaml`."""
     export = experiment.get("export") or {}
-    window, hop = (round(experiment[name] * SAMPLE_RATE) for name in ("window_s", "hop_s"))
+    window, hop = round(experiment["window_s"] * SAMPLE_RATE), chunk_hop(experiment)
     chunks = export.get("chunks", 1) if experiment.get("unit") == "utterance" else 1
     return Settings(
         classes=tuple(experiment["classes"]),
         window_samples=window + (chunks - 1) * hop,
-        hop_samples=hop,
+        hop_samples=round(export["hop_s"] * SAMPLE_RATE) if export.get("hop_s") else hop,
         tail_rule=experiment["tail_rule"],
         speech_gate_dbfs=export.get("speech_gate_dbfs"),
         smoothing_s=export.get("smoothing_s", 0.0),
     )
+
+
+def chunk_hop(experiment):
+    """Samples from one window that a classifier was trained on, or one chunk of its sequences, to the next."""
+    return round(experiment["hop_s"] * SAMPLE_RATE)
 
 
 def metadata_of(experiment, settings):
@@ -57,9 +63,15 @@ def origin(run, experiment, fold):
         "leaky": metrics.get("leaky"),
         "corpora": corpora,
         "init": experiment.get("init"),
+        "temperature": _temperature(run, fold),
         "selected_on": experiment.get("selected_on", []),
         "versions": {k: versions[k] for k in ("ser-keras", "tensorflow", "tensorflow-cpu", "keras") if k in versions},
     }
+
+
+def _temperature(run, fold):
+    path = (run.final if fold is None else run.fold(fold)) / "fold.json"
+    return read_json(path).get("temperature") if path.is_file() else None
 
 
 def tables(run, folds, name):
@@ -74,8 +86,6 @@ def conditions(run):
     Returns:
         list of dict: `condition`, `uar`, `ci95`, `wa`, `n`; the undistorted run is not in it.
     """
-    from ser_keras.runs import read_json
-
     found = []
     for path in sorted((run.path / "evaluations").glob("test-*/metrics.json")):
         figures = read_json(path)

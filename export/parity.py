@@ -111,13 +111,14 @@ def worst(by_runtime):
     return {key: max(entry[key] for entry in measured) for key in ("mean", "largest")}
 
 
-def check_steps(parts, files, settings):
+def check_steps(parts, files, window_samples, hop_samples):
     """Chunk by chunk with the state carried on, against the whole window at once, for both ways to store the weights.
 
     Args:
         parts: file name -> bytes; without `step.tflite` nothing is checked.
         files: file name -> bytes of the files for whole windows.
-        settings: model_files.Settings.
+        window_samples: what those files hear.
+        hop_samples: from one chunk to the next.
 
     Returns:
         What `bundle.json` says of steps, or None.
@@ -128,20 +129,20 @@ def check_steps(parts, files, settings):
     if STEP_FILE not in parts:
         return None
     rng, largest = np.random.default_rng(0), 0.0
-    voice = reference_clip(settings.window_samples) / 32768
-    noise = 0.05 * rng.standard_normal(settings.window_samples)
+    voice = reference_clip(window_samples) / 32768
+    noise = 0.05 * rng.standard_normal(window_samples)
     for step_file, whole_file in ((STEP_FILE, INT8_WEIGHTS), (STEP_FLOAT_FILE, FLOAT32)):
         step = Stepper(parts[step_file], step_file)
         whole = Interpreter(files[VARIANTS[whole_file].file], whole_file)
         for window in np.clip([voice, noise, voice[::-1] + noise], -1, 1).astype(np.float32):
             state = step.start()
-            for begin in range(0, len(window) - step.chunk_samples + 1, settings.hop_samples):
+            for begin in range(0, len(window) - step.chunk_samples + 1, hop_samples):
                 probabilities, state = step(window[begin : begin + step.chunk_samples], state)
             largest = max(largest, float(np.abs(probabilities - whole(window)).max()))
         if not largest <= STEP_LIMIT:
             raise SerKerasError(f"{step_file}: chunk by chunk differs by {largest:.2g} from the window at once")
     return {
-        **{"file": STEP_FILE, "float32": STEP_FLOAT_FILE, "signature": STEP, "hop_samples": settings.hop_samples},
+        **{"file": STEP_FILE, "float32": STEP_FLOAT_FILE, "signature": STEP, "hop_samples": hop_samples},
         **shapes(parts[STEP_FILE]),
         "difference_from_whole": largest,
     }

@@ -173,10 +173,12 @@ class AudioSettings(Settings):
 class ExportSettings(Settings):
     """What the bundle tells its runtimes: the belief's smoothing and the RMS level under which nobody speaks.
 
-    `chunks` is the number of windows that an exported sequence classifier (`unit: utterance`) hears at once.
+    `chunks` is the number of windows that an exported sequence classifier (`unit: utterance`) hears at once. `hop_s`:
+    from one such stretch to the next; None: the experiment's own `hop_s`.
     """
 
     chunks: Annotated[int, Field(ge=1, le=1000)] = 5
+    hop_s: Seconds | None = None
     smoothing_s: Annotated[float, Field(ge=0)] = 2.0
     speech_gate_dbfs: Annotated[float, Field(le=0)] = -60.0
 
@@ -224,6 +226,9 @@ class Experiment(Settings):
             raise ValueError(
                 f"hop_s {self.hop_s} is longer than window_s {self.window_s}: samples between would be lost"
             )
+        heard = self.window_s + (self.export.chunks - 1) * self.hop_s if self.unit == "utterance" else self.window_s
+        if self.export.hop_s and self.export.hop_s > heard:
+            raise ValueError(f"export.hop_s {self.export.hop_s} is longer than the {heard:g} s that the model hears")
         return self
 
     @property

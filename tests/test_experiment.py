@@ -72,6 +72,7 @@ def test_set(change, path, value):
         ("cleaning.drop_mislabelled=2", "cleaning.drop_mislabelled: "),
         ("tail_rule=keep", "tail_rule: .*drop"),
         ("hop_s=9", "hop_s 9.0 is longer than window_s"),
+        ("export.hop_s=9", "export.hop_s 9.0 is longer than the .* s that the model hears"),
         ("classes={anger: [angry]}", "'angry' is no emotion.*anger"),
         ("classes={a: [anger], b: [anger]}", "emotion 'anger' stands in two classes"),
         ("training.epochs={", "no YAML"),

@@ -7,6 +7,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ser_keras import building
 from ser_keras.experiment import load_experiment, recipes
 from ser_keras.export.convert import to_tflite
+from ser_keras.export.origin import chunk_hop, run_settings
 from ser_keras.export.quantise import quantise
 from ser_keras.export.reference import reference_clip
 from ser_keras.interpreter import Interpreter
@@ -70,3 +71,12 @@ def test_recipe_converts_and_keeps_its_probabilities(name):
         found = np.array([Interpreter(file, name)(w) for w in windows])
         assert np.abs(found - expected).max() < apart
     assert len(small) < 0.75 * len(content)
+
+
+def test_a_sequence_s_windows_have_a_hop_of_their_own():
+    tree = load_experiment("he2019.exp4").model_dump()
+    settings = run_settings(tree)
+    assert (settings.window_samples, settings.hop_samples) == (round(2.96 * 16000), 16000)
+    assert chunk_hop(tree) == 800
+    tree["export"]["hop_s"] = None
+    assert run_settings(tree).hop_samples == 800

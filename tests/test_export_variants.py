@@ -320,11 +320,15 @@ def test_card_shows_conditions_genders_steps_and_refusals(tmp_path_factory):
     info["step"] = {"file": "step.tflite"}
     info["parity"]["model.tflite"]["tflite-runtime"] = {"refused": "since"}
     info["latency"]["model.tflite"]["load"] = 99.0
-    text = card.render(info, info["files"], {}, json.loads((run / "metrics.json").read_text()))
+    info["created_from"]["temperature"] = 0.9
+    metrics = json.loads((run / "metrics.json").read_text()) | {"ece": 0.04}
+    text = card.render(info, info["files"], {}, metrics)
     for part in (
         "| white noise at 20 dB SNR | **0.400** [0.300, 0.500] | 0.410 |",
         "| female | 7 | 0.625 |",
         "`step.tflite` takes audio chunk by chunk",
+        "by utterance: 4.0 points",
+        "a temperature of 0.9,",
         "`model.tflite` must not be run by tflite-runtime",
         "The machine was busy (load 99)",
     ):
@@ -383,15 +387,14 @@ def test_chunk_by_chunk_equals_the_whole_sequence(name, given, monkeypatch):
             expected = np.array(net([features[:, : k + 1], np.ones((1, k + 1), bool)]))[0]
             assert np.abs(found - expected).max() < 1e-4
     # the int8 files agree with each other, too; another state to begin with does not
-    settings = Settings(("a", "b", "c", "d"), 8800 + 2 * 8192, 8192)
     whole = to_tflite(model)
     files = {"model.tflite": quantise(whole), "model_float32.tflite": whole}
     parts = {"step.tflite": quantise(content), "step_float32.tflite": content}
-    info = parity.check_steps(parts, files, settings)
+    info = parity.check_steps(parts, files, 8800 + 2 * 8192, 8192)
     assert info["difference_from_whole"] < 1e-4 and info["inputs"] == {"audio": [1, 8800], "c": [1, 8], "h": [1, 8]}
     monkeypatch.setattr(Stepper, "start", lambda self, start=Stepper.start: {k: v + 1 for k, v in start(self).items()})
     with pytest.raises(SerKerasError, match="chunk by chunk differs"):
-        parity.check_steps(parts, files, settings)
+        parity.check_steps(parts, files, 8800 + 2 * 8192, 8192)
     with pytest.raises(SerKerasError, match="no signature 'step'"):
         Stepper(whole, "model.tflite")
 
