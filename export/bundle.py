@@ -13,7 +13,7 @@ import numpy as np
 from ser_keras import benchmark, runs
 from ser_keras.audio import SAMPLE_RATE
 from ser_keras.errors import SerKerasError
-from ser_keras.export import card, parity
+from ser_keras.export import card, licence, parity
 from ser_keras.export.convert import (
     FEATURES,
     FEATURES_FILE,
@@ -38,6 +38,7 @@ from ser_keras.progress import stage
 
 FLOAT = VARIANTS["float32"].file
 CARD = "model_card.md"
+LICENCE = "LICENSE.md"
 KERAS = "model.keras"  # for `train --init`; phones have no use for it
 INDEX = "bundle.json"
 CALIBRATION_WINDOWS = 100
@@ -204,6 +205,8 @@ class _Export:
             "conditions": conditions(self.run) if self.fold is None else [],
             "created_from": origin(self.run, experiment, self.fold),
         }
+        if terms := licence.notice(info["created_from"]["corpora"]):
+            (folder / LICENCE).write_text(terms, encoding="utf-8")
         run_metrics = self.run.metrics if self.run.finished else {}
         text = card.render(info, _listing(folder), experiment, run_metrics)
         (folder / CARD).write_text(text, encoding="utf-8")

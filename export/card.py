@@ -4,6 +4,7 @@ import shlex
 
 from ser_keras.audio import SAMPLE_RATE
 from ser_keras.benchmark import busy
+from ser_keras.export.licence import NAME, share_alike
 from ser_keras.export.variants import ALWAYS, INT8_WEIGHTS, VARIANTS
 
 LIMITS = {
@@ -225,6 +226,10 @@ def _data(origin):
         notes.append(
             "- The emotions are acted, and recorded in a studio. Spontaneous speech, noise, other microphones, "
             "languages, ages and accents were not tested; expect clearly lower figures there."
+        )
+    if share_alike(origin["corpora"]):
+        notes.append(
+            f"- The weights are under {NAME} as their corpora are, **not for commercial use**: see `LICENSE.md`."
         )
     table = (
         ["| corpus | utterances | speakers | licence |", "| --- | --- | --- | --- |", *rows]

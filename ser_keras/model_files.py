@@ -13,6 +13,7 @@ from ser_keras.errors import SerKerasError, nearest
 
 SCHEMA_VERSION = 1  # of bundle.json
 DEFAULT_MODEL = "emodb"
+APART = {"multi": "its weights are under CC BY-NC-SA 4.0, not for commercial use"}  # in the repository, in no wheel
 PRETRAINED = Path(__file__).parent / "pretrained"
 
 
@@ -115,6 +116,11 @@ def _locate(model):
         shipped = sorted(p.parent.name for p in PRETRAINED.glob("*/bundle.json"))
         if str(model) in shipped:
             return PRETRAINED / str(model)
+        if str(model) in APART:
+            raise SerKerasError(
+                f"the model '{model}' isn't part of the package ({APART[str(model)]}): take the folder "
+                f"ser_keras/pretrained/{model} from the project's repository and give its path"
+            )
         raise SerKerasError(
             f"no model '{model}': give a .tflite file, a bundle, a run, or a shipped model's name "
             f"({nearest(model, shipped) if shipped else 'none is shipped'})"

@@ -1,0 +1,48 @@
+"""LICENSE.md: the terms that a bundle's weights are under where a corpus passes its own on to what is made of it."""
+
+from ser_keras.corpora import CORPORA
+
+NAME = "CC BY-NC-SA 4.0"
+TITLE = "Creative Commons Attribution-NonCommercial-ShareAlike 4.0 International"
+URL = "https://creativecommons.org/licenses/by-nc-sa/4.0/"
+
+
+def share_alike(corpora):
+    """Whether a corpus, as `bundle.json` has them, is under share-alike terms: the weights then are, too."""
+    return any(c.get("licence") == NAME for c in corpora)
+
+
+def notice(corpora):
+    """The licence beside the weights: what it asks for, and whom to credit.
+
+    Args:
+        corpora: list of dict with `name`, `title` and `licence`, as `bundle.json` has them.
+
+    Returns:
+        Markdown text, or None where no corpus is under share-alike terms.
+    """
+    if not share_alike(corpora):
+        return None
+    credits = []
+    for corpus in corpora:
+        citation = getattr(CORPORA.get(corpus["name"]), "CITATION", None)
+        terms = corpus.get("licence") or "licence not stated"
+        credits.append(f"- {corpus.get('title') or corpus['name']} ({terms})" + (f": {citation}" if citation else ""))
+    lines = [
+        f"# {TITLE}",
+        "",
+        f"The weights in this folder are made from speech under {NAME} and are passed on under the same licence:",
+        f"<{URL}>, legal text: <{URL}legalcode>.",
+        "",
+        "- **Not for commercial use.**",
+        "- Whoever passes them on, changed or not, gives the credits below, says what was changed, and uses this",
+        "  licence.",
+        "- They come as they are, without warranties (section 5 of the licence).",
+        "",
+        "The program ser-keras has a licence of its own; this one is about the files of this folder.",
+        "",
+        "Trained on (no recording is contained; the speech was augmented, and a model fitted to it):",
+        "",
+        *credits,
+    ]
+    return "\n".join(lines) + "\n"

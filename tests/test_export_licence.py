@@ -1,0 +1,44 @@
+"""The terms of weights made from share-alike speech, and a shipped model that no wheel holds."""
+
+import shutil
+
+import pytest
+
+from ser_keras import model_files
+from ser_keras.errors import SerKerasError
+from ser_keras.export import licence
+from ser_keras.export.bundle import CARD, check_out, export_run
+from tests import small_run
+
+RAVDESS = {"name": "ravdess", "title": "RAVDESS", "licence": "CC BY-NC-SA 4.0"}
+
+
+def test_share_alike_corpora_pass_their_licence_on():
+    text = licence.notice([{"name": "emodb", "title": "EMO-DB", "licence": "CC0-1.0"}, RAVDESS])
+    assert text.startswith("# Creative Commons Attribution-NonCommercial-ShareAlike 4.0 International\n")
+    assert "https://creativecommons.org/licenses/by-nc-sa/4.0/legalcode" in text
+    assert "- RAVDESS (CC BY-NC-SA 4.0): Livingstone" in text and "- EMO-DB (CC0-1.0): Burkhardt" in text
+    assert licence.notice([{"name": "emodb", "title": "EMO-DB", "licence": "CC0-1.0"}]) is None
+    assert "- own (licence not stated)" in licence.notice([RAVDESS, {"name": "own", "title": "", "licence": None}])
+
+
+def test_the_licence_lies_beside_the_weights_and_is_part_of_the_bundle(tmp_path, tmp_path_factory):
+    run, made = small_run.exported(tmp_path_factory)
+    assert not (made / "LICENSE.md").exists()
+    copy = shutil.copytree(run, tmp_path / "run")
+    text = (copy / "experiment.yaml").read_text()
+    assert text.count("licence: CC0-1.0") == 1
+    (copy / "experiment.yaml").write_text(text.replace("licence: CC0-1.0", "licence: CC BY-NC-SA 4.0"))
+    info = export_run(copy, tmp_path / "bundle")
+    assert "not for commercial use" in (tmp_path / "bundle" / "LICENSE.md").read_text().lower()
+    assert "not for commercial use" in (tmp_path / "bundle" / CARD).read_text()
+    assert "LICENSE.md" in info["files"]
+    check_out(tmp_path / "bundle")
+
+
+def test_a_model_that_no_wheel_holds_says_where_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(model_files, "PRETRAINED", tmp_path)
+    with pytest.raises(
+        SerKerasError, match="'multi' isn't part of the package .*CC BY-NC-SA 4.0.*ser_keras/pretrained/multi"
+    ):
+        model_files.find("multi")
