@@ -39,7 +39,9 @@ systems:
 
 # What takes too long for CI; its last result is in docs/results/slow.md.
 slow: install apk
-	$(BIN)/python -m pytest -m slow
+	$(PYTHON) -m venv .venv-mediapipe
+	.venv-mediapipe/bin/python $(PIP) mediapipe==1.2.2
+	SER_KERAS_MEDIAPIPE=$(CURDIR)/.venv-mediapipe/bin/python $(BIN)/python -m pytest -m slow
 
 lint: install
 	$(BIN)/ruff check .
@@ -91,4 +93,4 @@ bench: install
 	$(BIN)/python benchmarks/training_step.py
 
 clean:
-	rm -rf .venv .venv-inference .venv-newest .venv-systems build *.egg-info
+	rm -rf .venv .venv-inference .venv-mediapipe .venv-newest .venv-systems build *.egg-info

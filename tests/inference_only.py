@@ -59,6 +59,13 @@ def test_benchmark_and_what_is_installed(python, tmp_path):
     assert total < (95 if small else 175)
 
 
+def test_weights_that_are_not_for_commercial_use_are_in_no_wheel(python, tmp_path):
+    code = "import ser_keras.model_files as m; print(sorted(p.name for p in m.PRETRAINED.iterdir() if p.is_dir()))"
+    assert "'multi'" not in run(python, "-c", code, cwd=tmp_path).stdout
+    done = run(python, "-m", "ser_keras", "predict", "x.wav", "--model", "multi", cwd=tmp_path)
+    assert done.returncode == 2 and "CC BY-NC-SA 4.0" in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
 def test_help_and_the_python_api(python, second, tmp_path):
     assert run(python, "-m", "ser_keras", "--help", cwd=tmp_path).returncode == 0
     code = f"import ser_keras; print(ser_keras.load().predict({str(second)!r}).emotion)"

@@ -131,7 +131,9 @@ def test_mediapipe_loads_every_file_with_its_labels(tmp_path):
     """MediaPipe wants a numpy of its own: `SER_KERAS_MEDIAPIPE` names the Python of an environment that has it."""
     python = os.environ.get("SER_KERAS_MEDIAPIPE") or sys.executable
     if subprocess.run([python, "-c", "import mediapipe"], capture_output=True).returncode:
-        pytest.skip("needs an environment with the package mediapipe, named by SER_KERAS_MEDIAPIPE")
+        pytest.skip(
+            "needs an environment with the package mediapipe, named by SER_KERAS_MEDIAPIPE (`make slow` has one)"
+        )
     wave, _ = soundfile.read(BUNDLE / "reference.wav", dtype="float32")
     np.save(tmp_path / "wave.npy", wave)
     expected, tolerance = reference()
