@@ -45,21 +45,21 @@ def check(path, runtime, n_windows):
         assert abs(float(found.sum()) - 1) < 1e-4, (kind, number, found)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
+@pytest.mark.parametrize("path", FILES, ids=lambda p: f"{p.parent.name}-{p.name}")
 def test_some_hundred_hostile_windows(path):
     check(path, "litert", 100)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("runtime", installed())
-@pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
+@pytest.mark.parametrize("path", FILES, ids=lambda p: f"{p.parent.name}-{p.name}")
 def test_ten_thousand_hostile_windows(path, runtime):
     if (runtime, path.name) == ("tflite-runtime", "model_dynamic.tflite"):
         pytest.skip("refused there")
     check(path, runtime, 10000)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
+@pytest.mark.parametrize("path", FILES, ids=lambda p: f"{p.parent.name}-{p.name}")
 def test_truncated_files_are_one_line(path, tmp_path):
     from ser_keras.errors import SerKerasError
     from ser_keras.inference import load

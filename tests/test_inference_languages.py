@@ -24,8 +24,8 @@ def block(language):
     return code
 
 
-def reference():
-    content = json.loads((BUNDLE / "reference.json").read_text())
+def reference(bundle=BUNDLE):
+    content = json.loads((bundle / "reference.json").read_text())
     return {file: list(rows.values()) for file, rows in content["probabilities"].items()}, content["tolerance"]
 
 
@@ -127,21 +127,22 @@ print("RESULT " + json.dumps(found))
 
 
 @pytest.mark.slow
-def test_mediapipe_loads_every_file_with_its_labels(tmp_path):
+@pytest.mark.parametrize("bundle", sorted(p.parent for p in PRETRAINED.glob("*/bundle.json")), ids=lambda p: p.name)
+def test_mediapipe_loads_every_file_with_its_labels(bundle, tmp_path):
     """MediaPipe wants a numpy of its own: `SER_KERAS_MEDIAPIPE` names the Python of an environment that has it."""
     python = os.environ.get("SER_KERAS_MEDIAPIPE") or sys.executable
     if subprocess.run([python, "-c", "import mediapipe"], capture_output=True).returncode:
         pytest.skip(
             "needs an environment with the package mediapipe, named by SER_KERAS_MEDIAPIPE (`make slow` has one)"
         )
-    wave, _ = soundfile.read(BUNDLE / "reference.wav", dtype="float32")
+    wave, _ = soundfile.read(bundle / "reference.wav", dtype="float32")
     np.save(tmp_path / "wave.npy", wave)
-    expected, tolerance = reference()
-    paths = [str(BUNDLE / file) for file in expected]
+    expected, tolerance = reference(bundle)
+    paths = [str(bundle / file) for file in expected]
     done = subprocess.run([python, "-c", MEDIAPIPE, str(tmp_path / "wave.npy"), *paths], capture_output=True, text=True)
     [line] = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")] or [done.stderr[-500:]]
     found = json.loads(line.removeprefix("RESULT "))
-    classes = json.loads((BUNDLE / "bundle.json").read_text())["classes"]
+    classes = json.loads((bundle / "bundle.json").read_text())["classes"]
     for path in paths:
         assert set(found[path]) == set(classes)
         # full int8 is rounded by each runtime in its own way
