@@ -60,6 +60,7 @@ def render(info, files, experiment, metrics):
         _results(info, metrics),
         _classes(metrics),
         _groups(info),
+        _corpora(metrics),
         _calibration(metrics, origin),
         _speakers(metrics),
         _conditions(info, metrics),
@@ -170,6 +171,19 @@ def _groups(info):
     return "\n".join(
         [f"## By gender (`{info['default']}`)", "", "| gender | utterances | UAR |", "| --- | --- | --- |", *rows]
     )
+
+
+def _corpora(metrics):
+    corpora = metrics.get("per_corpus") or {}
+    if len(corpora) < 2:
+        return ""
+    rows = [
+        f"| {name} | {own['n']} | {_uar(own['uar'], own['uar_ci95'])} | {_figure(own['wa'])} |"
+        for name, own in sorted(corpora.items())
+    ]
+    said = "Over the classes that a corpus has; an answer that it hasn't counts as wrong."
+    head = ["| corpus | utterances | UAR [95 % interval] | WA |", "| --- | --- | --- | --- |"]
+    return "\n".join(["## By corpus (Keras)", "", said, "", *head, *rows])
 
 
 def _calibration(metrics, origin):

@@ -321,11 +321,13 @@ def test_card_shows_conditions_genders_steps_and_refusals(tmp_path_factory):
     info["parity"]["model.tflite"]["tflite-runtime"] = {"refused": "since"}
     info["latency"]["model.tflite"]["load"] = 99.0
     info["created_from"]["temperature"] = 0.9
-    metrics = json.loads((run / "metrics.json").read_text()) | {"ece": 0.04}
+    of_corpora = {name: {"n": 7, "uar": 0.25, "uar_ci95": [0.1, 0.3], "wa": 0.5} for name in ("toy", "toy2")}
+    metrics = json.loads((run / "metrics.json").read_text()) | {"ece": 0.04, "per_corpus": of_corpora}
     text = card.render(info, info["files"], {}, metrics)
     for part in (
         "| white noise at 20 dB SNR | **0.400** [0.300, 0.500] | 0.410 |",
         "| female | 7 | 0.625 |",
+        "| toy2 | 7 | **0.250** [0.100, 0.300] | 0.500 |",
         "`step.tflite` takes audio chunk by chunk",
         "by utterance: 4.0 points",
         "a temperature of 0.9,",
