@@ -111,20 +111,7 @@ def find(model=None):
 
 def _locate(model):
     """The bundle folder or `.tflite` file that `model` stands for."""
-    path = Path(model)
-    if not path.exists():
-        shipped = sorted(p.parent.name for p in PRETRAINED.glob("*/bundle.json"))
-        if str(model) in shipped:
-            return PRETRAINED / str(model)
-        if str(model) in APART:
-            raise SerKerasError(
-                f"the model '{model}' isn't part of the package ({APART[str(model)]}): take the folder "
-                f"ser_keras/pretrained/{model} from the project's repository and give its path"
-            )
-        raise SerKerasError(
-            f"no model '{model}': give a .tflite file, a bundle, a run, or a shipped model's name "
-            f"({nearest(model, shipped) if shipped else 'none is shipped'})"
-        )
+    path, name = Path(model), str(model)
     if path.is_file() or (path / "bundle.json").is_file():
         return path
     if (path / "experiment.yaml").is_file():
@@ -133,7 +120,20 @@ def _locate(model):
         raise SerKerasError(
             f"{path} is a run that holds no bundle yet: make one with `ser-keras export {path} --out {path / 'bundle'}`"
         )
-    raise SerKerasError(f"{path} is no model: it holds no bundle.json")
+    shipped = sorted(p.parent.name for p in PRETRAINED.glob("*/bundle.json"))
+    if name in shipped:  # a folder of this name that holds something else, such as the corpus, is not meant
+        return PRETRAINED / name
+    if name in APART:
+        raise SerKerasError(
+            f"the model '{name}' isn't part of the package ({APART[name]}): take the folder "
+            f"ser_keras/pretrained/{name} from the project's repository and give its path"
+        )
+    if path.exists():
+        raise SerKerasError(f"{path} is no model: it holds no bundle.json")
+    raise SerKerasError(
+        f"no model '{name}': give a .tflite file, a bundle, a run, or a shipped model's name "
+        f"({nearest(name, shipped) if shipped else 'none is shipped'})"
+    )
 
 
 def _read(path):

@@ -36,6 +36,14 @@ def test_the_licence_lies_beside_the_weights_and_is_part_of_the_bundle(tmp_path,
     check_out(tmp_path / "bundle")
 
 
+def test_a_folder_of_a_shipped_model_s_name_does_not_hide_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "emodb" / "wav").mkdir(parents=True)
+    assert model_files.find("emodb").path == model_files.find().path
+    with pytest.raises(SerKerasError, match="emodb/wav is no model"):
+        model_files.find("emodb/wav")
+
+
 def test_a_model_that_no_wheel_holds_says_where_it_is(tmp_path, monkeypatch):
     monkeypatch.setattr(model_files, "PRETRAINED", tmp_path)
     with pytest.raises(
