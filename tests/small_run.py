@@ -59,7 +59,10 @@ def write(folder):
         "model": {"name": "log_mel_cnn"},
         "protocol": {"name": "speaker_independent", "folds": FOLDS},
         "export": {"smoothing_s": 2.0, "speech_gate_dbfs": -60.0},
-        "corpora": [{"name": "toy", "title": "Toy tones", "licence": "CC0-1.0", "n_utterances": 24, "n_speakers": 6}],
+        "corpora": [
+            {"name": "toy", "title": "Toy tones", "licence": "CC0-1.0", "n_utterances": 24, "n_speakers": 6},
+            {"name": "ravdess", "title": "RAVDESS", "licence": "CC BY-NC-SA 4.0", "n_utterances": 0, "n_speakers": 0},
+        ],
     }
     (folder / "experiment.yaml").write_text(yaml.safe_dump(experiment, sort_keys=False))
     record = {"command": "ser-keras train --corpus toy=/home/me/toy --recipe toy --out /home/me/run", "commit": "abc"}

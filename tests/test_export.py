@@ -86,7 +86,7 @@ def outputs(content, windows, runtime="litert"):
 
 def test_bundle_holds_every_file_and_its_checksum(bundle):
     expected = {*FILES, "features.tflite", "model.keras", "labels.txt", "model_card.md", "bundle.json"}
-    expected |= {"reference.wav", "reference.json", "vectors.json"}
+    expected |= {"reference.wav", "reference.json", "vectors.json", "LICENSE.md"}
     assert {p.name for p in bundle.iterdir()} == expected
     info = index(bundle)
     assert set(info["files"]) == expected - {"bundle.json"}

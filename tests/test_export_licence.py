@@ -1,13 +1,13 @@
 """The terms of weights made from share-alike speech, and a shipped model that no wheel holds."""
 
-import shutil
+import json
 
 import pytest
 
 from ser_keras import model_files
 from ser_keras.errors import SerKerasError
 from ser_keras.export import licence
-from ser_keras.export.bundle import CARD, check_out, export_run
+from ser_keras.export.bundle import CARD, LICENCE, check_out
 from tests import small_run
 
 RAVDESS = {"name": "ravdess", "title": "RAVDESS", "licence": "CC BY-NC-SA 4.0"}
@@ -22,18 +22,17 @@ def test_share_alike_corpora_pass_their_licence_on():
     assert "- own (licence not stated)" in licence.notice([RAVDESS, {"name": "own", "title": "", "licence": None}])
 
 
-def test_the_licence_lies_beside_the_weights_and_is_part_of_the_bundle(tmp_path, tmp_path_factory):
-    run, made = small_run.exported(tmp_path_factory)
-    assert not (made / "LICENSE.md").exists()
-    copy = shutil.copytree(run, tmp_path / "run")
-    text = (copy / "experiment.yaml").read_text()
-    assert text.count("licence: CC0-1.0") == 1
-    (copy / "experiment.yaml").write_text(text.replace("licence: CC0-1.0", "licence: CC BY-NC-SA 4.0"))
-    info = export_run(copy, tmp_path / "bundle")
-    assert "not for commercial use" in (tmp_path / "bundle" / "LICENSE.md").read_text().lower()
-    assert "not for commercial use" in (tmp_path / "bundle" / CARD).read_text()
-    assert "LICENSE.md" in info["files"]
-    check_out(tmp_path / "bundle")
+def test_the_licence_lies_beside_the_weights_and_is_part_of_the_bundle(tmp_path_factory):
+    _, made = small_run.exported(tmp_path_factory)
+    assert "not for commercial use" in (made / LICENCE).read_text().lower()
+    assert "not for commercial use" in (made / CARD).read_text()
+    assert LICENCE in json.loads((made / "bundle.json").read_text())["files"]
+    check_out(made)
+
+
+def test_the_default_model_s_speech_asks_for_nothing():
+    assert not (model_files.PRETRAINED / "emodb" / LICENCE).exists()
+    assert "commercial" not in (model_files.PRETRAINED / "emodb" / CARD).read_text()
 
 
 def test_a_folder_of_a_shipped_model_s_name_does_not_hide_it(tmp_path, monkeypatch):
