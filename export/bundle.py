@@ -205,7 +205,7 @@ class _Export:
             "conditions": conditions(self.run) if self.fold is None else [],
             "created_from": origin(self.run, experiment, self.fold),
         }
-        if terms := licence.notice(info["created_from"]["corpora"]):
+        if terms := licence.notice(info["created_from"]):
             (folder / LICENCE).write_text(terms, encoding="utf-8")
         run_metrics = self.run.metrics if self.run.finished else {}
         text = card.render(info, _listing(folder), experiment, run_metrics)

@@ -241,7 +241,7 @@ def _data(origin):
             "- The emotions are acted, and recorded in a studio. Spontaneous speech, noise, other microphones, "
             "languages, ages and accents were not tested; expect clearly lower figures there."
         )
-    if share_alike(origin["corpora"]):
+    if share_alike(origin):
         notes.append(
             f"- The weights are under {NAME} as their corpora are, **not for commercial use**: see `LICENSE.md`."
         )

@@ -7,24 +7,42 @@ TITLE = "Creative Commons Attribution-NonCommercial-ShareAlike 4.0 International
 URL = "https://creativecommons.org/licenses/by-nc-sa/4.0/"
 
 
-def share_alike(corpora):
-    """Whether a corpus, as `bundle.json` has them, is under share-alike terms: the weights then are, too."""
-    return any(c.get("licence") == NAME for c in corpora)
+def corpora_of(origin):
+    """The corpora that weights have seen, those of the weights that they started from (`--init`) among them.
+
+    Args:
+        origin: `created_from` of a `bundle.json`.
+
+    Returns:
+        list of dict with `name`, `title` and `licence`.
+    """
+    own = {c["name"]: c for c in origin["corpora"]}
+    for name in (origin.get("init") or {}).get("corpora", []):
+        known = CORPORA.get(name)
+        own.setdefault(
+            name, {"name": name, "title": getattr(known, "TITLE", name), "licence": getattr(known, "LICENCE", None)}
+        )
+    return list(own.values())
 
 
-def notice(corpora):
+def share_alike(origin):
+    """Whether a corpus is under share-alike terms: the weights then are, too."""
+    return any(c.get("licence") == NAME for c in corpora_of(origin))
+
+
+def notice(origin):
     """The licence beside the weights: what it asks for, and whom to credit.
 
     Args:
-        corpora: list of dict with `name`, `title` and `licence`, as `bundle.json` has them.
+        origin: `created_from` of a `bundle.json`.
 
     Returns:
         Markdown text, or None where no corpus is under share-alike terms.
     """
-    if not share_alike(corpora):
+    if not share_alike(origin):
         return None
     credits = []
-    for corpus in corpora:
+    for corpus in corpora_of(origin):
         citation = getattr(CORPORA.get(corpus["name"]), "CITATION", None)
         terms = corpus.get("licence") or "licence not stated"
         credits.append(f"- {corpus.get('title') or corpus['name']} ({terms})" + (f": {citation}" if citation else ""))

@@ -10,16 +10,24 @@ from ser_keras.export import licence
 from ser_keras.export.bundle import CARD, LICENCE, check_out
 from tests import small_run
 
+EMODB = {"name": "emodb", "title": "EMO-DB", "licence": "CC0-1.0"}
 RAVDESS = {"name": "ravdess", "title": "RAVDESS", "licence": "CC BY-NC-SA 4.0"}
 
 
 def test_share_alike_corpora_pass_their_licence_on():
-    text = licence.notice([{"name": "emodb", "title": "EMO-DB", "licence": "CC0-1.0"}, RAVDESS])
+    text = licence.notice({"corpora": [EMODB, RAVDESS]})
     assert text.startswith("# Creative Commons Attribution-NonCommercial-ShareAlike 4.0 International\n")
     assert "https://creativecommons.org/licenses/by-nc-sa/4.0/legalcode" in text
     assert "- RAVDESS (CC BY-NC-SA 4.0): Livingstone" in text and "- EMO-DB (CC0-1.0): Burkhardt" in text
-    assert licence.notice([{"name": "emodb", "title": "EMO-DB", "licence": "CC0-1.0"}]) is None
-    assert "- own (licence not stated)" in licence.notice([RAVDESS, {"name": "own", "title": "", "licence": None}])
+    assert licence.notice({"corpora": [EMODB]}) is None
+    own = {"name": "own", "title": "", "licence": None}
+    assert "- own (licence not stated)" in licence.notice({"corpora": [RAVDESS, own]})
+
+
+def test_weights_that_started_from_others_stay_under_their_terms():
+    text = licence.notice({"corpora": [EMODB], "init": {"name": "multi", "corpora": ["emodb", "nemo", "elsewhere"]}})
+    assert "- nEMO (Polish emotional speech) (CC BY-NC-SA 4.0): Christop" in text
+    assert text.count("EMO-DB (CC0") == 1 and "- elsewhere (licence not stated)" in text
 
 
 def test_the_licence_lies_beside_the_weights_and_is_part_of_the_bundle(tmp_path_factory):
