@@ -92,7 +92,7 @@ def find(model=None):
     Raises:
         SerKerasError: nothing there, or it doesn't match its checksum.
     """
-    path = _locate(DEFAULT_MODEL if model is None else model)
+    path = PRETRAINED / DEFAULT_MODEL if model is None else _locate(model)
     if path.is_dir():
         info = _read_bundle(path)
         path = path / info["default"]

@@ -49,6 +49,9 @@ def test_a_folder_of_a_shipped_model_s_name_does_not_hide_it(tmp_path, monkeypat
     assert model_files.find("emodb").path == model_files.find().path
     with pytest.raises(SerKerasError, match="emodb/wav is no model"):
         model_files.find("emodb/wav")
+    shipped = model_files.find("emodb").path
+    (tmp_path / "emodb" / "bundle.json").write_text("{}")
+    assert model_files.find().path == shipped, "where it runs doesn't change the default model"
 
 
 def test_a_model_that_no_wheel_holds_says_where_it_is(tmp_path, monkeypatch):
