@@ -104,6 +104,8 @@ def training_dataset(
         dataset = mixup.dataset(dataset, seed, fold, first_epoch * steps)
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    # Autotuning sleeps for longer and longer, up to a minute, and an iterator's end waits until it wakes.
+    options.autotune.enabled = False
     return dataset.with_options(options).prefetch(tf.data.AUTOTUNE), steps
 
 

@@ -14,6 +14,7 @@ from ser_keras.models.anomalies import ReplaceAnomalies
 from ser_keras.models.assemble import end_to_end, split
 from ser_keras.models.log_mel_cnn import AttentiveStatistics, log_mel_cnn
 from ser_keras.models.sequence import takes_sequences
+from ser_keras.models.statistics_cnn import WeightedStatistics
 
 pytestmark = pytest.mark.smoke
 
@@ -32,6 +33,7 @@ SHAPES = {
     "he2019_lld_blstm": (20,),
     "he2019_cnn_blstm": (15, 64, 1),
     "neumann2016_cnn": (53, 26, 1),
+    "statistics_cnn": (40 + 16 * 6,),
     "statistics_head": (40,),
 }
 # Quick to train.
@@ -45,10 +47,12 @@ SIZES = {
     "anand2015_lstm": {"units": 16},
     "anand2015_audio_visual": {"filters": (8,), "face_filters": (4,), "units": 16, "dropout": 0},
     "anand2015_cnn_lstm": {"filters": (8,), "units": 16, "dropout": 0},
+    "statistics_cnn": {"n_statistics": 40, "n_channels": 6, "channels": 8, "hidden": 16, "dropout": 0.0},
     "statistics_head": {"l2": 0.0},
 }
 SLOW = {
     "huang2014_semi_cnn": {"learning_rate": 1e-2, "steps": 80},  # sigmoid units
+    "statistics_cnn": {"learning_rate": 3e-3, "steps": 16},  # whole tracks are dropped
     "statistics_head": {"learning_rate": 2e-2, "steps": 20},  # linear
 }
 # All but the net that gives features for a head, and the large ones of Keras (test_faces.py).
@@ -163,6 +167,8 @@ def test_anand2015_settings_reach_the_layers():
         ("anand2015_cnn", PAIR, {"pool": "globel"}, "pool is 'globel'; nearest: global"),
         ("log_mel_cnn", (1, 64, 1), {}, "1 frames by 64 bands are too small"),
         ("log_mel_cnn", (50, 3, 1), {}, "50 frames by 3 bands are too small"),
+        ("statistics_cnn", (528,), {}, "take the front end statistics with track_ms=20"),
+        ("statistics_cnn", (528 + 40 * 55,), {}, "528 statistics and at least 4 frames of 56 tracks"),
     ],
 )
 def test_what_does_not_fit_gets_one_clear_line(name, shape, sizes, message):
@@ -237,6 +243,31 @@ def test_attentive_statistics_is_a_weighted_mean_and_deviation():
     mean = (weights * x).sum(axis=1)
     deviation = np.sqrt((weights * (x - mean[:, None]) ** 2).sum(axis=1) + 1e-4)
     np.testing.assert_allclose(pooled, np.concatenate([mean, deviation], axis=1), rtol=1e-4, atol=1e-4)
+
+
+def test_weighted_statistics_are_a_weighted_mean_and_deviation():
+    x, weights = features((20, 5), 3), np.random.default_rng(1).uniform(0, 1, (3, 20, 1)).astype(np.float32)
+    weights[0] = 0  # nothing counts: all alike
+    layer = WeightedStatistics()
+    pooled = array(layer([x, weights]))
+    assert pooled.shape == layer.compute_output_shape([x.shape, weights.shape]) == (3, 10)
+    for pool, frames, weight in zip(pooled, x, weights + 1e-3, strict=True):
+        mean = np.average(frames, axis=0, weights=weight[:, 0])
+        variance = np.average((frames - mean) ** 2, axis=0, weights=weight[:, 0])
+        np.testing.assert_allclose(pool, np.concatenate([mean, np.sqrt(variance + 1e-4)]), rtol=1e-4, atol=1e-4)
+
+
+def test_statistics_cnn_hears_both_statistics_and_tracks():
+    keras.utils.set_random_seed(0)
+    model = MODELS["statistics_cnn"]((528 + 198 * 56,), 8)
+    assert trainable(model) == 251_720
+    x = features((528 + 198 * 56,), 2)
+    statistics, tracks, inactive = x.copy(), x.copy(), x.copy()
+    statistics[:, :528] += 1
+    tracks[:, 528:] = np.roll(tracks[:, 528:].reshape(2, 198, 56), 1, axis=2).reshape(2, -1)
+    inactive[:, 528 + 55 :: 56] = np.arange(198) < 50  # the frames' last value: how much they count
+    for other in (statistics, tracks, inactive):
+        assert np.abs(array(model(other)) - array(model(x))).max() > 1e-4
 
 
 def test_standardization_is_exact_in_batches_of_any_size():

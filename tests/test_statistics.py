@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ser_keras.errors import SerKerasError
 from ser_keras.frontends import FRONT_ENDS
 from tests.made_corpus import vowel
 
@@ -75,3 +76,26 @@ def test_fewer_frames_say_much_the_same(layer, hop_ms):
     # The modulation's level counts frames; what one voice does more than another stays.
     few, dense = (x[:, -28:] - x[:, -28:].mean(axis=0) for x in (few, dense))
     assert np.abs(few - dense).mean() < 0.5 * np.abs(dense).mean()
+
+
+def test_tracks_follow_the_statistics(layer):
+    tracked = FRONT_ENDS["statistics"](track_ms=20)
+    wave = syllables(8)
+    values, plain = of(tracked, wave), of(layer, wave)
+    np.testing.assert_allclose(values[:528], plain, atol=1e-5)
+    assert tracked.compute_output_shape((1, len(wave))) == (1, len(values))
+    tracks = values[528:].reshape(-1, 56)
+    assert len(tracks) == layer.n_frames(len(wave)) // 2
+    # The mean over active frames is among the statistics; semitones and activity end each row.
+    active = tracks[:, -1:]
+    mean = (tracks[:, :54] * active).sum(axis=0) / active.sum()
+    np.testing.assert_allclose(mean, plain[:54], rtol=0.05, atol=0.1)
+    assert 0 <= active.min() < 0.2 and 0.9 < active.max() <= 1
+    quiet = of(tracked, np.pad(wave, (0, 16000)))[528:].reshape(-1, 56)
+    np.testing.assert_allclose(quiet[: len(tracks) - 2, -1], active[:-2, 0], atol=0.05)
+    assert quiet[len(tracks) + 2 :, -1].max() == 0
+
+
+def test_tracks_finer_than_frames_are_refused():
+    with pytest.raises(SerKerasError, match=r"track_ms is 5; it must be 0, or from hop_ms \(10\) on"):
+        FRONT_ENDS["statistics"](track_ms=5)

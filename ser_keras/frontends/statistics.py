@@ -1,4 +1,4 @@
-"""Statistics of simple frame descriptors over a window: one vector, whatever was said and however loud."""
+"""Statistics of simple frame descriptors over a window, and their tracks: whatever was said and however loud."""
 
 import itertools
 
@@ -36,13 +36,16 @@ class Statistics(ShortTimeFourier):
         active_db: how far below the window's level a frame is half active.
         floor_db: how far below the window's level bands are cut off.
         hop_ms: from one frame of 32 ms to the next; the fewer frames, the faster.
+        track_ms: 0: statistics alone. Otherwise the descriptors themselves follow them, as means of so many
+            milliseconds each: first all of the first stretch, then all of the second, as `statistics_cnn` takes them.
         kwargs: see `FrontEnd`.
 
     Input:
         [B, N] float32.
 
     Output:
-        [B, D] float32; D is 528 for the defaults.
+        [B, D] float32; D is 528 for the defaults, and with tracks 56 more for each stretch: the 54 descriptors,
+        semitones, and from 0 to 1 how active the stretch is.
 
     Raises:
         SerKerasError: a setting out of its range.
@@ -63,9 +66,11 @@ class Statistics(ShortTimeFourier):
         active_db=30.0,
         floor_db=50.0,
         hop_ms=10,
+        track_ms=0,
         **kwargs,
     ):
         super().__init__(32, hop_ms, 512, **kwargs)
+        self.track_ms = track_ms
         self.n_mels, self.n_cepstral, self.n_lags = n_mels, n_cepstral, n_lags
         self.f0_min, self.f0_max, self.active_db, self.floor_db = f0_min, f0_max, active_db, floor_db
         self.require(
@@ -75,7 +80,9 @@ class Statistics(ShortTimeFourier):
             ("f0_min", 62.5 <= f0_min < f0_max, f"from 62.5 to below f0_max ({f0_max:g})"),
             ("active_db", active_db > 0, "above 0"),
             ("floor_db", floor_db > 0, "above 0"),
+            ("track_ms", track_ms == 0 or track_ms >= hop_ms, f"0, or from hop_ms ({hop_ms}) on"),
         )
+        self._track_frames = round(track_ms / hop_ms)
         hz = self.bin_hz
         mel = mel_matrix(n_mels, 512, 50.0, 8000.0, "htk")
         self._mel = mel / mel.sum(axis=0) * 257
@@ -147,7 +154,16 @@ class Statistics(ShortTimeFourier):
             *self._rhythm(active, voiced),
             self._modulation(ops.log(ops.matmul(bands, self._quarters) + self._floor), active),
         ]
+        if self.track_ms:
+            parts.append(self._tracks(ops.concatenate([described, semitone, active], axis=-1)))
         return ops.concatenate(parts, axis=-1)
+
+    def _tracks(self, frames):
+        """Means of neighbouring frames one after another: [B, T, C] to [B, T // n * C]."""
+        n, n_channels = frames.shape[1] // self._track_frames, frames.shape[2]
+        kept = frames[:, : n * self._track_frames]
+        means = ops.mean(ops.reshape(kept, (-1, n, self._track_frames, n_channels)), axis=2)
+        return ops.reshape(means, (-1, n * n_channels))
 
     def _describe(self, power, energy, decibels, bands):
         """Frame descriptors [B, T, N_SPECTRAL + n_mels + n_cepstral]."""
@@ -221,12 +237,13 @@ class Statistics(ShortTimeFourier):
         return ops.reshape(powers, (-1, 4 * len(together)))
 
     def compute_output_shape(self, input_shape):
-        self.n_frames(input_shape[1])
+        n_frames = self.n_frames(input_shape[1])
         n = N_SPECTRAL + self.n_mels + self.n_cepstral + 1
-        return (input_shape[0], 9 * n + 5 + 3 + 6 + 4 * (len(MODULATION_HZ) - 1))
+        tracks = n_frames // self._track_frames * (n + 2) if self.track_ms else 0
+        return (input_shape[0], 9 * n + 5 + 3 + 6 + 4 * (len(MODULATION_HZ) - 1) + tracks)
 
     def get_config(self):
-        own = ("n_mels", "n_cepstral", "n_lags", "f0_min", "f0_max", "active_db", "floor_db")
+        own = ("n_mels", "n_cepstral", "n_lags", "f0_min", "f0_max", "active_db", "floor_db", "track_ms")
         config = super().get_config()
         for name in ("frame_ms", "n_fft"):
             config.pop(name)

@@ -11,6 +11,7 @@ from ser_keras.models.huang2014 import huang2014_features, huang2014_semi_cnn
 from ser_keras.models.image_nets import keras_application
 from ser_keras.models.log_mel_cnn import log_mel_cnn
 from ser_keras.models.neumann2016 import neumann2016_cnn
+from ser_keras.models.statistics_cnn import statistics_cnn
 from ser_keras.models.statistics_head import statistics_head
 
 MODELS = {
@@ -29,5 +30,6 @@ MODELS = {
     "keras_application": keras_application,
     "log_mel_cnn": log_mel_cnn,
     "neumann2016_cnn": neumann2016_cnn,
+    "statistics_cnn": statistics_cnn,
     "statistics_head": statistics_head,
 }
