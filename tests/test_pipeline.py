@@ -53,7 +53,7 @@ def test_an_epoch_holds_every_window_once_with_its_label(material):
 
 
 def test_no_autotuning_holds_up_the_end_of_training(material):
-    # Its thread sleeps for up to a minute, and an iterator isn't gone before it wakes; a test of time would take minutes.
+    # Its thread sleeps for up to a minute, and an iterator isn't gone before it wakes.
     dataset, _ = pipeline.training_dataset(material, every(material), batch_size=16, seed=0, fold=0, epochs=1)
     assert dataset.options().autotune.enabled is False
 
