@@ -5,6 +5,8 @@ from keras import ops
 
 from ser_keras.errors import SerKerasError
 
+LEAST_SHARE = 0.05  # of a window's frames, as which fewer active ones count
+
 
 @keras.saving.register_keras_serializable("ser_keras")
 class WeightedStatistics(keras.layers.Layer):
@@ -14,7 +16,8 @@ class WeightedStatistics(keras.layers.Layer):
         kwargs: what `keras.layers.Layer` takes.
 
     Input:
-        [B, T, C] and weights [B, T, 1], at least 0; where all are 0, frames count alike.
+        [B, T, C] and weights [B, T, 1], from 0 to 1; where they sum to less than a twentieth of the frames, the result
+        shrinks towards 0.
 
     Output:
         [B, 2 C]: means, then standard deviations.
@@ -22,8 +25,10 @@ class WeightedStatistics(keras.layers.Layer):
 
     def call(self, inputs):
         x, weights = inputs
-        weights = weights + 1e-3
-        weights = weights / ops.sum(weights, axis=1, keepdims=True)
+        weights = ops.clip(weights, 0.0, 1.0) + 1e-3
+        # A sum that int8 arithmetic can't take for 0, and no division: LiteRT has none for int8.
+        total = ops.maximum(ops.sum(weights, axis=1, keepdims=True), LEAST_SHARE * x.shape[1])
+        weights = weights * ops.square(ops.rsqrt(total))
         mean = ops.sum(weights * x, axis=1)
         # The weighted mean of squared differences: mean of squares minus square of mean cancels in half precision.
         variance = ops.sum(weights * ops.square(x - ops.expand_dims(mean, 1)), axis=1)
