@@ -5,6 +5,7 @@ from keras import ops
 
 from ser_keras.errors import SerKerasError
 from ser_keras.models.adapted import Standardization
+from ser_keras.models.pooling import mean_and_deviation
 
 
 @keras.saving.register_keras_serializable("ser_keras")
@@ -37,10 +38,7 @@ class AttentiveStatistics(keras.layers.Layer):
 
     def call(self, inputs):
         weights = ops.softmax(self.score(self.hidden(inputs)), axis=1)
-        mean = ops.sum(weights * inputs, axis=1)
-        # The weighted mean of squared differences: mean of squares minus square of mean cancels in half precision.
-        variance = ops.sum(weights * ops.square(inputs - ops.expand_dims(mean, 1)), axis=1)
-        return ops.concatenate([mean, ops.sqrt(variance + 1e-4)], axis=-1)
+        return mean_and_deviation(inputs, weights)
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], 2 * input_shape[-1])

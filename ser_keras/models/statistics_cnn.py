@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from ser_keras.errors import SerKerasError
+from ser_keras.models.pooling import mean_and_deviation
 
 LEAST_SHARE = 0.05  # of a window's frames, as which fewer active ones count
 
@@ -28,11 +29,7 @@ class WeightedStatistics(keras.layers.Layer):
         weights = ops.clip(weights, 0.0, 1.0) + 1e-3
         # A sum that int8 arithmetic can't take for 0, and no division: LiteRT has none for int8.
         total = ops.maximum(ops.sum(weights, axis=1, keepdims=True), LEAST_SHARE * x.shape[1])
-        weights = weights * ops.square(ops.rsqrt(total))
-        mean = ops.sum(weights * x, axis=1)
-        # The weighted mean of squared differences: mean of squares minus square of mean cancels in half precision.
-        variance = ops.sum(weights * ops.square(x - ops.expand_dims(mean, 1)), axis=1)
-        return ops.concatenate([mean, ops.sqrt(variance + 1e-4)], axis=-1)
+        return mean_and_deviation(x, weights * ops.square(ops.rsqrt(total)))
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0][0], 2 * input_shape[0][-1])
