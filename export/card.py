@@ -20,7 +20,7 @@ ACTED = {"emodb", "ravdess", "nemo", "savee"}
 
 
 def anonymous(command, corpora):
-    """A recorded command with the paths of its author's machine replaced by PATH and RUN."""
+    """A recorded command that trains the whole run anywhere: PATH and RUN for paths, no --fold and no --resume."""
     try:
         words = shlex.split(command)
     except ValueError:
@@ -28,6 +28,9 @@ def anonymous(command, corpora):
     stands_for = {"--out": "RUN", "--init": "INIT", "--recipe": "RECIPE.yaml"}
     result = []
     for i, word in enumerate(words):
+        # They say how far one call went, and nothing about the run.
+        if word == "--resume" or "--fold" in (word.partition("=")[0], words[i - 1] if i else ""):
+            continue
         option, joined, value = word.partition("=")
         if not (joined and option in stands_for):
             option, joined, value = (words[i - 1] if i else ""), "", word

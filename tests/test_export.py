@@ -230,6 +230,12 @@ def test_card_hides_paths_of_commands():
     assert card.anonymous("broken 'quote", []) == ""
 
 
+def test_card_s_command_trains_the_whole_run_whatever_call_was_its_first():
+    for part in ("--fold 3", "--fold=3", "--resume", "--fold 0 --resume"):
+        command = f"ser-keras train --recipe a {part} --out /home/me/run --set seed=1"
+        assert card.anonymous(command, []) == "ser-keras train --recipe a --out RUN --set seed=1"
+
+
 # --- variants of an export
 
 
