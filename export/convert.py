@@ -201,13 +201,16 @@ def graph_to_tflite(graph, scratch=None):
     """
     import tensorflow as tf
 
+    from ser_keras.frontends.fourier import by_products
+
     # A module that holds the variables, and a saved model: other routes wrote files without weights, or Flex ops.
     module = tf.Module()
     module.held = [v.value for v in graph.variables]
     specs = [tf.TensorSpec(shape, tf.float32, name=name) for name, shape in graph.inputs.items()]
     module.serve = serve = tf.function(graph.function, input_signature=specs)
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
-        tf.saved_model.save(module, folder, signatures={graph.signature: serve})
+        with by_products():
+            tf.saved_model.save(module, folder, signatures={graph.signature: serve})
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[graph.signature])
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         try:

@@ -70,7 +70,7 @@ class LogMel(ShortTimeFourier):
         n_mels: number of mel bands.
         frame_ms: length of the Hann window in milliseconds.
         hop_ms: step from frame to frame in milliseconds.
-        n_fft: points of the FFT, a power of two (LiteRT has no other), at least a frame.
+        n_fft: points of the FFT, a power of two, at least a frame.
         f_min: lowest edge of the bands in Hz.
         f_max: highest edge of the bands in Hz.
         log_offset: added to the power before the logarithm.

@@ -21,7 +21,7 @@ class LogSpectrogram(ShortTimeFourier):
     Args:
         frame_ms: length of the Hann window in milliseconds.
         hop_ms: step from frame to frame in milliseconds.
-        n_fft: points of the FFT, a power of two (LiteRT has no other), at least a frame.
+        n_fft: points of the FFT, a power of two, at least a frame.
         scale: `log`: ln(magnitude + log_offset); `magnitude`: the magnitudes themselves.
         log_offset: added to the magnitude before the logarithm; the default is about what rounding to 16 bit leaves in
             a bin. With `magnitude` it serves the geometric mean alone that fills the masks of augmentation.

@@ -37,7 +37,7 @@ class SpectrogramImage(ShortTimeFourier):
         colour: three channels, blue (quiet) over green to red (loud), in place of one.
         frame_ms: length of the Hann window in milliseconds.
         hop_ms: step from frame to frame in milliseconds.
-        n_fft: points of the FFT, a power of two (LiteRT has no other), at least a frame.
+        n_fft: points of the FFT, a power of two, at least a frame.
         range_db: what lies further below the maximum is 0.
         log_offset: power below which the cut never lies, so that silence is 0. With the default, windows become darker
             that hold no more than a tone of a quarter of 16 bit's least step.

@@ -3,10 +3,10 @@
 import math
 
 import numpy as np
-from keras import ops
 
 from ser_keras.errors import SerKerasError
 from ser_keras.frontends.base import SAMPLE_RATE, FrontEnd, frames, frames_at
+from ser_keras.frontends.fourier import cut_length, power_spectrum
 
 
 class ShortTimeFourier(FrontEnd):
@@ -15,7 +15,7 @@ class ShortTimeFourier(FrontEnd):
     Args:
         frame_ms: length of the Hann window in milliseconds.
         hop_ms: step from frame to frame in milliseconds.
-        n_fft: points of the FFT, a power of two (LiteRT has no other), at least a frame; zeros fill it up.
+        n_fft: points of the FFT, a power of two from 4 on, at least a frame; zeros fill it up.
         kwargs: see `FrontEnd`.
 
     Raises:
@@ -34,11 +34,11 @@ class ShortTimeFourier(FrontEnd):
             ("frame_ms", self.frame_length >= 2, "at least two samples (0.125)"),
             (
                 "n_fft",
-                n_fft >= self.frame_length and n_fft & (n_fft - 1) == 0,
-                f"a power of two and at least the frame of {self.frame_length} samples",
+                n_fft >= max(4, self.frame_length) and n_fft & (n_fft - 1) == 0,
+                f"a power of two from 4 on and at least the frame of {self.frame_length} samples",
             ),
         )
-        # Frames are cut n_fft long; zeros of the window make them frame_length long, cheaper than padding each.
+        # Frames are cut longer than they are; zeros of the window shorten them, cheaper than padding each.
         self._window = np.zeros(n_fft, np.float32)
         n = np.arange(self.frame_length)
         self._window[: self.frame_length] = 0.5 - 0.5 * np.cos(2 * np.pi * n / self.frame_length)
@@ -56,12 +56,12 @@ class ShortTimeFourier(FrontEnd):
 
     def power(self, wave, starts=None):
         """[B, N] to power [B, T, n_fft // 2 + 1]; `starts` as in `FrontEnd.spectrum`."""
+        length = cut_length(self.frame_length, self.n_fft)
         if starts is None:
-            framed = frames(wave, self.n_fft, self.hop_length, self.n_frames(wave.shape[1]))
+            framed = frames(wave, length, self.hop_length, self.n_frames(wave.shape[1]))
         else:
-            framed = frames_at(wave, self.n_fft, starts, math.gcd(self.start_step, self.n_fft))
-        real, imaginary = ops.rfft(framed * self._window)
-        return ops.square(real) + ops.square(imaginary)
+            framed = frames_at(wave, length, starts, math.gcd(self.start_step, length))
+        return power_spectrum(framed * self._window[:length], self.n_fft)
 
     def get_config(self):
         return {**super().get_config(), "frame_ms": self.frame_ms, "hop_ms": self.hop_ms, "n_fft": self.n_fft}
