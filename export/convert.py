@@ -148,7 +148,9 @@ def _convert_one(job):
     left_out = {}
     for name in job.further:
         try:
-            (folder / VARIANTS[name].file).write_bytes(quantise(content, name, calibration))
+            variant = quantise(content, name, calibration)
+            Interpreter(variant, VARIANTS[name].file)(np.zeros(model.input_shape[1], np.float32))
+            (folder / VARIANTS[name].file).write_bytes(variant)
         except Exception as error:  # operations that this way of storing them has no kernel for, and the like
             known = isinstance(error, SerKerasError)
             left_out[VARIANTS[name].file] = str(error) if known else f"{type(error).__name__}: {_one_line(error)}"

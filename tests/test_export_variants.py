@@ -11,7 +11,7 @@ from ser_keras import audio
 from ser_keras.errors import SerKerasError
 from ser_keras.evaluation import Predictions
 from ser_keras.export import bundle as making
-from ser_keras.export import card, parity, signatures
+from ser_keras.export import card, convert, parity, signatures
 from ser_keras.export.convert import graph_to_tflite, to_tflite
 from ser_keras.export.estimate import _windows, estimate, sample_windows
 from ser_keras.export.quantise import frontend_operations, quantise
@@ -42,6 +42,17 @@ def stored():
     content = to_tflite(model)
     files = {name: quantise(content, name, some_windows(20, seed=9)) for name in STORED}
     return model, {"float32": content, **files}
+
+
+def test_a_variant_that_litert_cannot_run_is_left_out(tmp_path, monkeypatch):
+    """Some operations have no int8 kernel, which shows when the file is run; the other files stay."""
+    small_run.model(3).save(tmp_path / "model.keras")
+    monkeypatch.setattr(convert, "quantise", lambda content, name="", windows=None: content[: 80 if name else None])
+    job = convert.Conversion(tmp_path / "model.keras", tmp_path / "f.tflite", tmp_path / "w.tflite", further=("int8",))
+    left_out = convert._convert_one(job)
+    assert list(left_out) == ["model_int8.tflite"]
+    assert "can't be run by litert" in left_out["model_int8.tflite"]
+    assert sorted(p.name for p in tmp_path.glob("*.tflite")) == ["f.tflite", "w.tflite"]
 
 
 # --- how they are stored
