@@ -88,6 +88,7 @@ wheel: install web-build
 bench: install
 	$(BIN)/python benchmarks/frontends.py --threads 1
 	$(BIN)/python benchmarks/frontends.py --threads 2
+	$(BIN)/python benchmarks/converted_spectra.py
 	$(BIN)/python benchmarks/augmentation.py --threads 1
 	$(BIN)/python benchmarks/augmentation.py --threads 2
 	$(BIN)/python benchmarks/training_step.py
