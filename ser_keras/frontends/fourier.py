@@ -1,13 +1,14 @@
 """Power spectra of frames: by the backend's fast Fourier transform, or in graphs for phones by matrix products.
 
-TensorFlow's own transform is the faster one in training. LiteRT's RFFT2D took 60 % of a small model's time, and no
+TensorFlow's own transform is the faster one in training. LiteRT's RFFT2D took most of a small model's time, and no
 accelerator takes it. For conversion Cooley and Tukey's split of n = n1 n2 points, sample n2 a + b and bin c + n1 d, is
 
 1. for every b a transform of n1 points over a: a product with one n1 x 2 n1 matrix;
 2. a rotation by exp(-2 pi i b c / n);
 3. for every c a transform of n2 points over b, with d up to n2 / 2 alone: a product with one 2 n2 x n2 matrix.
 
-These are products, sums and transpositions alone, all of which XNNPACK takes: 2.6 times as fast for 512 points.
+These are products, sums and transpositions alone, all of which XNNPACK takes: front ends are 1.6 to 1.9 times as fast
+(benchmarks/converted_spectra.py).
 
 Reference: J. W. Cooley, J. W. Tukey, An algorithm for the machine calculation of complex Fourier series, Mathematics of
 Computation 19, 1965.
