@@ -25,20 +25,16 @@ def converted(layer, products):
     from ai_edge_litert.interpreter import Interpreter
 
     from ser_keras.export.convert import to_tflite
+    from ser_keras.frontends.fourier import by_products
 
     inputs = keras.Input((WINDOW,))
     model = keras.Model(inputs, keras.layers.Flatten()(layer(inputs)))
-    way = contextlib.nullcontext() if products else mock.patch("ser_keras.frontends.fourier.by_products", _none)
-    with way:
+    way = by_products if products else contextlib.nullcontext
+    with mock.patch("ser_keras.frontends.fourier.by_products", way):
         content = to_tflite(model)
     interpreter = Interpreter(model_content=content, num_threads=1)
     interpreter.allocate_tensors()
     return interpreter, len(content)
-
-
-@contextlib.contextmanager
-def _none():
-    yield
 
 
 def run(interpreter, window):
