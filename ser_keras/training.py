@@ -9,6 +9,7 @@ from ser_keras import baselines, dimensions, pipeline
 from ser_keras.augmentation.live import Live
 from ser_keras.augmentation.mixup import Mixup
 from ser_keras.building import (
+    PRIMARY,
     build_classifier,
     build_extractor,
     compiled,
@@ -181,11 +182,9 @@ def labels_of(classifier, material, items, labelled=None):
         corpora = np.array([material.items[i].corpus for i in items])
         own = {name: known & (corpora == corpus) for name, corpus in classifier.corpora.items()}
         return {name: np.where(own.get(name, known), labels, -1) for name in classifier.output_names}
-    targets = dict.fromkeys(classifier.output_names, labels)
-    if "valence" in targets:
-        rated = dimensions.dimension_levels([material.items[i] for i in items])
-        targets |= {"activation": rated.activation, "valence": rated.valence}
-    return {name: np.where(known, target, -1).astype(np.int32) for name, target in targets.items()}
+    rated = dimensions.dimension_levels([material.items[i] for i in items])
+    targets = {PRIMARY: labels, "activation": rated.activation, "valence": rated.valence}
+    return {name: np.where(known, targets[name], -1).astype(np.int32) for name in classifier.output_names}
 
 
 def _of_class(experiment, material, train, name):

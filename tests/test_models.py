@@ -4,8 +4,6 @@ import keras
 import numpy as np
 import pytest
 
-from ser_keras import training
-from ser_keras.building import primary
 from ser_keras.errors import SerKerasError
 from ser_keras.faces.stores import JoinedSize
 from ser_keras.frontends import LogMel, SpectrogramPair
@@ -271,33 +269,6 @@ def test_statistics_cnn_hears_both_statistics_and_tracks():
     inactive[:, 528 + 55 :: 56] = np.arange(198) < 50  # the frames' last value: how much they count
     for other in (statistics, tracks, inactive):
         assert np.abs(array(model(other)) - array(model(x))).max() > 1e-4
-
-
-def test_a_regression_on_the_statistics_stands_beside_statistics_cnn():
-    shape = (528 + 198 * 56,)
-    model = MODELS["statistics_cnn"](shape, 8, linear_l2=0.012)
-    assert model.output_names == ["probabilities", "net", "linear"]
-    assert model.loss_weights == {"probabilities": 0.0, "net": 1.0, "linear": 1.0}
-    x = features(shape, 2)
-    other = x.copy()
-    other[:, 528:] = 0
-    (mean, net, linear), (_, other_net, other_linear) = ([array(y) for y in model(z)] for z in (x, other))
-    together = np.sqrt(net * linear)
-    np.testing.assert_allclose(mean, together / together.sum(axis=1, keepdims=True), atol=1e-6)
-    np.testing.assert_array_equal(linear, other_linear)  # it hears no tracks
-    assert np.abs(net - other_net).max() > 1e-4
-    kernel = array(model.get_layer("linear_logits").kernel)
-    without = MODELS["statistics_cnn"](shape, 8, l2=0, linear_l2=0.012)
-    assert len(without.losses) == 1 and len(model.losses) > 1
-    assert kernel.shape == (528, 8) and len(primary(model).outputs) == 1
-    labels = training.labels_of(model, Labels, [0, 2, 1])
-    assert {name: known.tolist() for name, known in labels.items()} == dict.fromkeys(model.output_names, [4, 6, 5])
-
-
-class Labels:
-    """What `labels_of` asks of a Material."""
-
-    labels = np.array([4, 5, 6])
 
 
 def test_standardization_is_exact_in_batches_of_any_size():

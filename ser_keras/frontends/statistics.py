@@ -12,7 +12,6 @@ from ser_keras.frontends.stft import ShortTimeFourier
 
 N_SPECTRAL = 13  # descriptors beside bands, cepstrum and harmonicity
 MODULATION_HZ = (0.6, 1.6, 2.5, 4, 6, 9, 13, 20)  # edges of the modulation bands
-FAR = 0.8  # deviations from the mean from where on a tail begins
 TINY = 1e-9
 
 
@@ -37,8 +36,6 @@ class Statistics(ShortTimeFourier):
         active_db: how far below the window's level a frame is half active.
         floor_db: how far below the window's level bands are cut off.
         hop_ms: from one frame of 32 ms to the next; the fewer frames, the faster.
-        extent: whether statistics follow of all that lies between the first and the last active frame, its pauses and
-            faint sounds included, and how far above and below the mean its tails lie; and of the pitch's steps.
         track_ms: 0: statistics alone. Otherwise the descriptors themselves follow them, as means of so many
             milliseconds each: first all of the first stretch, then all of the second, as `statistics_cnn` takes them.
         kwargs: see `FrontEnd`.
@@ -47,8 +44,8 @@ class Statistics(ShortTimeFourier):
         [B, N] float32.
 
     Output:
-        [B, D] float32; D is 528 for the defaults, 858 with `extent`, and with tracks 56 more for each stretch: the 54
-        descriptors, semitones, and from 0 to 1 how active the stretch is.
+        [B, D] float32; D is 528 for the defaults, and with tracks 56 more for each stretch: the 54 descriptors,
+        semitones, and from 0 to 1 how active the stretch is.
 
     Raises:
         SerKerasError: a setting out of its range.
@@ -70,11 +67,10 @@ class Statistics(ShortTimeFourier):
         floor_db=50.0,
         hop_ms=10,
         track_ms=0,
-        extent=False,
         **kwargs,
     ):
         super().__init__(32, hop_ms, 512, **kwargs)
-        self.track_ms, self.extent = track_ms, extent
+        self.track_ms = track_ms
         self.n_mels, self.n_cepstral, self.n_lags = n_mels, n_cepstral, n_lags
         self.f0_min, self.f0_max, self.active_db, self.floor_db = f0_min, f0_max, active_db, floor_db
         self.require(
@@ -158,8 +154,6 @@ class Statistics(ShortTimeFourier):
             *self._rhythm(active, voiced),
             self._modulation(ops.log(ops.matmul(bands, self._quarters) + self._floor), active),
         ]
-        if self.extent:
-            parts += [*_spread(described, _between(active)), *_steps(semitone, voiced)]
         if self.track_ms:
             parts.append(self._tracks(ops.concatenate([described, semitone, active], axis=-1)))
         return ops.concatenate(parts, axis=-1)
@@ -246,11 +240,10 @@ class Statistics(ShortTimeFourier):
         n_frames = self.n_frames(input_shape[1])
         n = N_SPECTRAL + self.n_mels + self.n_cepstral + 1
         tracks = n_frames // self._track_frames * (n + 2) if self.track_ms else 0
-        extent = 6 * n + 6 if self.extent else 0
-        return (input_shape[0], 9 * n + 5 + 3 + 6 + 4 * (len(MODULATION_HZ) - 1) + extent + tracks)
+        return (input_shape[0], 9 * n + 5 + 3 + 6 + 4 * (len(MODULATION_HZ) - 1) + tracks)
 
     def get_config(self):
-        own = ("n_mels", "n_cepstral", "n_lags", "f0_min", "f0_max", "active_db", "floor_db", "track_ms", "extent")
+        own = ("n_mels", "n_cepstral", "n_lags", "f0_min", "f0_max", "active_db", "floor_db", "track_ms")
         config = super().get_config()
         for name in ("frame_ms", "n_fft"):
             config.pop(name)
@@ -281,37 +274,6 @@ def _moments(x, weight, shape=False):
         ops.log1p(_mean(cubed * scaled, weight)),
         _mean(scaled * time, weight),
     ]
-
-
-def _between(active):
-    """[B, T, 1] to the same: 1 from the first active frame to the last."""
-    before = ops.cumsum(active, axis=1)
-    after = before[:, -1:] - before + active
-    return ops.clip(before, 0.0, 1.0) * ops.clip(after, 0.0, 1.0)
-
-
-def _spread(x, weight):
-    """Mean, deviation, skewness, kurtosis, and of what lies above and below the mean by FAR deviations how far it does.
-
-    The last two are means; 0 where nothing lies there.
-    """
-    mean, deviation, skewness, kurtosis, _ = _moments(x, weight, shape=True)
-    centred = x - ops.expand_dims(mean, 1)
-    scaled = centred / ops.expand_dims(deviation, 1)
-    tails = [_mean(centred, weight * ops.clip((side * scaled - FAR) * 5 + 0.5, 0.0, 1.0)) for side in (1, -1)]
-    return [mean, deviation, skewness, kurtosis, *tails]
-
-
-def _steps(semitone, voiced):
-    """Shares of the steps of the pitch that rise and fall, and that do so steeply; their mean size and RMS; [B, 1]."""
-    step = semitone[:, 1:] - semitone[:, :-1]
-    weight = voiced[:, 1:] * voiced[:, :-1] * ops.exp(-ops.square(step / 2))
-    shares = [
-        _mean(ops.sigmoid((side * step - least) / width), weight)
-        for least, width in ((0.2, 0.05), (0.8, 0.1))
-        for side in (1, -1)
-    ]
-    return [*shares, _mean(ops.abs(step), weight), ops.sqrt(_mean(ops.square(step), weight) + 1e-6)]
 
 
 def _delta(x):

@@ -49,7 +49,6 @@ def statistics_cnn(
     track_dropout=0.2,
     limit=5.0,
     l2=1e-4,
-    linear_l2=0.0,
 ):
     """Two ways to one softmax: a hidden layer on the statistics, and convolutions over time on the tracks.
 
@@ -72,17 +71,12 @@ def statistics_cnn(
         track_dropout: share of the tracks that are dropped whole.
         limit: standard deviations at which a value is cut off.
         l2: weight of the squared kernels in the loss.
-        linear_l2: above 0 a softmax regression on the statistics stands beside the net, its squared kernel weighted so
-            in a loss of its own; the probabilities are the softmax of both's mean logits. A convex model under a strong
-            penalty errs elsewhere than the net does.
 
     Input:
         [B, features].
 
     Output:
-        [B, n_classes] probabilities, float32; with a regression beside the net a list of these, the net's and the
-        regression's. The attribute `loss_weights` then says that the latter two are judged. 252 k trained parameters
-        for the defaults and 8 classes.
+        [B, n_classes] probabilities, float32. 252 k trained parameters for the defaults and 8 classes.
 
     Raises:
         SerKerasError: the features aren't statistics and tracks.
@@ -129,16 +123,5 @@ def statistics_cnn(
     both = [hidden_layer(statistics, "statistics"), hidden_layer(x, "tracks")]
     x = keras.layers.Concatenate(name="both")(both)
     x = keras.layers.Dense(n_classes, kernel_regularizer=regularizer, name="logits")(x)
-    if not linear_l2:
-        return keras.Model(inputs, _softmax(x, "probabilities"), name="classifier")
-    penalty = keras.regularizers.L2(linear_l2)
-    linear = keras.layers.Dense(n_classes, kernel_regularizer=penalty, name="linear_logits")(statistics)
-    mean = keras.layers.Average(name="mean_logits")([x, linear])
-    outputs = [_softmax(mean, "probabilities"), _softmax(x, "net"), _softmax(linear, "linear")]
-    model = keras.Model(inputs, outputs, name="classifier")
-    model.loss_weights = {"probabilities": 0.0, "net": 1.0, "linear": 1.0}
-    return model
-
-
-def _softmax(logits, name):
-    return keras.layers.Softmax(dtype="float32", name=name)(logits)
+    outputs = keras.layers.Softmax(dtype="float32", name="probabilities")(x)
+    return keras.Model(inputs, outputs, name="classifier")
