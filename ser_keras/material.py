@@ -189,8 +189,7 @@ def extract(
     Returns:
         Material.
     """
-    whole = getattr(extractor, "whole", False)
-    shape = tuple(extractor.compute_output_shape((None, None if whole else window))[1:])
+    whole, shape = getattr(extractor, "whole", False), feature_shape(extractor, window)
     settings = [extractor.get_config(), type(extractor).__name__, extractor.VERSION, window, hop, tail]
     settings[0] = {k: v for k, v in settings[0].items() if k not in ("name", "trainable")}
     store = RowStore(cache_folder() / "features" / fingerprint(settings), np.float32, shape)
@@ -244,6 +243,12 @@ def extract(
         variants=variants[1:] or variants,
         sequence=sequence,
     )
+
+
+def feature_shape(extractor, window):
+    """The shape of one window's features; a descriptor set of whole utterances has no window."""
+    whole = getattr(extractor, "whole", False)
+    return tuple(extractor.compute_output_shape((None, None if whole else window))[1:])
 
 
 def _wider(chunk, utterance, rate):

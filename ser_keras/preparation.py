@@ -11,7 +11,8 @@ from ser_keras.cache import fingerprint
 from ser_keras.emotions import select
 from ser_keras.errors import SerKerasError
 from ser_keras.faces import FACE_FRONT_ENDS, rows, watch
-from ser_keras.material import Material, extract
+from ser_keras.material import Material, extract, feature_shape
+from ser_keras.models import MODELS
 from ser_keras.progress import say
 
 
@@ -100,6 +101,9 @@ def prepare(experiment, listing, quiet=False, condition=None, augmented=True):
         spans = np.column_stack([around[:, 0] + starts, np.minimum(window, around[:, 1] - starts)])
     validate = experiment.training.early_stopping is not None
     folds = protocols.make_folds(items, item_labels, experiment.protocol, experiment.seed, validate)
+    if decoded.frames is None and experiment.model.name in MODELS:
+        # A model that doesn't fit its front end is refused before hours of features.
+        building.build_classifier(experiment, feature_shape(extractor, window), len(live))
     material = material_of(
         *(decoded, items, item_labels, spans, extractor, window, hop, experiment.tail_rule),
         augmentation=experiment.augmentation if augmented and condition is None else None,

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from ser_keras import corpora, pipeline
 from ser_keras.audio import from_int16, to_int16
@@ -103,11 +104,20 @@ def test_live_augmentation_changes_what_it_should_and_no_more(material):
 def test_live_windows_may_be_in_rooms_overdriven_or_short(material, settings):
     rooms = live(material, **settings)
     numbers, key = np.arange(8), np.array([0, 0, 0])
-    [heard] = rooms._fetch(numbers, key)
+    [heard] = rooms._fetch(numbers, numbers, key)
     drawn_rooms = rooms._draws((0, 0, 0)).take(numbers)
     dry = from_int16(rooms._sources(numbers, drawn_rooms.rate))
     np.testing.assert_array_equal(heard, to_int16(recorded_so(dry, drawn_rooms)))
     assert (np.abs(from_int16(heard) - dry).max(axis=1) > 0.01).all()
+
+
+def test_a_window_that_comes_twice_in_an_epoch_is_changed_in_two_ways(material):
+    noisy = live(material, snr_db=[5, 40])
+    dataset = noisy.dataset(tf.data.Dataset.from_tensor_slices(np.array([3, 3, 1, 3])), tf.constant([0, 0, 0]), 4)
+    [(x, numbers)] = dataset.as_numpy_iterator()
+    assert numbers.tolist() == [3, 3, 1, 3]
+    once, twice, thrice = x[[0, 1, 3]]
+    assert (np.abs(once - twice).max() > 0.05) and (np.abs(twice - thrice).max() > 0.05)
 
 
 def test_a_fast_window_s_source_lies_within_its_utterance(material):

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 import yaml
 
-from ser_keras import checkpoints, crossvalidation, saving, training
+from ser_keras import checkpoints, crossvalidation, preparation, saving, training
 from ser_keras import finished as finished_runs
 from ser_keras.errors import SerKerasError
 from ser_keras.evaluation import Predictions
@@ -286,6 +286,12 @@ def test_unknown_arguments_of_front_end_and_model_are_refused(corpus, tmp_path):
         with pytest.raises(SerKerasError, match=line):
             crossvalidation.train(quick(change), corpus, tmp_path / "run")
     assert not (tmp_path / "run" / "experiment.yaml").exists()
+
+
+def test_a_model_that_does_not_fit_is_refused_before_features_are_made(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(preparation, "material_of", lambda *_, **__: pytest.fail("features were made"))
+    with pytest.raises(SerKerasError, match="anand2015"):
+        crossvalidation.train(quick("model.kernel=[64, 500]"), corpus, tmp_path / "run")
 
 
 def test_experiment_yaml_is_complete_and_names_no_path(finished, corpus):

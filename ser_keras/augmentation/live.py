@@ -52,10 +52,10 @@ class Live:
             tf.data.Dataset of (features [b, ...], example numbers [b]).
         """
 
-        def features(numbers):
+        def features(places, numbers):
             # Stateless, or else determinism would fetch one batch after the other.
             kinds = [tf.int16 if self._spectral else tf.float32, *(self._kind(name) for name in self._fields)]
-            heard, *values = tf.numpy_function(self._fetch, [numbers, key], kinds, stateful=False)
+            heard, *values = tf.numpy_function(self._fetch, [places, numbers, key], kinds, stateful=False)
             heard.set_shape([None, self.source_samples if self._spectral else self.material.window])
             if not self._spectral:
                 return self._frontend(heard), numbers
@@ -64,7 +64,7 @@ class Live:
             waves = tf.cast(heard, tf.float32) / 32768
             return self._augment(waves, dict(zip(self._fields, values, strict=True))), numbers
 
-        small = index.batch(SMALL).map(features, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        small = index.enumerate().batch(SMALL).map(features, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         return small.rebatch(batch_size)
 
     def _example(self, name):
@@ -73,8 +73,9 @@ class Live:
     def _kind(self, name):
         return tf.as_dtype(self._example(name).dtype)
 
-    def _fetch(self, numbers, key):
-        drawn = self._draws(tuple(key.tolist())).take(numbers)
+    def _fetch(self, places, numbers, key):
+        # By places within the epoch: an example that comes twice is changed in two ways.
+        drawn = self._draws(tuple(key.tolist())).take(places)
         heard = self._sources(numbers, drawn.rate)
         if self.settings.recorded:
             heard = to_int16(waveform.recorded_so(from_int16(heard), drawn))
