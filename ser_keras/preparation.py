@@ -101,12 +101,13 @@ def prepare(experiment, listing, quiet=False, condition=None, augmented=True):
         spans = np.column_stack([around[:, 0] + starts, np.minimum(window, around[:, 1] - starts)])
     validate = experiment.training.early_stopping is not None
     folds = protocols.make_folds(items, item_labels, experiment.protocol, experiment.seed, validate)
-    if decoded.frames is None and experiment.model.name in MODELS:
+    to_train = augmented and condition is None
+    if to_train and decoded.frames is None and experiment.model.name in MODELS:
         # A model that doesn't fit its front end is refused before hours of features.
         building.build_classifier(experiment, feature_shape(extractor, window), len(live))
     material = material_of(
         *(decoded, items, item_labels, spans, extractor, window, hop, experiment.tail_rule),
-        augmentation=experiment.augmentation if augmented and condition is None else None,
+        augmentation=experiment.augmentation if to_train else None,
         seed=experiment.seed,
         sequence=experiment.unit == "utterance",
         condition=condition,
