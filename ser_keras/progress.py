@@ -20,7 +20,7 @@ def stage(title, total, unit=""):
     started = time.monotonic()
     if sys.stderr.isatty():
         with _bar() as bar:
-            task = bar.add_task(title, total=total, note="")
+            task = bar.add_task(title, total=total, note="", unit=unit)
             yield lambda n=1, note="": bar.update(task, advance=n, note=note)
         return
     state = {"done": 0, "note": ""}
@@ -43,6 +43,7 @@ def _bar():
         TextColumn("{task.description:<28}"),
         BarColumn(bar_width=30),
         MofNCompleteColumn(),
+        TextColumn("{task.fields[unit]}"),
         TimeRemainingColumn(elapsed_when_finished=True),
         TextColumn("{task.fields[note]}"),
         console=Console(stderr=True),

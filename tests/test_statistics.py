@@ -5,6 +5,7 @@ import pytest
 
 from ser_keras.errors import SerKerasError
 from ser_keras.frontends import FRONT_ENDS
+from ser_keras.frontends.statistics import _power_at
 from tests.made_corpus import vowel
 
 pytestmark = pytest.mark.smoke
@@ -99,3 +100,12 @@ def test_tracks_follow_the_statistics(layer):
 def test_tracks_finer_than_frames_are_refused():
     with pytest.raises(SerKerasError, match=r"track_ms is 5; it must be 0, or from hop_ms \(10\) on"):
         FRONT_ENDS["statistics"](track_ms=5)
+
+
+@pytest.mark.parametrize("n", [1, 3, 10, 198, 1500])
+def test_modulation_is_the_fourier_transform_at_its_frequencies(n):
+    x = np.random.default_rng(n).normal(size=(2, n, 4)).astype(np.float32)
+    steps = np.array([0.0, 0.1, 0.731, 2.5])
+    turns = np.exp(1j * np.outer(steps, np.arange(n)))
+    expected = np.abs(np.einsum("kt,btc->bck", turns, x)) ** 2
+    np.testing.assert_allclose(np.asarray(_power_at(steps, x)), expected, rtol=1e-4, atol=1e-4 * n)

@@ -224,17 +224,12 @@ class Statistics(ShortTimeFourier):
         every = max(1, round(0.02 * SAMPLE_RATE / self.hop_length))  # some 50 Hz carry what lies below 20 Hz
         n = bands.shape[1] // every
         centred = ops.mean(ops.reshape(centred[:, : every * n], (-1, n, every, 4)), axis=2)
-        hz, group = [], []
-        for band, (low, high) in enumerate(itertools.pairwise(MODULATION_HZ)):
-            hz += list(np.linspace(low, high, 4, endpoint=False))
-            group += [band] * 4
-        phase = 2 * np.pi * np.outer(hz, np.arange(n) * every * self.hop_length / SAMPLE_RATE)
-        basis = np.concatenate([np.cos(phase), np.sin(phase)]).astype(np.float32)
-        power = ops.square(ops.matmul(basis, centred))  # [B, 56, 4]
-        together = (np.array(group * 2) == np.arange(max(group) + 1)[:, None]).astype(np.float32)
+        hz = np.concatenate([np.linspace(a, b, 4, endpoint=False) for a, b in itertools.pairwise(MODULATION_HZ)])
+        power = _power_at(2 * np.pi * hz * every * self.hop_length / SAMPLE_RATE, centred)  # [B, 4, 28]
+        n_bands = len(MODULATION_HZ) - 1
+        power = ops.transpose(ops.sum(ops.reshape(power, (-1, 4, n_bands, 4)), axis=-1), (0, 2, 1))
         total = ops.sum(active, axis=1, keepdims=True) + 1
-        powers = ops.log(ops.matmul(together, power) / total + 1e-3)
-        return ops.reshape(powers, (-1, 4 * len(together)))
+        return ops.reshape(ops.log(power / total + 1e-3), (-1, 4 * n_bands))
 
     def compute_output_shape(self, input_shape):
         n_frames = self.n_frames(input_shape[1])
@@ -280,3 +275,21 @@ def _delta(x):
     """Regression over five frames, [B, T, D]."""
     padded = ops.concatenate([x[:, :1], x[:, :1], x, x[:, -1:], x[:, -1:]], axis=1)
     return (2 * (padded[:, 4:] - padded[:, :-4]) + padded[:, 3:-1] - padded[:, 1:-3]) / 10
+
+
+def _power_at(steps, x):
+    """Squared magnitudes of the Fourier transform of x [B, T, C] at K `steps` in radians a frame: [B, C, K].
+
+    exp(i w (m a + b)) is a product of two: first over b within each stretch of m frames, then over the stretches a. One
+    table for all frames would be the largest of the graph, a tenth of a shipped file.
+    """
+    n, n_channels = x.shape[1:]
+    m = max(1, round(n**0.5))
+    n_stretches = -(-n // m)
+    x = ops.pad(x, ((0, 0), (0, n_stretches * m - n), (0, 0)))
+    x = ops.transpose(ops.reshape(x, (-1, n_stretches, m, n_channels)), (0, 1, 3, 2))
+    within, across = np.outer(np.arange(m), steps), np.outer(np.arange(n_stretches) * m, steps)[:, None]
+    cosines, sines = (ops.matmul(x, f(within).astype(np.float32)) for f in (np.cos, np.sin))  # [B, n_stretches, C, K]
+    turn, turn_sideways = (f(across).astype(np.float32) for f in (np.cos, np.sin))
+    real = ops.sum(cosines * turn - sines * turn_sideways, axis=1)
+    return ops.square(real) + ops.square(ops.sum(cosines * turn_sideways + sines * turn, axis=1))
