@@ -2,13 +2,7 @@
 
 import hashlib
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import threading
-import time
 import zipfile
 
 import numpy as np
@@ -20,16 +14,16 @@ from ser_keras import audio
 from ser_keras.errors import SerKerasError
 from ser_keras.evaluation import Predictions, uar
 from ser_keras.export import card, convert, parity
-from ser_keras.export.bundle import check_out, export_run, summary
+from ser_keras.export.bundle import export_run, summary
 from ser_keras.export.convert import Conversion, to_tflite
 from ser_keras.export.estimate import estimate, utterance_key
 from ser_keras.export.metadata import Metadata, read_metadata, with_metadata
-from ser_keras.export.publish import replacing_folder
 from ser_keras.export.quantise import frontend_operations, quantise
 from ser_keras.export.reference import reference_clip
 from ser_keras.interpreter import Interpreter, installed
 from ser_keras.model_files import Settings
 from tests import small_run
+from tests.messages import one_line
 
 pytestmark = pytest.mark.smoke
 
@@ -58,12 +52,6 @@ def pair_model():
     """The same for `spectrogram_pair` and a net of Anand & Verma."""
     model = small_run.model(3, "spectrogram_pair", "anand2015_cnn")
     return model, to_tflite(model)
-
-
-def one_line(error):
-    text = str(error.value)
-    assert text and "\n" not in text
-    return text
 
 
 def index(bundle):
@@ -466,123 +454,3 @@ def test_parity_notices_a_graph_that_lets_nan_through():
 def test_compare():
     result = parity.compare([[0.8, 0.2], [0.4, 0.6]], [[0.7, 0.3], [0.6, 0.4]])
     assert result == {"n": 2, "mean": pytest.approx(0.15), "largest": pytest.approx(0.2), "decisions_differ": 1}
-
-
-# --- the folder
-
-
-def fill(folder, word):
-    (folder / "bundle.json").write_text(json.dumps({"files": {"a.txt": {}, "b.txt": {}}}))
-    for name in ("a.txt", "b.txt"):
-        (folder / name).write_text(word)
-
-
-def words(folder):
-    return {(folder / name).read_text() for name in ("a.txt", "b.txt")}
-
-
-def test_a_bundle_is_replaced_and_nothing_stays_behind(tmp_path):
-    out = tmp_path / "bundle"
-    for word in ("one", "two"):
-        with replacing_folder(out, check_out) as folder:
-            fill(folder, word)
-        assert words(out) == {word}
-    assert [p.name for p in tmp_path.iterdir()] == ["bundle"]
-
-
-def test_failure_leaves_the_old_bundle(tmp_path):
-    out = tmp_path / "bundle"
-    with replacing_folder(out, check_out) as folder:
-        fill(folder, "old")
-    with pytest.raises(SerKerasError, match="disk"), replacing_folder(out, check_out) as folder:
-        fill(folder, "new")
-        raise SerKerasError("the disk is full")
-    assert words(out) == {"old"} and [p.name for p in tmp_path.iterdir()] == ["bundle"]
-
-
-def test_other_folders_are_not_replaced(run, tmp_path):
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "photos" / "me.jpg").write_text("x")
-    for out in (tmp_path / "photos", tmp_path / "photos" / "me.jpg", run):
-        with pytest.raises(SerKerasError) as error:
-            export_run(run, out)
-        one_line(error)
-    assert (tmp_path / "photos" / "me.jpg").read_text() == "x"
-
-
-def test_a_bundle_with_a_stranger_in_it_is_not_replaced(tmp_path):
-    fill(tmp_path, "x")
-    check_out(tmp_path)
-    (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(SerKerasError, match="notes.txt"):
-        check_out(tmp_path)
-
-
-def test_empty_folder_is_taken(tmp_path):
-    (tmp_path / "bundle").mkdir()
-    with replacing_folder(tmp_path / "bundle", check_out) as folder:
-        fill(folder, "x")
-    assert words(tmp_path / "bundle") == {"x"}
-
-
-def test_two_at_once_one_wins_whole(tmp_path):
-    out, inside, done = tmp_path / "bundle", threading.Event(), threading.Event()
-
-    def first():
-        with replacing_folder(out, check_out) as folder:
-            inside.set()
-            done.wait(10)
-            fill(folder, "first")
-
-    worker = threading.Thread(target=first)
-    worker.start()
-    inside.wait(10)
-    with pytest.raises(SerKerasError) as error, replacing_folder(out, check_out):
-        pytest.fail("both are in")
-    done.set()
-    worker.join()
-    assert "another process" in one_line(error) and words(out) == {"first"}
-
-
-REPLACER = """
-import json, sys
-from ser_keras.export.bundle import check_out
-from ser_keras.export.publish import replacing_folder
-for i in range(10**6):
-    with replacing_folder(sys.argv[1], check_out) as folder:
-        (folder / "bundle.json").write_text(json.dumps({"files": {"a.txt": {}, "b.txt": {}}}))
-        for name in ("a.txt", "b.txt"):
-            (folder / name).write_text(str(i))
-    print(i, flush=True)
-"""
-
-
-def test_kills_at_random_moments_leave_old_or_new_never_a_mix(tmp_path):
-    out, rng = tmp_path / "bundle", np.random.default_rng(0)
-    for _ in range(6):
-        child = subprocess.Popen([sys.executable, "-c", REPLACER, str(out)], stdout=subprocess.PIPE)
-        child.stdout.readline()
-        time.sleep(rng.uniform(0.01, 0.1))
-        os.kill(child.pid, signal.SIGKILL)
-        child.communicate()
-        assert len(words(out)) == 1 and (out / "bundle.json").is_file()
-    with replacing_folder(out, check_out) as folder:
-        fill(folder, "last")
-    assert words(out) == {"last"} and [p.name for p in tmp_path.iterdir()] == ["bundle"]
-
-
-def test_a_system_that_cannot_swap_folders(tmp_path, monkeypatch):
-    monkeypatch.setattr("ser_keras.export.publish._exchange", lambda one, other: False)
-    test_a_bundle_is_replaced_and_nothing_stays_behind(tmp_path)
-    # killed between its two renames: the next export finds the old bundle
-    os.rename(tmp_path / "bundle", tmp_path / ".bundle.partial-1-old")
-    with pytest.raises(SerKerasError), replacing_folder(tmp_path / "bundle", check_out):
-        raise SerKerasError("stopped")
-    assert words(tmp_path / "bundle") == {"two"}
-
-
-def test_unwritable_place_is_one_line(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(SerKerasError) as error, replacing_folder(tmp_path / "file" / "bundle", check_out):
-        pass
-    assert "cannot write" in one_line(error)

@@ -18,6 +18,7 @@ from ser_keras.errors import SerKerasError
 from ser_keras.inference import Model, level_dbfs, load, sliding_windows
 from ser_keras.model_files import Settings
 from tests import small_run
+from tests.messages import one_line
 
 pytestmark = pytest.mark.smoke
 
@@ -36,12 +37,6 @@ def copied(bundle, tmp_path):
 def wav(path, samples, rate=16000):
     soundfile.write(path, samples, rate, subtype="PCM_16")
     return path
-
-
-def one_line(error):
-    text = str(error.value)
-    assert text and "\n" not in text
-    return text
 
 
 def counting_model(window=1000, hop=400, tail="pad", gate=None):

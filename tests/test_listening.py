@@ -14,14 +14,9 @@ import soundfile
 from ser_keras import audio, cli, inference, listening, model_files
 from ser_keras.errors import SerKerasError
 from ser_keras.inference import Moment
+from tests.messages import one_line
 
 CLIP = model_files.PRETRAINED / model_files.DEFAULT_MODEL / "reference.wav"
-
-
-def one_line(error):
-    text = str(error.value)
-    assert text and "\n" not in text
-    return text
 
 
 class Pipe(io.RawIOBase):

@@ -15,6 +15,7 @@ import pytest
 
 from ser_keras import cli, model_files, serving
 from ser_keras.errors import SerKerasError
+from tests.messages import one_line
 
 SHIPPED = model_files.PRETRAINED / model_files.DEFAULT_MODEL
 SECRET = b"nobody's business"
@@ -71,12 +72,6 @@ def raw(made, line):
         while piece := connection.recv(1 << 16):
             pieces.append(piece)
     return b"".join(pieces)
-
-
-def one_line(error):
-    text = str(error.value)
-    assert text and "\n" not in text
-    return text
 
 
 # --- what is given out
