@@ -45,7 +45,7 @@ def build(n_classes=3, seed=0, **settings):
 
 
 def inner(model, x):
-    """Inputs and outputs of the model's layers that the loss is made of: y, phi_e, phi_o, y~, z."""
+    """Inputs and outputs of the layers that the loss is made of: standardised y, phi_e, phi_o, y~, z."""
     layer, logits = model.get_layer("disentangling"), model.get_layer("logits").output
     return keras.Model(model.input, [layer.input, *layer.output, keras.ops.sigmoid(logits)])(x)
 
@@ -66,10 +66,11 @@ def test_the_printed_net_has_the_papers_shapes():
 
 def test_terms_are_the_papers():
     model, x = build(), fragments()
-    y, phi_e, phi_o, reconstruction, z = (array(t).astype(np.float64) for t in inner(model, x))
+    taken, phi_e, phi_o, reconstruction, z = (array(t).astype(np.float64) for t in inner(model, x))
+    y = array(keras.Model(model.input, model.get_layer("lif").output)(x)).astype(np.float64)
     kernel, bias, offset = (array(w) for w in model.get_layer("disentangling").weights)
     a, rho = model.get_layer("logits").get_weights()
-    phi = 1 / (1 + np.exp(-(y @ kernel + bias)))
+    phi = 1 / (1 + np.exp(-(taken @ kernel + bias)))
     np.testing.assert_allclose(np.concatenate([phi_e, phi_o], axis=1), phi, rtol=1e-5)
     # Equation 4 with the decoder tied, and 5.
     np.testing.assert_allclose(
@@ -82,6 +83,16 @@ def test_terms_are_the_papers():
     cross_entropies = -(target * np.log(z) + (1 - target) * np.log(1 - z)).sum(axis=1)
     assert terms["reconstruction"] == pytest.approx(np.square(y - reconstruction).sum() / 8, rel=1e-5)
     assert terms["discrimination"] == pytest.approx(cross_entropies[LABELS >= 0].sum() / 8, rel=1e-5)
+
+
+def test_the_units_take_standardised_features():
+    # Sparse codes as they are hardly move the units: that net named half of the fragments that it was trained on.
+    model = build()
+    taken = array(inner(model, fragments(64))[0])  # what `build` adapted to
+    np.testing.assert_allclose(taken.mean(axis=0), 0, atol=1e-4)
+    np.testing.assert_allclose(taken.std(axis=0), 1, rtol=1e-3)
+    offset = huang2014_semi_cnn(FRAGMENT, 3, **TINY, sparsity=0.1).get_layer("disentangling").output_bias
+    np.testing.assert_allclose(1 / (1 + np.exp(-array(offset))), 0.1, rtol=1e-5)
 
 
 def test_orthogonality_equals_autodiff():
@@ -168,7 +179,7 @@ def test_it_learns_from_few_labels_and_keeps_its_norms(tmp_path):
     # Few patches and no sparsity: candidate features that vary enough to be learnt from at once.
     sizes = {**TINY, "n_kernels": 12, "salient": 30, "nuisance": 10, "sparsity_weight": 0.0}
     model = huang2014_semi_cnn(FRAGMENT, 2, **sizes, max_norm=4.0)
-    assert adapt_model(model, lambda: [x]) == 3
+    assert adapt_model(model, lambda: [x]) == 4
     given = np.where(np.arange(96) < 48, y, -1)
     assert isinstance(model, SemiCnn) and model.semi_supervised
     model.compile(keras.optimizers.Adam(3e-2), weighted_metrics=["accuracy"], jit_compile=False)
@@ -234,6 +245,7 @@ def test_loudness_and_silence():
         (lambda: huang2014_features((15, 20, 1), 3, stage="lief", **FEATURES), "no stage 'lief'.*nearest: lif"),
         (lambda: Disentangling(salient=0), "must be above 0"),
         (lambda: Disentangling(max_norm=0), "must be above 0"),
+        (lambda: Disentangling(mean=1.0), "must be between 0 and 1"),
     ],
 )
 def test_what_does_not_fit_gets_one_clear_line(build, message):
@@ -284,7 +296,7 @@ def test_another_backend_has_the_same_loss_and_learns(tmp_path):
         model = keras.models.load_model("model.keras")
         terms = [float(term) for term in model.loss_terms(x, y).values()]
         np.testing.assert_allclose(terms, given["expected"], rtol=1e-4)
-        assert adapt_model(model, lambda: [x]) == 3
+        assert adapt_model(model, lambda: [x]) == 4
         model.compile(keras.optimizers.Adam(1e-2), weighted_metrics=["accuracy"])
         losses = [model.train_on_batch(x, y)[0] for _ in range(5)]
         assert np.isfinite(losses).all() and losses[-1] < losses[0], losses

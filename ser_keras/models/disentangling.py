@@ -1,5 +1,7 @@
 """The layer that parts emotion from everything else, and its penalties in closed form (Huang et al. 2014)."""
 
+import math
+
 import keras
 from keras import ops
 
@@ -10,9 +12,10 @@ from ser_keras.errors import SerKerasError
 class Disentangling(keras.layers.Layer):
     """A tied auto-encoder of two blocks of hidden units, phi_e (salient) and phi_o (nuisance).
 
-    phi = sigmoid(W^T y + b) for each block; y~ = sigmoid(W_e phi_e + W_o phi_o + delta): the decoder is the encoder
-    transposed. `reconstruction_error`, `saliency` and `orthogonality` are the label-free parts of the paper's loss and
-    need matrix products alone; that the classes are predicted from phi_e is the affair of the model around it.
+    phi = sigmoid(W^T x + b) for each block; y~ = sigmoid(W_e phi_e + W_o phi_o + delta): the decoder is the encoder
+    transposed. x are the features y that y~ is to be, on a scale that units take. `saliency` and `orthogonality` are
+    the paper's penalties and need matrix products alone; that the classes are predicted from phi_e is the affair of the
+    model around it.
 
     Reference: Z. Huang, M. Dong, Q. Mao, Y. Zhan, Speech Emotion Recognition Using CNN, ACM MM 2014, section 2.2.
 
@@ -20,27 +23,30 @@ class Disentangling(keras.layers.Layer):
         salient: units of phi_e.
         nuisance: units of phi_o.
         max_norm: greatest length of a unit's weights ("weight suppression"); None: no limit.
+        mean: what y is on average, in 0 to 1: where delta begins, "an offset to capture the mean value of y".
         kwargs: what `keras.layers.Layer` takes. The layer computes in float32 whatever the policy: its penalties are
             sums of small squares.
 
     Input:
-        [B, D] candidate features y, in 0 to 1.
+        [B, D] candidate features, standardised.
 
     Output:
         (phi_e [B, salient], phi_o [B, nuisance], y~ [B, D]), all in (0, 1).
 
     Raises:
-        SerKerasError: a block without units, or max_norm not above 0.
+        SerKerasError: a block without units, max_norm not above 0, or mean not between 0 and 1.
     """
 
-    def __init__(self, salient=300, nuisance=300, max_norm=3.0, **kwargs):
+    def __init__(self, salient=300, nuisance=300, max_norm=3.0, mean=0.5, **kwargs):
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         if salient < 1 or nuisance < 1 or (max_norm is not None and not max_norm > 0):
             raise SerKerasError(
                 f"{self.name}: {salient} salient and {nuisance} nuisance units and max_norm {max_norm} must be above 0"
             )
-        self.salient, self.nuisance, self.max_norm = salient, nuisance, max_norm
+        if not 0 < mean < 1:
+            raise SerKerasError(f"{self.name}: mean {mean} must be between 0 and 1")
+        self.salient, self.nuisance, self.max_norm, self.mean = salient, nuisance, max_norm, mean
 
     def build(self, input_shape):
         n_inputs, n_units = input_shape[-1], self.salient + self.nuisance
@@ -52,10 +58,11 @@ class Disentangling(keras.layers.Layer):
             name="kernel",
         )
         self.bias = self.add_weight(shape=(n_units,), initializer="zeros", name="bias")
-        self.output_bias = self.add_weight(shape=(n_inputs,), initializer="zeros", name="output_bias")
+        offset = keras.initializers.Constant(math.log(self.mean / (1 - self.mean)))
+        self.output_bias = self.add_weight(shape=(n_inputs,), initializer=offset, name="output_bias")
 
-    def call(self, y):
-        phi = ops.sigmoid(ops.matmul(y, self.kernel) + self.bias)
+    def call(self, x):
+        phi = ops.sigmoid(ops.matmul(x, self.kernel) + self.bias)
         reconstruction = ops.sigmoid(ops.matmul(phi, ops.transpose(self.kernel)) + self.output_bias)
         return phi[:, : self.salient], phi[:, self.salient :], reconstruction
 
@@ -64,10 +71,10 @@ class Disentangling(keras.layers.Layer):
         return (n, self.salient), (n, self.nuisance), (n, input_shape[-1])
 
     def get_config(self):
-        own = {"salient": self.salient, "nuisance": self.nuisance, "max_norm": self.max_norm}
+        own = {"salient": self.salient, "nuisance": self.nuisance, "max_norm": self.max_norm, "mean": self.mean}
         return {**super().get_config(), **own}
 
-    def saliency(self, y, phi_e, phi_o, reconstruction, z, class_kernel, weights, labelled):
+    def saliency(self, x, phi_e, phi_o, reconstruction, z, class_kernel, weights, labelled):
         """1/2 sum_k h_k w_k^2 over the encoder's weights (equation 8 without its sign), a scalar.
 
         h_k is the diagonal of the Gauss-Newton curvature of the reconstruction's squared error, with the decoder tied,
@@ -75,7 +82,7 @@ class Disentangling(keras.layers.Layer):
         gradient: the penalty works on the weights, not on the curvature.
 
         Args:
-            y, phi_e, phi_o, reconstruction: input and outputs of the layer, [B, ...].
+            x, phi_e, phi_o, reconstruction: input and outputs of the layer, [B, ...].
             z: [B, C] probabilities of each class against the rest.
             class_kernel: [salient, C] weights of the classes.
             weights: [B] of each example in the sum.
@@ -86,22 +93,22 @@ class Disentangling(keras.layers.Layer):
         squared_slope, squared_kernel = ops.square(slope), ops.square(self.kernel)
         decoder_slope = ops.square(reconstruction * (1 - reconstruction))
         weights = ops.expand_dims(weights, 1)
-        # dy~_m/dw_jk = y~'_m (w_mk phi'_k y_j + [m = j] phi_k), squared and summed over m; the curvature of a squared
+        # dy~_m/dw_jk = y~'_m (w_mk phi'_k x_j + [m = j] phi_k), squared and summed over m; the curvature of a squared
         # error is twice that.
-        squares = ops.transpose(weights * ops.square(y))
+        squares = ops.transpose(weights * ops.square(x))
         curvature = ops.matmul(squares, squared_slope * ops.matmul(decoder_slope, squared_kernel))
-        mixed = ops.matmul(ops.transpose(weights * y * decoder_slope), phi * slope)
+        mixed = ops.matmul(ops.transpose(weights * x * decoder_slope), phi * slope)
         curvature = curvature + 2 * self.kernel * mixed
         curvature = curvature + ops.matmul(ops.transpose(weights * decoder_slope), ops.square(phi))
         curvature = 2 * curvature
-        # Of a binary cross-entropy behind a sigmoid: z (1 - z) (dlogit/dw)^2, and dlogit_i/dw_jk = a_ki phi'_k y_j.
+        # Of a binary cross-entropy behind a sigmoid: z (1 - z) (dlogit/dw)^2, and dlogit_i/dw_jk = a_ki phi'_k x_j.
         class_slope = ops.expand_dims(labelled, 1) * z * (1 - z)
         by_unit = ops.matmul(class_slope, ops.transpose(ops.square(class_kernel))) * squared_slope[:, : self.salient]
         of_classes = ops.pad(ops.matmul(squares, by_unit), ((0, 0), (0, self.nuisance)))
         return ops.sum(ops.stop_gradient(curvature + of_classes) * squared_kernel) / 2
 
     def orthogonality(self, phi_e, phi_o):
-        """sum_ij (dphi_e,i/dy . dphi_o,j/dy)^2 (equation 9) of each example, [B].
+        """sum_ij (dphi_e,i/dx . dphi_o,j/dx)^2 (equation 9) of each example, [B].
 
         It is sum_ij (phi'_i phi'_j w_i . w_j)^2, and the weights' products are the same for all examples.
         """
