@@ -74,7 +74,8 @@ class Checks:
         script = CHECKS / "gradle/CheckGradle.groovy"
         assets = self.out / "assets"
         jdk.java("checking the Gradle files", path, "groovy.ui.GroovyMain", script, DEMO, self.bundle, assets)
-        return f"parsed; {len(list((assets / 'bundle').iterdir()))} files of {self.bundle.name} copied into the assets"
+        copied = len(list((assets / "bundle").iterdir()))
+        return f"parsed; {copied} files of {self.bundle.name} and the licences copied into the assets"
 
     def resources(self):
         compiled, linked = self.out / "resources.zip", self.out / "linked.apk"

@@ -7,6 +7,7 @@ import soundfile
 import soxr
 
 import ser_keras
+from ser_keras.containers import STREAMING_SIZES
 
 RATE = 16000
 # file rate, subtype, channels, the largest difference allowed: at other rates two resamplers are compared
@@ -34,14 +35,24 @@ def make(bundle, folder):
     pause = np.zeros(3 * RATE, np.float32)
     voice = np.concatenate([clip, clip[::-1], pause, clip / 8, clip[: RATE // 3]])
     model = ser_keras.load(str(bundle))
-    expected = []
-    for rate, subtype, channels, tolerance in KINDS:
-        path = folder / f"{rate}-{subtype}-{channels}.wav"
-        samples = voice if rate == RATE else np.clip(soxr.resample(voice, RATE, rate), -1, 1)
-        soundfile.write(path, np.stack([samples * gain for gain in (1, 0.8)[:channels]], axis=1), rate, subtype)
+
+    def expected(path, tolerance):
         result = model.predict(path)
         segments = [{"speech": s.speech, "probabilities": list(s.probabilities.values())} for s in result.segments]
         whole = list(result.probabilities.values())
         entry = {"file": path.name, "tolerance": tolerance, "probabilities": whole, "segments": segments}
-        expected.append({**entry, "seconds": result.segments[-1].end})
-    (folder / "expected.json").write_text(json.dumps(expected))
+        return {**entry, "seconds": result.segments[-1].end}
+
+    entries = []
+    for rate, subtype, channels, tolerance in KINDS:
+        path = folder / f"{rate}-{subtype}-{channels}.wav"
+        samples = voice if rate == RATE else np.clip(soxr.resample(voice, RATE, rate), -1, 1)
+        soundfile.write(path, np.stack([samples * gain for gain in (1, 0.8)[:channels]], axis=1), rate, subtype)
+        entries.append(expected(path, tolerance))
+    whole = (folder / entries[0]["file"]).read_bytes()
+    size = whole.index(b"data") + 4
+    for unknown in (0, *sorted(STREAMING_SIZES)):
+        path = folder / f"streamed-{unknown:x}.wav"
+        path.write_bytes(whole[:size] + unknown.to_bytes(4, "little") + whole[size + 4 :])
+        entries.append(expected(path, entries[0]["tolerance"]))
+    (folder / "expected.json").write_text(json.dumps(entries))

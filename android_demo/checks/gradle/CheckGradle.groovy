@@ -1,10 +1,12 @@
+import groovy.json.JsonOutput
 import groovy.json.JsonSlurper
+import java.security.MessageDigest
 import org.codehaus.groovy.control.CompilationUnit
 import org.codehaus.groovy.control.Phases
 
 /**
- * Parses the project's Gradle files, and runs what the build does to the bundle: a good one is copied, a damaged one
- * and a missing one are refused. Arguments: the project's folder, a bundle, where the assets go.
+ * Parses the project's Gradle files, and runs what the build does to the bundle and the licences: a good one is copied,
+ * a damaged one and a missing one are refused. Arguments: the project's folder, a bundle, where the assets go.
  */
 class CheckGradle {
     static void main(String[] args) {
@@ -20,16 +22,48 @@ class CheckGradle {
 
         CheckedBundle.copy(bundle, new File(assets, 'bundle'))
 
-        File harmed = new File(assets.parentFile, 'harmed-bundle')
-        harmed.deleteDir()
-        harmed.mkdirs()
-        bundle.eachFile { new File(harmed, it.name).bytes = it.bytes }
+        File harmed = copied(bundle, new File(assets.parentFile, 'harmed-bundle'))
         File model = new File(harmed, new JsonSlurper().parse(new File(bundle, 'bundle.json'))['default'] as String)
         byte[] content = model.bytes
         content[content.length.intdiv(2)] ^= 1
         model.bytes = content
         refused("doesn't match its checksum") { CheckedBundle.copy(harmed, new File(harmed, 'assets')) }
         refused('is no bundle') { CheckedBundle.copy(new File(harmed, 'nowhere'), new File(harmed, 'assets')) }
+
+        File licensed = copied(bundle, new File(assets.parentFile, 'licensed-bundle'))
+        File licence = new File(licensed, 'LICENSE.md')
+        licence.text = '# Not for commercial use'
+        File description = new File(licensed, 'bundle.json')
+        Map info = new JsonSlurper().parse(description) as Map
+        info.files['LICENSE.md'] = [sha256: MessageDigest.getInstance('SHA-256').digest(licence.bytes).encodeHex().toString()]
+        description.text = JsonOutput.toJson(info)
+        File target = new File(licensed, 'assets')
+        CheckedBundle.copy(licensed, target)
+        assert new File(target, 'LICENSE.md').text == licence.text
+        licence.text = '# Public domain'
+        refused("LICENSE.md in ${licensed} is missing or doesn't match its checksum") { CheckedBundle.copy(licensed, target) }
+        licence.delete()
+        refused("LICENSE.md in ${licensed} is missing or doesn't match its checksum") { CheckedBundle.copy(licensed, target) }
+
+        Licences.copy(Licences.of(project), new File(assets, 'licences'))
+        assert new File(assets, 'licences/LICENSE').bytes == new File(project, '../LICENSE').bytes
+        checkNotice(project, new File(assets, 'licences/NOTICE.md').text)
+        refused('nothing.txt is missing') { Licences.copy([new File(project, 'nothing.txt')], target) }
+    }
+
+    /** What the app depends on is named, and Kotlin, which comes with Gradle's plugin. */
+    private static void checkNotice(File project, String notice) {
+        String build = new File(project, 'app/build.gradle').text
+        List<String> parts = build.findAll(/(?m)^ +(?:implementation|api|runtimeOnly) '[^:']+:([^:']+):/) { it[1] }
+        assert parts
+        (parts + "Kotlin's standard library").each { assert notice.toLowerCase().contains(it.toLowerCase()) }
+    }
+
+    private static File copied(File bundle, File to) {
+        to.deleteDir()
+        to.mkdirs()
+        bundle.eachFile { new File(to, it.name).bytes = it.bytes }
+        return to
     }
 
     private static void refused(String why, Closure attempt) {

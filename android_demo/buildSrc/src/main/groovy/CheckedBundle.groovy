@@ -5,8 +5,10 @@ import java.security.MessageDigest
 
 /** What the app needs of an exported bundle, copied only where it matches the checksums in bundle.json. */
 class CheckedBundle {
-    // the default model is added by name; other variants and the Keras model would only make the app larger
+    // the default model and a licence that bundle.json lists are added; other variants and the Keras model would only
+    // make the app larger
     static final List<String> NEEDED = ['model_card.md', 'reference.wav', 'reference.json'].asImmutable()
+    static final String LICENCE = 'LICENSE.md'
 
     static void copy(File bundle, File target) {
         File description = new File(bundle, 'bundle.json')
@@ -16,15 +18,17 @@ class CheckedBundle {
         Map info = new JsonSlurper().parse(description) as Map
         target.deleteDir()
         target.mkdirs()
-        ([info['default'] as String] + NEEDED).each { String name -> copyChecked(bundle, target, name, info) }
+        List<String> licence = (info['files'] as Map).containsKey(LICENCE) ? [LICENCE] : []
+        ([info['default'] as String] + NEEDED + licence).each { String name -> copyChecked(bundle, target, name, info) }
         Files.copy(description.toPath(), new File(target, 'bundle.json').toPath(), StandardCopyOption.REPLACE_EXISTING)
     }
 
     private static void copyChecked(File bundle, File target, String name, Map info) {
-        byte[] content = new File(bundle, name).bytes
+        File file = new File(bundle, name)
+        byte[] content = file.isFile() ? file.bytes : new byte[0]
         String found = MessageDigest.getInstance('SHA-256').digest(content).encodeHex().toString()
         if (found != (info['files'] as Map)[name]?.sha256) {
-            throw new IllegalStateException("${name} in ${bundle} doesn't match its checksum in bundle.json: export the bundle again")
+            throw new IllegalStateException("${name} in ${bundle} is missing or doesn't match its checksum in bundle.json: export the bundle again")
         }
         new File(target, name).bytes = content
     }

@@ -17,12 +17,14 @@ public class AudioRecord {
     public static int standInOnlyRate; // 0: every rate is there
     public static int standInMilliseconds; // that a read takes
     public static int standInOpen; // recorders that nobody released
+    public static int standInEmptyReads; // that give nothing, after the first second
     public static boolean standInDies; // after its sound, instead of silence
 
     private final int rate;
     private volatile boolean recording;
     private short[] sound;
     private int position;
+    private int empty;
     private boolean released;
 
     public AudioRecord(int audioSource, int sampleRateInHz, int channelConfig, int audioFormat, int bufferSizeInBytes) {
@@ -53,6 +55,7 @@ public class AudioRecord {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
+        if (position >= rate && empty++ < standInEmptyReads) return 0;
         for (int i = 0; i < sizeInShorts; i++) {
             audioData[offsetInShorts + i] = position < sound.length ? sound[position] : (short) (i % 2);
             position++;

@@ -1,12 +1,19 @@
 package org.serkeras.demo
 
+import java.io.IOException
+import java.util.concurrent.CountDownLatch
 import java.util.concurrent.Executor
+import java.util.concurrent.ExecutorService
+import java.util.concurrent.Executors
 import java.util.concurrent.LinkedBlockingQueue
 import java.util.concurrent.TimeUnit.MILLISECONDS
+import java.util.concurrent.TimeUnit.SECONDS
 import org.junit.After
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
+import org.junit.Assert.assertNull
+import org.junit.Assert.assertSame
 import org.junit.Assert.assertTrue
 import org.junit.Test
 import org.serkeras.demo.core.Classifier
@@ -24,14 +31,15 @@ class ControllerTest {
     private val tasks = LinkedBlockingQueue<Runnable>()
     private val microphone = HandMicrophone()
     private val bundle = shippedBundle()
-    private var controller = controller { it.run() }
+    private var controller = controller({ it.run() }) { it.run() }
 
-    private fun controller(worker: Executor) = DemoController(
+    private fun controller(worker: Executor, files: Executor) = DemoController(
         openBundle = { bundle },
         makeClassifier = { Classifier(it.model(), it.settings) },
         makeMicrophone = { microphone },
         main = { tasks.put(it) },
         worker = worker,
+        files = files,
     )
 
     private fun await(what: String, check: () -> Boolean) {
@@ -42,8 +50,15 @@ class ControllerTest {
         }
     }
 
+    private val threads = mutableListOf<ExecutorService>()
+
+    private fun thread() = Executors.newSingleThreadExecutor().also { threads += it }
+
     @After
-    fun close() = controller.close()
+    fun close() {
+        controller.close()
+        threads.forEach { it.shutdown() }
+    }
 
     @Test
     fun theLevelLeavesOtherProblemsOnTheScreen() {
@@ -82,7 +97,7 @@ class ControllerTest {
     @Test
     fun aFileThatWaitedIsNotReadAfterTheEnd() {
         val work = mutableListOf<Runnable>()
-        controller = controller { work += it }
+        controller = controller({ work += it }) { work += it }
         var opened = false
         controller.load()
         controller.readFile({ "voice" }) { opened = true; Samples(FloatArray(16000), 16000) }
@@ -91,5 +106,44 @@ class ControllerTest {
         while (true) (tasks.poll() ?: break).run()
         while (work.isNotEmpty()) work.removeAt(0).run()
         assertFalse(opened)
+    }
+
+    @Test
+    fun aFileThatOpensTooLateIsClosedAndSaysNothing() {
+        val file = thread()
+        controller = controller(thread(), file)
+        controller.load()
+        await("the model") { controller.state.phase == Phase.READY }
+        val late = Samples(bundle.reference().samples, bundle.settings.sampleRate)
+        val opens = CountDownLatch(1)
+        controller.readFile({ "voice" }) { late.also { opens.await() } }
+        await("its name") { controller.state.fileName == "voice" }
+        controller.stop()
+        controller.startListening()
+        val samples = bundle.reference().samples
+        for (start in samples.indices step 640) microphone.blocks.put(samples.copyOfRange(start, minOf(start + 640, samples.size)))
+        await("an answer while the file hangs") { controller.state.speech == true }
+        val heard = controller.state.moments
+        opens.countDown()
+        file.submit { }.get(30, SECONDS)
+        while (true) (tasks.poll() ?: break).run()
+        assertTrue(late.closed)
+        assertEquals(Phase.LISTENING, controller.state.phase)
+        assertSame(heard, controller.state.moments)
+        assertNull(controller.state.fileSeconds)
+    }
+
+    @Test
+    fun theEndDoesntWaitForAFile() {
+        val worker = thread()
+        controller = controller(worker, thread())
+        controller.load()
+        await("the model") { controller.state.phase == Phase.READY }
+        val opens = CountDownLatch(1)
+        controller.readFile({ "voice" }) { opens.await(); throw IOException("no network") }
+        await("its name") { controller.state.fileName == "voice" }
+        controller.close()
+        worker.submit { }.get(30, SECONDS) // behind the model's release
+        opens.countDown()
     }
 }

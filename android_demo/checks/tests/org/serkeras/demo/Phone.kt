@@ -16,6 +16,7 @@ import android.widget.TextView
 import java.awt.RenderingHints
 import java.awt.image.BufferedImage
 import java.io.File
+import java.nio.file.Files
 import javax.imageio.ImageIO
 import org.junit.After
 import org.junit.Assert.assertEquals
@@ -44,9 +45,11 @@ abstract class Phone {
         AudioRecord.standInSound = AudioRecord.StandInSound { rate -> atRate(speech, rate) }
         AudioRecord.standInOnlyRate = 0
         AudioRecord.standInMilliseconds = 1 // forty times as fast as speech
+        AudioRecord.standInEmptyReads = 0
         AudioRecord.standInDies = false
         AudioRecord.standInOpen = 0
         ContentResolver.standInFailure = null
+        ContentResolver.standInWait = null
         ContentResolver.standInOpen.set(0)
     }
 
@@ -67,6 +70,14 @@ abstract class Phone {
     /** What a microphone of another rate would give; by holding samples, which is enough for a test. */
     private fun atRate(samples: ShortArray, rate: Int) =
         ShortArray((samples.size.toLong() * rate / 16000).toInt()) { samples[(it.toLong() * 16000 / rate).toInt()] }
+
+    /** A copy of the app's assets, which a test may change, and which the app gets from now on. */
+    protected fun otherAssets(): File {
+        val folder = Files.createTempDirectory("assets").toFile()
+        File(System.getProperty("assets")).copyRecursively(folder)
+        AssetManager.standInFolder = folder
+        return folder
+    }
 
     protected fun start(kept: Any? = null, saved: Bundle? = null) = MainActivity().also {
         it.standInRetained = kept

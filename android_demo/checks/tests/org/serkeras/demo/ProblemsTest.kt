@@ -4,13 +4,12 @@ import android.content.ContentResolver
 import android.content.ContextWrapper
 import android.content.Intent
 import android.content.pm.PackageManager
-import android.content.res.AssetManager
 import android.media.AudioRecord
 import android.net.Uri
 import android.provider.Settings
 import android.view.View
 import java.io.File
-import java.nio.file.Files
+import java.util.concurrent.CountDownLatch
 import org.json.JSONObject
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
@@ -90,6 +89,40 @@ class ProblemsTest : Phone() {
     }
 
     @Test
+    fun aMicrophoneThatGivesNothingAnyMoreIsLost() {
+        AudioRecord.standInOnlyRate = 48000
+        AudioRecord.standInEmptyReads = Int.MAX_VALUE
+        val activity = ready()
+        activity.tap(R.id.listen)
+        await("the loss") { activity.text(R.id.problem).contains("The microphone is gone") }
+        await("the microphone's release") { AudioRecord.standInOpen == 0 }
+    }
+
+    @Test
+    fun aFileThatNeverOpensKeepsNothingElseWaiting() {
+        val cloud = CountDownLatch(1)
+        ContentResolver.standInWait = cloud
+        val before = inferenceThreads()
+        val activity = ready()
+        activity.standInResult(2, -1, Intent("", Uri.parse(File(bundleFolder, "reference.wav").path)))
+        await("the attempt") { activity.text(R.id.status).startsWith("Reading") }
+        activity.tap(R.id.listen)
+        assertEquals("Listen", activity.text(R.id.listen))
+        activity.tap(R.id.listen)
+        await("an answer from the microphone") { activity.text(R.id.certainty).isNotEmpty() }
+        activity.standInLife("destroy", null)
+        opened.remove(activity)
+        await("the end of the inference thread") { (inferenceThreads() - before).isEmpty() }
+        cloud.countDown()
+        await("the end of the file's thread") { threads("file").isEmpty() }
+        assertEquals("streams that nobody closed", 0, ContentResolver.standInOpen.get())
+    }
+
+    private fun inferenceThreads() = threads("inference").toSet()
+
+    private fun threads(name: String) = Thread.getAllStackTraces().keys.filter { it.name == name }
+
+    @Test
     fun aFileThatIsNoneSaysSoAndAnotherCanBeChosen() {
         val activity = ready()
         val note = File.createTempFile("note", ".wav").apply { writeText("RIFF but nothing else in here"); deleteOnExit() }
@@ -120,7 +153,7 @@ class ProblemsTest : Phone() {
         ContentResolver.standInFailure = UnsupportedOperationException("out of order")
         activity.standInResult(2, -1, Intent("", Uri.parse("/cloud/voice.wav")))
         await("the problem") { activity.text(R.id.problem).contains("voice.wav can't be opened: out of order.") }
-        assertEquals("the main thread must not wait for it", "inference", ContentResolver.standInAskedBy)
+        assertEquals("no other thread may wait for it", "file", ContentResolver.standInAskedBy)
         assertTrue(activity.findViewById<View>(R.id.listen).isEnabled)
     }
 
@@ -153,13 +186,5 @@ class ProblemsTest : Phone() {
         activity.standInResult(2, -1, Intent("", Uri.parse(File(bundleFolder, "reference.wav").path)))
         assertEquals("–", activity.text(R.id.emotion))
         others.deleteRecursively()
-    }
-
-    /** A copy of the app's assets, which a test may change, and which the app gets from now on. */
-    private fun otherAssets(): File {
-        val folder = Files.createTempDirectory("assets").toFile()
-        File(System.getProperty("assets")).copyRecursively(folder)
-        AssetManager.standInFolder = folder
-        return folder
     }
 }

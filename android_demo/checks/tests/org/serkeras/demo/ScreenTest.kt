@@ -8,12 +8,14 @@ import android.os.Bundle
 import android.view.View
 import android.widget.TextView
 import java.io.File
+import org.json.JSONObject
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertNull
 import org.junit.Assert.assertSame
 import org.junit.Assert.assertTrue
 import org.junit.Test
+import org.serkeras.demo.core.ModelBundle
 import org.serkeras.demo.core.bundleFolder
 
 /** What the screen shows while all is well. */
@@ -75,6 +77,14 @@ class ScreenTest : Phone() {
         AudioRecord.standInOnlyRate = 48000
         val activity = listening()
         assertTrue(activity.text(R.id.emotion).isNotEmpty())
+    }
+
+    @Test
+    fun aMicrophoneThatOnceGivesNothingIsListenedToFurther() {
+        AudioRecord.standInOnlyRate = 48000
+        AudioRecord.standInEmptyReads = 1
+        val activity = listening()
+        await("more windows") { seconds(activity) >= 4 }
     }
 
     @Test
@@ -141,6 +151,30 @@ class ScreenTest : Phone() {
         val again = Bundle().also { turned.standInLife("save", it) }
         assertTrue("shown again after rotation", again.getBoolean("card"))
         assertTrue(activity.text(R.id.note).contains("speakers of"))
+    }
+
+    @Test
+    fun theNoteSaysHowManyRecordingsWereNamedRightly() {
+        val estimate = JSONObject(File(bundleFolder, "bundle.json").readText()).getJSONObject("uar_estimate")
+        val right = estimate.getJSONObject(bundle.modelFile).getDouble("wa")
+        assertTrue(ready().text(R.id.note).contains("In %.0f of 100 recordings of speakers".format(100 * right)))
+    }
+
+    @Test
+    fun theLicencesStandBeneathTheCard() {
+        val others = otherAssets()
+        val description = File(others, "bundle/bundle.json")
+        val text = "# Terms\n\n- **Not for\n  commercial use.**\n".also { File(others, "bundle/LICENSE.md").writeText(it) }
+        val info = JSONObject(description.readText())
+        info.getJSONObject("files").put("LICENSE.md", JSONObject().put("sha256", ModelBundle.sha256(text.toByteArray())))
+        description.writeText(info.toString())
+        ready().tap(R.id.about)
+        val shown = AlertDialog.standInLast.standInMessage.toString()
+        val parts = listOf("Training data", "Not for commercial use.", "LiteRT (TensorFlow Lite)", "Kotlin's standard library", "Apache License Version 2.0")
+        assertEquals(parts, parts.sortedBy { shown.indexOf(it) })
+        for (part in parts) assertTrue(part, shown.contains(part))
+        assertTrue(shown.trim().endsWith("limitations under the License."))
+        others.deleteRecursively()
     }
 
     @Test

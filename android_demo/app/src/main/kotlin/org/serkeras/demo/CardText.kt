@@ -10,7 +10,7 @@ import android.text.style.StyleSpan
 import android.text.style.TypefaceSpan
 import org.serkeras.demo.core.CardBlock
 
-/** The model's card, styled for a text view; [context] says what stands before it. */
+/** The model's card and the licences, styled for a text view; [context] says what stands before them. */
 fun cardText(context: Context, blocks: List<CardBlock>): CharSequence {
     val text = SpannableStringBuilder(context.getString(R.string.privacy)).append("\n\n")
     for (block in blocks) {

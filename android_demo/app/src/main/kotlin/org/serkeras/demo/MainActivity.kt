@@ -26,6 +26,7 @@ import org.serkeras.demo.core.ModelBundle
 import org.serkeras.demo.core.Phase
 import org.serkeras.demo.core.Problem
 import org.serkeras.demo.core.ScreenState
+import org.serkeras.demo.core.cardBlocks
 
 /** The one screen. It draws a [ScreenState] and passes taps on; everything else is in `core`. */
 class MainActivity : Activity() {
@@ -50,6 +51,7 @@ class MainActivity : Activity() {
     private val bars by lazy { findViewById<BarsView>(R.id.bars) }
     private val timeline by lazy { findViewById<TimelineView>(R.id.timeline) }
     private val note by lazy { findViewById<TextView>(R.id.note) }
+    private val licences by lazy { LICENCES.flatMap { cardBlocks(assets.open(it).use { text -> String(text.readBytes()) }) } }
 
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
@@ -117,6 +119,7 @@ class MainActivity : Activity() {
             makeMicrophone = ::MicrophoneRecorder,
             main = { handler.post(it) },
             worker = worker,
+            files = { Thread(it, "file").start() },
         )
         made.load()
         return Kept(made, worker)
@@ -143,7 +146,7 @@ class MainActivity : Activity() {
     private fun showCard() {
         card = AlertDialog.Builder(this)
             .setTitle(R.string.about_title)
-            .setMessage(cardText(this, controller.state.card))
+            .setMessage(cardText(this, controller.state.card + licences))
             .setPositiveButton(R.string.close, null)
             .show()
     }
@@ -241,7 +244,7 @@ class MainActivity : Activity() {
     private fun noteText(state: ScreenState): String {
         val facts = state.facts ?: return getString(R.string.note)
         val trained = getString(R.string.note_training, facts.speakers, facts.corpora.joinToString(", "))
-        val reached = facts.uar?.let { getString(R.string.note_accuracy, (100 * it).roundToInt()) }
+        val reached = facts.accuracy?.let { getString(R.string.note_accuracy, (100 * it).roundToInt()) }
         return listOfNotNull(getString(R.string.note), trained, reached).joinToString(" ")
     }
 
@@ -272,5 +275,6 @@ class MainActivity : Activity() {
         const val ASK_MICROPHONE = 1
         const val OPEN_FILE = 2
         const val CARD = "card"
+        val LICENCES = listOf("licences/NOTICE.md", "licences/LICENSE")
     }
 }

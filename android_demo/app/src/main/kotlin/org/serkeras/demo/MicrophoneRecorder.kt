@@ -7,6 +7,7 @@ import android.media.MediaRecorder
 import org.serkeras.demo.core.Microphone
 import org.serkeras.demo.core.MicrophoneException
 import org.serkeras.demo.core.MicrophoneTrouble
+import org.serkeras.demo.core.PatientSource
 import org.serkeras.demo.core.Resampler
 import org.serkeras.demo.core.SampleSource
 
@@ -35,7 +36,7 @@ class MicrophoneRecorder(private val sampleRate: Int) : Microphone {
         if (made.recordingState != AudioRecord.RECORDSTATE_RECORDING && !interrupted) {
             throw MicrophoneException(MicrophoneTrouble.BUSY)
         }
-        val raw = Recorded(made)
+        val raw = PatientSource(Recorded(made), { interrupted })
         source = if (made.sampleRate == sampleRate) raw else Resampler(raw, sampleRate)
     }
 

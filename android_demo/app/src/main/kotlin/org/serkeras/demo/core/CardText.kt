@@ -21,11 +21,13 @@ fun cardBlocks(markdown: String): List<CardBlock> {
     val blocks = mutableListOf<CardBlock>()
     var columns: List<String>? = null
     var code: StringBuilder? = null
+    var flowing = false // a further line of text belongs to the last block
     for (line in markdown.lines()) {
         val open = code
         if (line.startsWith("```")) {
             if (open != null) blocks += CardBlock.Code(open.toString().trimEnd())
             code = if (open == null) StringBuilder() else null
+            flowing = false
             continue
         }
         if (open != null) {
@@ -33,6 +35,8 @@ fun cardBlocks(markdown: String): List<CardBlock> {
             continue
         }
         if (!line.startsWith("|")) columns = null
+        val goesOn = flowing
+        flowing = line.startsWith("- ") || line.isNotBlank() && line[0] !in "#|"
         when {
             line.isBlank() -> Unit
             line.startsWith("#") -> blocks += CardBlock.Heading(plain(line.trimStart('#')), line.takeWhile { it == '#' }.length)
@@ -46,6 +50,7 @@ fun cardBlocks(markdown: String): List<CardBlock> {
                     blocks += CardBlock.Row(row(names, cells))
                 }
             }
+            goesOn -> blocks += blocks.removeAt(blocks.lastIndex).with(plain(line))
             else -> blocks += CardBlock.Paragraph(plain(line))
         }
     }
@@ -53,10 +58,15 @@ fun cardBlocks(markdown: String): List<CardBlock> {
     return blocks
 }
 
+private fun CardBlock.with(more: String) =
+    if (this is CardBlock.Bullet) CardBlock.Bullet("$text $more") else CardBlock.Paragraph("$text $more")
+
 private fun row(names: List<String>, cells: List<String>): String =
     cells.mapIndexedNotNull { i, cell ->
         val name = names.getOrElse(i) { "" }
         if (cell.isEmpty()) null else if (i == 0 || name.isEmpty()) cell else "$name: $cell"
     }.joinToString("\n")
 
-private fun plain(text: String) = text.replace("**", "").replace("`", "").trim()
+private fun plain(text: String) = text.replace("**", "").replace("`", "").replace(LINK, "$1").trim()
+
+private val LINK = Regex("<(https?://[^>]+)>")

@@ -1,7 +1,9 @@
 package org.serkeras.demo.core
 
 import java.io.IOException
+import java.util.concurrent.ExecutionException
 import java.util.concurrent.Executor
+import java.util.concurrent.FutureTask
 
 /**
  * The app without its screen: loads the bundle, tests itself, listens, reads files. It outlives rotation; `state`
@@ -11,6 +13,7 @@ import java.util.concurrent.Executor
  * @param makeClassifier bundle -> classifier; tests put another one in.
  * @param makeMicrophone a new microphone a session.
  * @param worker one background thread: loading, self-test and every inference run on it.
+ * @param files a thread of its own for each file: whoever has it may keep that thread waiting, for ever too.
  */
 class DemoController(
     private val openBundle: () -> ModelBundle,
@@ -18,6 +21,7 @@ class DemoController(
     private val makeMicrophone: (sampleRate: Int) -> Microphone,
     private val main: Executor,
     private val worker: Executor,
+    private val files: Executor,
 ) {
     var state = ScreenState()
         private set
@@ -51,7 +55,7 @@ class DemoController(
             val ready = ScreenState(
                 classes = settings.classes,
                 facts = bundle.facts,
-                card = cardBlocks(bundle.card()),
+                card = cardBlocks(bundle.card()) + cardBlocks(bundle.licence().orEmpty()),
                 windowSeconds = settings.windowSamples.toDouble() / settings.sampleRate,
                 milliseconds = made.lastMilliseconds,
             )
@@ -103,8 +107,8 @@ class DemoController(
     /**
      * Classify a file.
      *
-     * @param nameOf called on the worker; throws nothing.
-     * @param open called on the worker; throws AudioFileException, IOException, or what the app throws that has the file.
+     * @param nameOf called on the file's thread; throws nothing.
+     * @param open the same; throws AudioFileException, IOException, or what the app throws that has the file.
      */
     fun readFile(nameOf: () -> String, open: () -> SampleSource) {
         if (state.phase == Phase.LOADING) { // the system ended the app while its file picker was open
@@ -114,14 +118,14 @@ class DemoController(
         if (state.phase == Phase.BROKEN) return
         val mine = begin()
         update { empty(it).copy(phase = Phase.READING_FILE) }
-        worker.execute {
+        files.execute {
             val name = nameOf()
+            if (generation != mine) return@execute
             change(mine) { it.copy(fileName = name) }
             val outcome = try {
                 open().use { source ->
                     val fitting = if (source.sampleRate == settings.sampleRate) source else Resampler(source, settings.sampleRate)
-                    val running = checkNotNull(classifier)
-                    classifyFile(fitting, settings, running::probabilities) { generation != mine }
+                    classifyFile(fitting, settings, { classifyForFile(mine, it) }) { generation != mine }
                 }?.let(Result.Companion::success)
             } catch (e: AudioFileException) {
                 Result.failure(e)
@@ -144,6 +148,20 @@ class DemoController(
         worker.execute {
             classifier?.close()
             classifier = null
+        }
+    }
+
+    /** One window on the worker; a file that was stopped leaves it to others. */
+    private fun classifyForFile(mine: Int, window: FloatArray): FloatArray {
+        val task = FutureTask {
+            check(generation == mine) { "stopped" }
+            checkNotNull(classifier).probabilities(window)
+        }
+        worker.execute(task)
+        try {
+            return task.get()
+        } catch (e: ExecutionException) {
+            throw e.cause ?: e
         }
     }
 

@@ -33,10 +33,10 @@ data class ModelSettings(
 /**
  * What the bundle says about its model's accuracy and training, for the note on the screen.
  *
- * @property uar unweighted average recall on speakers that the model had never heard; null: not measured.
+ * @property accuracy share of recordings named rightly, of speakers that the model had never heard; null: not measured.
  */
 data class ModelFacts(
-    val uar: Double?,
+    val accuracy: Double?,
     val corpora: List<String>,
     val speakers: Int,
 )
@@ -76,6 +76,12 @@ class ModelBundle(private val read: (String) -> ByteArray) {
 
     /** The model card, Markdown. */
     fun card(): String = String(checked("model_card.md"), Charsets.UTF_8)
+
+    /** The model's licence, Markdown; null: the bundle names none. */
+    fun licence(): String? {
+        val named = info.optJSONObject("files")?.has(LICENCE) ?: false
+        return if (named) String(checked(LICENCE), Charsets.UTF_8) else null
+    }
 
     /** The reference clip and the default model's probabilities for it. */
     fun reference(): Reference {
@@ -143,7 +149,7 @@ class ModelBundle(private val read: (String) -> ByteArray) {
         val otherSpeakers = origin?.optString("protocol") in OTHER_SPEAKERS && !origin!!.optBoolean("leaky")
         val entries = List(corpora?.length() ?: 0) { corpora!!.getJSONObject(it) }
         return ModelFacts(
-            uar = estimate?.optDouble("uar")?.takeIf { otherSpeakers && !it.isNaN() },
+            accuracy = estimate?.optDouble("wa")?.takeIf { otherSpeakers && !it.isNaN() },
             corpora = entries.map { it.optString("title", it.optString("name")) },
             speakers = entries.sumOf { it.optInt("n_speakers") },
         )
@@ -152,6 +158,7 @@ class ModelBundle(private val read: (String) -> ByteArray) {
     companion object {
         const val SCHEMA_VERSION = 1
         const val SAMPLE_RATE = 16000
+        private const val LICENCE = "LICENSE.md"
 
         /** Protocols whose results were measured on speakers of whom the model had heard nothing. */
         private val OTHER_SPEAKERS = setOf("speaker_independent", "cross_corpus")

@@ -47,6 +47,7 @@ class WavReader(stream: InputStream) : SampleSource {
     private val bytesPerSample: Int
     private val channels: Int
     private val float: Boolean
+    private var position = 12L // in the file, while its header is read
     private var remaining: Long // bytes of the data chunk
     private val endless: Boolean // a recorder that streams can't know the length: read to the end
 
@@ -74,7 +75,7 @@ class WavReader(stream: InputStream) : SampleSource {
                 throw AudioFileException("has $channels channels at $sampleRate Hz: use 1 to $MAX_CHANNELS, 4 to 768 kHz")
             }
             val length = seek("data")
-            endless = length == 0L || length == UNKNOWN_LENGTH
+            endless = if (length == 0L) isUnclosed() else length in UNKNOWN_LENGTHS
             remaining = if (endless) Long.MAX_VALUE else length
         } catch (e: EOFException) {
             throw AudioFileException("ends within its header")
@@ -126,16 +127,34 @@ class WavReader(stream: InputStream) : SampleSource {
         while (true) {
             val found = tag()
             val length = littleInt().toLong() and 0xffffffffL
+            position += 8
             if (found == name) return length
-            skip(length + (length and 1)) // chunks are padded to even lengths
+            skip(padded(length))
+            position += padded(length)
         }
+    }
+
+    /** Whether samples follow a data chunk of length 0, as where a recorder was killed, and not a further chunk. */
+    private fun isUnclosed(): Boolean {
+        if (position >= MAX_HEADER) return false
+        input.mark(LOOK_AHEAD)
+        val start = ByteArray(8)
+        val named = fill(start) == 8 && (0 until 4).all { start[it] in 32..126 }
+        val length = ByteBuffer.wrap(start).order(ByteOrder.LITTLE_ENDIAN).getInt(4).toLong() and 0xffffffffL
+        val chunk = named && length <= LOOK_AHEAD - 8 && fill(ByteArray(length.toInt())) == length.toInt()
+        input.reset()
+        return !chunk
     }
 
     private fun chunk(kept: Int, length: Long): ByteArray {
         val content = ByteArray(kept).also(input::readFully)
-        skip(length + (length and 1) - kept)
+        skip(padded(length) - kept)
+        position += padded(length)
         return content
     }
+
+    /** Chunks are padded to even lengths. */
+    private fun padded(length: Long) = length + (length and 1)
 
     private fun skip(count: Long) {
         var left = count
@@ -168,9 +187,13 @@ class WavReader(stream: InputStream) : SampleSource {
         const val PCM = 1
         const val FLOAT = 3
         const val EXTENSIBLE = 0xfffe
-        const val UNKNOWN_LENGTH = 0xffffffffL
         const val MAX_CHANNELS = 64
         const val OVERDRIVE = 8.0 // as in ser_keras.audio: integers that nobody scaled, noise
         val RATES = 4000..768000
+
+        // as in ser_keras.containers: what writers put that can't seek back, and how far the samples' start is believed
+        val UNKNOWN_LENGTHS = setOf(0x7ffff000L, 0x7fffffffL, 0x80000000L, 0xffffffffL)
+        const val MAX_HEADER = 1 shl 20
+        const val LOOK_AHEAD = 1 shl 20 // what names itself a longer chunk is taken for samples
     }
 }

@@ -42,7 +42,8 @@ class ModelBundleTest {
         assertEquals(info.getDouble("smoothing_s"), settings.smoothingSeconds, 0.0)
         assertEquals(info.getDouble("speech_gate_dbfs"), settings.speechGateDbfs!!, 0.0)
         assertTrue(bundle().facts.speakers > 0)
-        assertTrue(bundle().facts.uar!! > 1.0 / settings.classes.size)
+        val estimate = info.getJSONObject("uar_estimate").getJSONObject(bundle().modelFile)
+        assertEquals(estimate.getDouble("wa"), bundle().facts.accuracy!!, 0.0)
         assertTrue(bundle().card().startsWith("# "))
         assertEquals(1.0, bundle().reference().probabilities.sum().toDouble(), 1e-3)
     }
@@ -55,7 +56,7 @@ class ModelBundleTest {
             it.remove("created_from")
         }
         assertEquals(null, bundle().settings.speechGateDbfs)
-        assertEquals(null, bundle().facts.uar)
+        assertEquals(null, bundle().facts.accuracy)
         assertEquals(emptyList<String>(), bundle().facts.corpora)
     }
 
@@ -69,8 +70,21 @@ class ModelBundleTest {
         )
         for ((change, said) in changes) {
             edit { change(it.getJSONObject("created_from")) }
-            assertEquals(said, bundle().facts.uar != null)
+            assertEquals(said, bundle().facts.accuracy != null)
         }
+    }
+
+    @Test
+    fun givesTheLicenceThatItNames() {
+        edit { it.getJSONObject("files").remove("LICENSE.md") }
+        assertEquals(null, bundle().licence())
+        files["LICENSE.md"] = "# Not for commercial use".toByteArray()
+        edit { it.getJSONObject("files").put("LICENSE.md", JSONObject().put("sha256", ModelBundle.sha256(files.getValue("LICENSE.md")))) }
+        assertEquals("# Not for commercial use", bundle().licence())
+        files["LICENSE.md"] = "# Public domain".toByteArray()
+        assertRefused("LICENSE.md is damaged") { bundle().licence() }
+        files.remove("LICENSE.md")
+        assertRefused("lacks LICENSE.md") { bundle().licence() }
     }
 
     @Test

@@ -16,6 +16,7 @@ class Samples(private val values: FloatArray, override val sampleRate: Int) : Sa
     private val random = Random(0)
     private var at = 0
     var closed = false
+    val isEmpty get() = at == values.size
 
     override fun read(into: FloatArray): Int {
         val count = minOf(random.nextInt(1, 700), into.size, values.size - at)

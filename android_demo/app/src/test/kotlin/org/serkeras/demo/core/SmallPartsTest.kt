@@ -52,6 +52,23 @@ class SmallPartsTest {
     }
 
     @Test
+    fun linesOfOneParagraphOrPointStayTogether() {
+        val blocks = cardBlocks("Terms:\n  <https://a.org/b>.\n\n- a point\n  and more\n- another\n```\ncode\n```\nNew\n# Title\ntext")
+        assertEquals(
+            listOf(
+                CardBlock.Paragraph("Terms: https://a.org/b."),
+                CardBlock.Bullet("a point and more"),
+                CardBlock.Bullet("another"),
+                CardBlock.Code("code"),
+                CardBlock.Paragraph("New"),
+                CardBlock.Heading("Title", 1),
+                CardBlock.Paragraph("text"),
+            ),
+            blocks,
+        )
+    }
+
+    @Test
     fun aCardThatEndsWithinItsCodeLosesNothing() =
         assertTrue(cardBlocks("```\nleft open").contains(CardBlock.Code("left open")))
 }

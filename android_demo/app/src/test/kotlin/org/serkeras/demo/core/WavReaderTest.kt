@@ -85,9 +85,22 @@ class WavReaderTest {
 
     @Test
     fun aLengthThatTheRecorderNeverWroteMeansToTheEnd() {
-        for (length in listOf(0, -1)) {
+        for (length in listOf(0, -1, 0x7ffff000, 0x7fffffff, Int.MIN_VALUE)) {
             assertEquals(3, samples(wav(shorts(1, 2, 3), dataLength = length)).size)
         }
+    }
+
+    @Test
+    fun anEmptyChunkOfSamplesBeforeAnotherChunkIsEmpty() {
+        fun chunk(name: String, length: Int, content: ByteArray) = name.toByteArray() + little(4) { it.putInt(length) } + content
+        val list = chunk("LIST", 26, ByteArray(26) { 1 })
+        for (behind in listOf(list, list + list, chunk("LIST", 0, ByteArray(0)), chunk("id3 ", 40000, ByteArray(40000)))) {
+            assertEquals(0, samples(wav(behind, dataLength = 0)).size)
+        }
+        assertEquals("cut off, so no chunk", 16, samples(wav(chunk("LIST", 26, ByteArray(24)), dataLength = 0)).size)
+        assertEquals("no name", 6, samples(wav(chunk("L\u0000ST", 2, ByteArray(4)), dataLength = 0)).size)
+        val far = chunk("JUNK", 1 shl 20, ByteArray(1 shl 20)) // as Python: so late nothing is mended
+        assertEquals(0, samples(wav(shorts(1, 2, 3), before = far, dataLength = 0)).size)
     }
 
     @Test
