@@ -17,7 +17,8 @@ from ser_keras.errors import SerKerasError
 PACKAGE = Path(__file__).parent
 # In a wheel that was built with the demo in it (`make wheel`), or in a checkout after `make web-build`.
 DEMO_FOLDERS = (PACKAGE / "web", PACKAGE.parent / "web_demo" / "dist")
-BUNDLE_FILES = ("labels.txt", "model_card.md", "reference.json", "reference.wav")
+LICENCE = "LICENSE.md"  # of weights under terms of their own
+BUNDLE_FILES = ("labels.txt", "model_card.md", "reference.json", "reference.wav", LICENCE)
 
 CONTENT_TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -107,6 +108,8 @@ def _bundle(model):
     for name in BUNDLE_FILES:
         if name in info["files"] and _belongs(folder / name, folder):
             table[f"/bundle/{name}"] = ((folder / name).read_bytes(), CONTENT_TYPES[Path(name).suffix])
+        elif name == LICENCE and name in info["files"]:
+            raise SerKerasError(f"{folder} lacks {name}, without which these weights may not be passed on")
         else:
             info["files"].pop(name, None)
     text = json.dumps(info, indent=1, ensure_ascii=False)

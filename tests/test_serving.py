@@ -159,6 +159,20 @@ def test_nothing_outside_the_folder_is_given_out(running, path):
     assert SECRET not in answer and b"root:" not in answer
 
 
+def test_weights_under_their_own_terms_go_out_with_these_alone(demo, tmp_path):
+    bundle = shutil.copytree(SHIPPED, tmp_path / "bundle")
+    assert "/bundle/LICENSE.md" not in serving.site(bundle, demo)
+    info = json.loads((bundle / "bundle.json").read_text())
+    info["files"]["LICENSE.md"] = {"sha256": "", "bytes": 5}
+    (bundle / "bundle.json").write_text(json.dumps(info))
+    with pytest.raises(SerKerasError, match="lacks LICENSE.md, without which these weights may not be passed on"):
+        serving.site(bundle, demo)
+    (bundle / "LICENSE.md").write_text("terms")
+    table = serving.site(bundle, demo)
+    assert table["/bundle/LICENSE.md"][0] == b"terms"
+    assert "LICENSE.md" in json.loads(table["/bundle/bundle.json"][0])["files"]
+
+
 def test_links_that_lead_out_are_not_followed(demo, tmp_path):
     bundle = shutil.copytree(SHIPPED, tmp_path / "bundle")
     (bundle / "model_card.md").unlink()

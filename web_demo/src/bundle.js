@@ -105,9 +105,11 @@ export class Bundle {
     };
   }
 
-  /** The model card's text. @returns {Promise<string>} Markdown */
+  /** The model card's text, and the weights' licence where they have one of their own. @returns {Promise<string>} Markdown */
   async card() {
-    return new TextDecoder().decode(await this.file("model_card.md"));
+    const names = ["model_card.md", "LICENSE.md"].filter((name) => name === "model_card.md" || this.info.files[name]);
+    const texts = await Promise.all(names.map((name) => this.file(name)));
+    return texts.map((text) => new TextDecoder().decode(text)).join("\n\n");
   }
 }
 

@@ -24,13 +24,10 @@ export function limits(info) {
   const estimate = info.uar_estimate?.[info.default];
   const { protocol, leaky } = info.created_from ?? {};
   if (estimate && OTHER_SPEAKERS.includes(protocol) && !leaky) {
-    const percent = (share) => Math.round(100 * share);
-    const [low, high] = estimate.ci95.map(percent);
+    // Of all recordings: the UAR beside it is a mean over emotions, and no share of cases.
     lines.push(
       "On recordings of speakers that it had never heard it named the right one of " +
-        `${info.classes.length} emotions in ` +
-        `${percent(estimate.uar)} of 100 cases (95 % interval ${low} to ${high}; ` +
-        `guessing: ${percent(1 / info.classes.length)}). ` +
+        `${info.classes.length} emotions in ${Math.round(100 * estimate.wa)} of 100 cases. ` +
         "On you it may well do worse.",
     );
   } else {

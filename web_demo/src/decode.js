@@ -88,7 +88,7 @@ export async function toModelRate(channels, rate) {
     began = performance.now();
   }
   if (resampler) give(resampler.flush());
-  return clip(out);
+  return clip(out.subarray(0, filled));
 }
 
 function context(rate) {

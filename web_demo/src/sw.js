@@ -43,8 +43,9 @@ async function activate() {
 
 /** The files of a bundle that the page reads, under the addresses that it asks for (src/bundle.js). */
 function filesOf(info) {
-  const names = [info.default, "reference.json", "reference.wav", "model_card.md"].filter((n) => info.files[n]);
-  return names.map((name) => address(`bundle/${name}?sha256=${info.files[name].sha256}`));
+  const names = [info.default, "reference.json", "reference.wav", "model_card.md", "LICENSE.md"];
+  return names
+    .filter((name) => info.files[name]).map((name) => address(`bundle/${name}?sha256=${info.files[name].sha256}`));
 }
 
 /** Keeps a bundle. Its bundle.json comes last: whatever breaks off before, the one that is kept is whole. */

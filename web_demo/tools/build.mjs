@@ -65,7 +65,9 @@ async function bundle() {
   await mkdir(target, { recursive: true });
   const text = await readFile(path.join(options.bundle, "bundle.json"), "utf8");
   const info = JSON.parse(text);
-  for (const name of [info.default, "labels.txt", "model_card.md", "reference.json", "reference.wav"]) {
+  const names = [info.default, "labels.txt", "model_card.md", "reference.json", "reference.wav"];
+  // weights under terms of their own are passed on with these alone
+  for (const name of info.files["LICENSE.md"] ? [...names, "LICENSE.md"] : names) {
     const content = await readFile(path.join(options.bundle, name));
     if (sha256(content) !== info.files[name]?.sha256)
       throw new Error(`${name} doesn't match its checksum in bundle.json`);

@@ -108,6 +108,12 @@ test("every refusal of a microphone says what to do", () => {
   for (const { title, advice } of Object.values(PROBLEMS)) assert.ok(title.endsWith(".") && advice.endsWith("."));
 });
 
+test("the weights' licence stands beneath the card where they have one of their own", async () => {
+  const bundle = new Bundle("http://host/", { ...info, files: { ...info.files, "LICENSE.md": { sha256: "0" } } });
+  bundle.file = async (name) => new TextEncoder().encode(`# ${name}`);
+  assert.equal(await bundle.card(), "# model_card.md\n\n# LICENSE.md");
+});
+
 test("a card's HTML is text, and its tables are tables", () => {
   const html = cardHtml(
     "# A\n\n| a | b |\n| --- | --- |\n| 1 | <script>x</script> |\n\n[x](javascript:alert(1)) <img src=x onerror=y>",
@@ -119,7 +125,9 @@ test("a card's HTML is text, and its tables are tables", () => {
 test("what it can't know comes from the bundle, and nothing is made up where it says nothing", () => {
   const text = limits(info).join(" ");
   const estimate = info.uar_estimate[info.default];
-  assert.ok(text.includes(`${Math.round(100 * estimate.uar)} of 100`));
+  assert.ok(text.includes(`${Math.round(100 * estimate.wa)} of 100`));
+  const unlike = { ...info, uar_estimate: { [info.default]: { ...estimate, uar: 0.62, wa: 0.58 } } };
+  assert.match(limits(unlike).join(" "), /58 of 100 cases/); // the UAR is no share of cases
   assert.match(text, /EMO-DB/);
   const made = (changed) => ({ ...info, created_from: { ...info.created_from, ...changed } });
   assert.match(limits(made({ protocol: "cross_corpus" })).join(" "), /never heard it named/);

@@ -80,6 +80,16 @@ test("a file is resampled in pieces as it would be in one, and 16 kHz is left al
   }
 });
 
+test("a file has as many samples as Python makes of it", async () => {
+  for (const [n, rate, made] of [
+    [176401, 44100, 64000],
+    [192001, 48000, 64000],
+    [192002, 48000, 64001],
+  ]) {
+    assert.equal((await toModelRate([new Float32Array(n)], rate)).length, made, `${n} at ${rate}`);
+  }
+});
+
 test("a long file lets the page have its turn", async () => {
   let turns = 0;
   const timer = setInterval(() => turns++, 1);
