@@ -6,6 +6,7 @@ import importlib.util
 import os
 import sys
 import tempfile
+import threading
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from ser_keras.errors import SerKerasError, nearest
 RUNTIMES = {"litert": "ai_edge_litert.interpreter", "tflite-runtime": "tflite_runtime.interpreter"}
 PACKAGES = {"litert": "ai-edge-litert", "tflite-runtime": "tflite-runtime"}
 IDENTIFIER = b"TFL3"  # at byte 4 of every .tflite
+_STDERR = threading.Lock()
 
 
 def installed():
@@ -172,7 +174,15 @@ def _scaled_by_channel(interpreter):
 
 @contextlib.contextmanager
 def _quiet_stderr():
-    """Keep the C++ runtime's INFO lines off the terminal; anything else that was said meanwhile is passed on."""
+    """Keep the C++ runtime's INFO lines off the terminal; anything else that was said meanwhile is passed on.
+
+    One thread at a time: of two, the last to leave would put the other's temporary file where standard error was.
+    """
+    with _STDERR:
+        yield from _without_infos()
+
+
+def _without_infos():
     sys.stderr.flush()
     try:
         saved = os.dup(2)

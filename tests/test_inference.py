@@ -1,7 +1,9 @@
 """`ser_keras.inference`: what a model says of audio, and what it says of files that are no models."""
 
 import ast
+import concurrent.futures
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -334,6 +336,14 @@ def test_every_installed_runtime_gives_the_reference_probabilities(bundle):
         for runtime in interpreter.installed():
             found = load(bundle / name, runtime).probabilities([samples / 32768])[0]
             assert found.tolist() == pytest.approx(list(expected.values()), abs=reference["tolerance"])
+
+
+def test_models_loaded_from_many_threads_leave_standard_error_where_it_was(bundle):
+    before = os.fstat(2)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: load(bundle), range(16)))
+    after = os.fstat(2)
+    assert (after.st_dev, after.st_ino) == (before.st_dev, before.st_ino)
 
 
 def test_unknown_runtime_and_threads():
