@@ -183,6 +183,7 @@ class _Export:
             "schema_version": SCHEMA_VERSION,
             "default": default,
             "classes": list(settings.classes),
+            "class_emotions": {name: list(emotions) for name, emotions in experiment["classes"].items()},
             "window_samples": settings.window_samples,
             "hop_samples": settings.hop_samples,
             "sample_rate": SAMPLE_RATE,

@@ -1,10 +1,11 @@
 """model_card.md: what the model is, what it reaches on strangers' voices, and what it must not be used for."""
 
 import shlex
+import statistics
 
 from ser_keras.audio import SAMPLE_RATE
 from ser_keras.benchmark import busy
-from ser_keras.export.licence import NAME, share_alike
+from ser_keras.export.licence import FREE, NAME, corpora_of, share_alike
 from ser_keras.export.variants import ALWAYS, INT8_WEIGHTS, VARIANTS
 
 LIMITS = {
@@ -86,11 +87,17 @@ def _what(info, experiment, origin):
         f"# {origin['recipe']}: speech emotion recognition\n\n"
         f"{origin['title'] or 'A speech emotion classifier'}. This is {part}. It maps {seconds:g} s of speech "
         f"({info['window_samples']} mono samples in [-1, 1] at {info['sample_rate']} Hz) "
-        f"to the probabilities of {len(info['classes'])} classes: {', '.join(info['classes'])}. "
+        f"to the probabilities of {len(info['classes'])} classes: {_named(info)}. "
         f"The front end (`{(experiment.get('frontend') or {}).get('name', 'unknown')}`) is part of the graph. "
         f"Longer audio is cut into windows every {info['hop_samples'] / SAMPLE_RATE:g} s, "
         "and their probabilities are averaged."
     )
+
+
+def _named(info):
+    """The classes; of one that several emotions were merged into, or one of another name, these too."""
+    meant = info["class_emotions"]
+    return ", ".join(name if meant[name] == [name] else f"{name} ({' or '.join(meant[name])})" for name in meant)
 
 
 def _warnings(origin, metrics):
@@ -223,7 +230,7 @@ def _speakers(metrics):
     if len(figures) < 2:
         return ""
     (low, worst), (high, best) = figures[0], figures[-1]
-    middle = figures[len(figures) // 2][0]
+    middle = statistics.median(uar for uar, _ in figures)
     return (
         "## From speaker to speaker\n\n"
         f"UAR of single speakers runs from {low:.3f} ({worst}) to {high:.3f} ({best}), median {middle:.3f}, over "
@@ -247,6 +254,11 @@ def _data(origin):
     if share_alike(origin):
         notes.append(
             f"- The weights are under {NAME} as their corpora are, **not for commercial use**: see `LICENSE.md`."
+        )
+    elif corpora_of(origin) and all(c.get("licence") == FREE for c in corpora_of(origin)):
+        notes.append(
+            f"- No corpus asks anything of the weights ({FREE}). Those that come with ser-keras are under its own "
+            "licence, Apache-2.0."
         )
     table = (
         ["| corpus | utterances | speakers | licence |", "| --- | --- | --- | --- |", *rows]

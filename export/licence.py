@@ -4,6 +4,7 @@ from ser_keras.corpora import CORPORA
 
 NAME = "CC BY-NC-SA 4.0"
 TITLE = "Creative Commons Attribution-NonCommercial-ShareAlike 4.0 International"
+FREE = "CC0-1.0"
 URL = "https://creativecommons.org/licenses/by-nc-sa/4.0/"
 
 

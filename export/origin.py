@@ -4,6 +4,7 @@ from ser_keras import __version__
 from ser_keras.audio import SAMPLE_RATE
 from ser_keras.evaluation import Predictions
 from ser_keras.export import card
+from ser_keras.export.licence import NAME, share_alike
 from ser_keras.export.metadata import Metadata
 from ser_keras.model_files import Settings
 from ser_keras.runs import read_json
@@ -31,13 +32,15 @@ def chunk_hop(experiment):
 
 def metadata_of(experiment, settings):
     """The metadata that each `.tflite` carries."""
+    seen = {"corpora": experiment.get("corpora") or [], "init": experiment.get("init")}
+    terms = f"weights: {NAME}; " if share_alike(seen) else ""
     corpora = ", ".join(f"{c['name']} ({c.get('licence', 'not stated')})" for c in experiment.get("corpora") or [])
     return Metadata(
         name=f"ser-keras {experiment['recipe']}",
         description=f"Speech emotion from {settings.window_samples / SAMPLE_RATE:g} s of 16 kHz mono audio",
         version=__version__,
         author="ser-keras",
-        licence=f"trained on: {corpora or 'not stated'}",
+        licence=f"{terms}trained on: {corpora or 'not stated'}",
         labels=settings.classes,
         sample_rate=SAMPLE_RATE,
     )

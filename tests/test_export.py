@@ -201,6 +201,27 @@ def test_card_says_what_a_reader_must_know(bundle):
     assert "Leaky" not in text and "Synthetic" not in text
 
 
+def test_card_names_the_median_speaker_and_what_a_class_holds(run, bundle):
+    info = index(bundle)
+    assert list(info["class_emotions"]) == list(small_run.CLASSES)
+    metrics = json.loads((run / "metrics.json").read_text())
+    metrics["per_speaker"] = {f"s{i}": {"uar": uar} for i, uar in enumerate((0.9, 0.1, 0.4, 0.2))}
+    first = small_run.CLASSES[0]
+    info["class_emotions"][first] = [first, "calm"]
+    text = card.render(info, info["files"], {}, metrics)
+    assert "from 0.100 (s1) to 0.900 (s0), median 0.300, over 4 speakers" in text
+    assert f"{len(small_run.CLASSES)} classes: {first} ({first} or calm), " in text
+
+
+def test_card_says_that_free_corpora_ask_for_nothing(run, bundle):
+    info = index(bundle)
+    for terms, asked in (("CC0-1.0", True), ("CC BY 4.0", False)):
+        info["created_from"]["corpora"][0]["licence"] = terms
+        info["created_from"]["corpora"][1:] = []
+        found = "No corpus asks anything of the weights" in card.render(info, info["files"], {}, {})
+        assert found is (asked and not info["created_from"].get("init"))
+
+
 def test_card_warns_of_leaks_and_of_synthetic_speech(run, bundle):
     info = index(bundle)
     info["created_from"]["corpora"].append({"name": "synthetic", "title": "", "licence": "", "n_utterances": 1})

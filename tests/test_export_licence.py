@@ -8,6 +8,7 @@ from ser_keras import model_files
 from ser_keras.errors import SerKerasError
 from ser_keras.export import licence
 from ser_keras.export.bundle import CARD, LICENCE, check_out
+from ser_keras.export.origin import metadata_of
 from tests import small_run
 
 EMODB = {"name": "emodb", "title": "EMO-DB", "licence": "CC0-1.0"}
@@ -28,6 +29,16 @@ def test_weights_that_started_from_others_stay_under_their_terms():
     text = licence.notice({"corpora": [EMODB], "init": {"name": "multi", "corpora": ["emodb", "nemo", "elsewhere"]}})
     assert "- nEMO (Polish emotional speech) (CC BY-NC-SA 4.0): Christop" in text
     assert text.count("EMO-DB (CC0") == 1 and "- elsewhere (licence not stated)" in text
+
+
+def test_the_files_own_metadata_names_the_terms():
+    settings = model_files.Settings(("a", "b"), 16000, 8000, "pad", None, 0.0)
+    for corpora, expected in (
+        ([EMODB], "trained on: emodb (CC0-1.0)"),
+        ([RAVDESS], "weights: CC BY-NC-SA 4.0; trained "),
+    ):
+        found = metadata_of({"recipe": "r", "corpora": corpora}, settings).licence
+        assert found.startswith(expected)
 
 
 def test_the_licence_lies_beside_the_weights_and_is_part_of_the_bundle(tmp_path_factory):
