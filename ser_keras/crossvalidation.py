@@ -11,6 +11,7 @@ from ser_keras import building, calibration, protocols, saving, training
 from ser_keras import experiment as settings
 from ser_keras.baselines import BASELINES
 from ser_keras.cache import fingerprint
+from ser_keras.dimensions import dimension_levels
 from ser_keras.errors import SerKerasError
 from ser_keras.evaluation import Predictions
 from ser_keras.figures import predict_items, write_figures
@@ -191,6 +192,8 @@ def _record(run, prepared, corpora):
         "bad_files": prepared.decoded.bad_files,
         "warnings": prepared.decoded.warnings,
     }
+    if prepared.experiment.model.arguments().get("multitask"):
+        record["derived_from_class"] = list(dimension_levels(prepared.material.items).derived)
     write_json(file, record)
     return record
 

@@ -155,12 +155,22 @@ class Augmentation(Settings):
 
 
 class Protocol(Settings):
-    """How utterances become folds; see `ser_keras.protocols`. `folds` null is leave one speaker (or session) out."""
+    """How utterances become folds; see `ser_keras.protocols`.
+
+    `folds` null is leave one speaker (or session) out, unless `folds_at_most` says how many groups of speakers there
+    may be: fewer where there are fewer speakers.
+    """
 
     name: str = "speaker_independent"
     by: Literal["speaker", "session"] = "speaker"  # what speaker_independent keeps together
     folds: Annotated[int, Field(ge=2)] | None = None
+    folds_at_most: Annotated[int, Field(ge=2)] | None = None
     test_share: Annotated[float, Field(gt=0, lt=1)] = 0.3
+
+    @model_serializer(mode="wrap")
+    def _briefly(self, handler):
+        tree = handler(self)
+        return tree if self.folds_at_most else {k: v for k, v in tree.items() if k != "folds_at_most"}
 
 
 class AudioSettings(Settings):

@@ -91,10 +91,8 @@ def _speaker_independent(utterances, labels, settings, rng):
                 "wouldn't keep speakers apart; use protocol.by=speaker"
             )
     speakers = np.array(kept)
-    if settings.folds is None:
-        groups = [[s] for s in sorted(set(speakers))]
-    else:
-        groups = speaker_groups(utterances, settings.folds, rng, settings.by)
+    k = settings.folds or (settings.folds_at_most and min(settings.folds_at_most, len(set(speakers))))
+    groups = speaker_groups(utterances, k, rng, settings.by) if k else [[s] for s in sorted(set(speakers))]
     if len(groups) < 2:
         raise SerKerasError(
             f"speaker_independent needs two {settings.by}s; a single speaker can be run as single_speaker"
@@ -104,8 +102,13 @@ def _speaker_independent(utterances, labels, settings, rng):
     return [(" ".join(g), test, _rest(n, test)) for g, test in zip(groups, tests, strict=True)]
 
 
+def _parts(settings):
+    """How many parts of utterances, where speakers aren't kept apart."""
+    return settings.folds or settings.folds_at_most or 5
+
+
 def _speaker_dependent(utterances, labels, settings, rng):
-    n, k = len(utterances), settings.folds or 5
+    n, k = len(utterances), _parts(settings)
     return [(f"part {i}", t, _rest(n, t)) for i, t in enumerate(_stratified(labels, k, rng))]
 
 
@@ -114,7 +117,7 @@ def _single_speaker(utterances, labels, settings, rng):
     folds = []
     for speaker in sorted(set(speakers)):
         own = np.flatnonzero(speakers == speaker)
-        for i, part in enumerate(_stratified(labels[own], settings.folds or 5, rng)):
+        for i, part in enumerate(_stratified(labels[own], _parts(settings), rng)):
             folds.append((f"{speaker} part {i}", own[part], own[_rest(len(own), part)]))
     return folds
 
@@ -132,7 +135,7 @@ def _holdout(labels, settings, rng):
 def _random(utterances, labels, settings, rng):
     return (
         _holdout(labels, settings, rng)
-        if settings.folds is None
+        if settings.folds is None and settings.folds_at_most is None
         else _speaker_dependent(utterances, labels, settings, rng)
     )
 

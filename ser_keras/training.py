@@ -198,7 +198,7 @@ def _groups(experiment, material, items):
     """Whom items belong to, for searches inside the training part: speakers where the protocol parts these."""
     kind = protocol_kind(experiment.protocol.name, material.items)
     names = [material.items[i].speaker for i in items]
-    if kind.unseen == "speaker" and len(set(names)) > 1:
+    if kind.unseen in ("speaker", "corpus") and None not in names and len(set(names)) > 1:
         return np.unique(np.array(names, str), return_inverse=True)[1]
     return np.asarray(items)
 

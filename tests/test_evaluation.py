@@ -320,6 +320,13 @@ def test_by_utterance_averages_probabilities():
     assert (t.start.tolist(), t.end.tolist()) == ([0, 0, 0, 5], [2, 2, 1, 6])
 
 
+def test_by_utterance_takes_geometric_means_where_asked():
+    t = windows().by_utterance(geometric=True)
+    product = np.sqrt([[0.8 * 0.4, 0.2 * 0.6], [0.6 * 0.2, 0.4 * 0.8]])
+    np.testing.assert_allclose(t.probabilities[:2], product / product.sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(t.probabilities.sum(axis=1), 1)
+
+
 def test_by_utterance_takes_the_callers_grouping():
     t = windows().by_utterance([0, 1, 2, 1, 3, 4])
     assert t.file.tolist() == ["b", "a", "b", "c", "b"]

@@ -2,13 +2,15 @@
 
 import dataclasses
 import json
+import types
 
 import keras
 import numpy as np
 import pytest
 
-from ser_keras import audio, baselines, building, cli, conditions, crossvalidation, pipeline, saving
+from ser_keras import audio, baselines, building, cli, conditions, crossvalidation, pipeline, saving, training
 from ser_keras import finished as finished_runs
+from ser_keras.corpora.base import Utterance
 from ser_keras.descriptors import DESCRIPTORS
 from ser_keras.errors import SerKerasError
 from ser_keras.evaluation import Predictions
@@ -157,6 +159,23 @@ def test_a_keras_model_on_descriptors_is_kept_without_a_front_end(corpus, tmp_pa
     run = crossvalidation.train(settings, corpus, tmp_path / "run", refit=False)
     assert (run.fold(0) / "classifier.keras").is_file()
     assert saving.load_classifier(run.fold(0)).input_shape == (None, 26)
+
+
+def test_a_multi_task_run_says_whose_ratings_were_derived(corpus, tmp_path):
+    changes = ("frontend={name: log_mel}", "model={name: neumann2016_cnn, n_kernels: 4, multitask: true}")
+    run = crossvalidation.train(experiment(*changes), corpus, tmp_path / "run", refit=False)
+    assert run.provenance["derived_from_class"] == ["manifest"]
+    report = (run.path / "report.html").read_text()
+    assert "Activation and valence of manifest, which this model was trained with, are derived from the class" in report
+
+
+@pytest.mark.parametrize("protocol", ["speaker_independent", "cross_corpus"])
+def test_searches_inside_the_training_part_keep_speakers_together(protocol):
+    people = [Utterance(f"/x/{i}.wav", "anger", f"{c}/{s}", c) for c in "ab" for s in range(3) for i in range(2)]
+    material = types.SimpleNamespace(items=people)
+    settings = types.SimpleNamespace(protocol=types.SimpleNamespace(name=protocol))
+    found = training._groups(settings, material, np.arange(12))
+    assert [len(set(found[i : i + 2])) for i in range(0, 12, 2)] == [1] * 6 and len(set(found)) == 6
 
 
 def test_what_a_run_will_take_is_estimated_for_every_kind(corpus):

@@ -55,6 +55,17 @@ def test_speaker_independent_keeps_speakers_apart_and_tests_each_once(k, validat
         assert len(fold.train) + len(fold.validation) + len(fold.test) == len(utterances)
 
 
+def test_fewer_groups_where_there_are_fewer_speakers():
+    assert len(folds_of(people(), "speaker_independent", folds_at_most=5)) == 5
+    assert len(folds_of(people(4), "speaker_independent", folds_at_most=5)) == 4  # SAVEE's and DES's
+    assert len(folds_of(people(4), "speaker_independent", folds_at_most=5, folds=2)) == 2
+    assert len(folds_of(people(4), "speaker_dependent", folds_at_most=3)) == 3
+    with pytest.raises(SerKerasError, match="needs two speakers"):
+        folds_of(people(1), "speaker_independent", folds_at_most=5)
+    assert "folds_at_most" not in Protocol().model_dump()  # so that runs of before can be resumed
+    assert Protocol(folds_at_most=5).model_dump()["folds_at_most"] == 5
+
+
 def test_validation_is_a_woman_and_a_man_and_rotates():
     utterances = people()
     folds = folds_of(utterances, "speaker_independent", validate=True)

@@ -13,7 +13,7 @@ from ser_keras.evaluation import Predictions, paired_difference
 from ser_keras.experiment import load_experiment, recipes
 from ser_keras.figures import write_figures
 from ser_keras.protocols import PROTOCOLS
-from ser_keras.reproduction import claims, derived, figures, rows, running
+from ser_keras.reproduction import claims, derived, figures, notes, rows, running
 from ser_keras.runs import Run, read_json, write_atomic, write_json
 from tests.made_corpus import write_corpus
 
@@ -147,6 +147,58 @@ def test_difference_is_of_what_both_judged():
     assert figures.difference(a.take(slice(9)), b.take(slice(9, 30)), "wa") == (None, 0)
 
 
+def test_single_speakers_are_compared_speaker_by_speaker():
+    # Speaker s0 says twice as much as s1: pooled figures would be his, means of speakers are both's.
+    def table(right_of_first, right_of_second):
+        speakers = np.repeat(["s0", "s1"], [20, 10])
+        share = np.where(speakers == "s0", right_of_first, right_of_second)
+        within = np.concatenate([np.arange(20) / 20, np.arange(10) / 10])
+        predicted = np.where(within < share, 0, 1)
+        parts = np.concatenate([np.arange(20) % 2, 2 + np.arange(10) % 2])
+        files = [f"{i}.wav" for i in range(30)]
+        return Predictions(
+            files,
+            ["made"] * 30,
+            speakers,
+            None,
+            parts,
+            [0.0] * 30,
+            [1.0] * 30,
+            np.zeros(30, int),
+            np.eye(3)[predicted],
+            CLASSES,
+        )
+
+    good, poor = table(0.9, 0.3), table(0.5, 0.5)
+    assert figures.figure(good, "wa", by_speaker=True).value == pytest.approx(0.6)
+    found, n = figures.difference(good, poor, "wa", by_speaker=True)
+    assert (found.value, n) == (pytest.approx((0.4 - 0.2) / 2), 30)
+    assert (found.low, found.high) == (pytest.approx(-0.2), pytest.approx(0.4))
+    # The parts of each speaker, averaged over speakers: as many values as a speaker has parts.
+    mean, deviation = figures.over_folds(good, "wa", by_speaker=True)
+    parts = [np.mean([good.true[good.fold == k] == good.predicted[good.fold == k]]) for k in range(4)]
+    expected = [(parts[0] + parts[2]) / 2, (parts[1] + parts[3]) / 2]
+    assert (mean, deviation) == (pytest.approx(np.mean(expected)), pytest.approx(np.std(expected, ddof=1)))
+
+
+def test_notes_beneath_a_table():
+    def done(row_id, value, derived=()):
+        figure = types.SimpleNamespace(value=value)
+        return types.SimpleNamespace(
+            row=rows.table()[row_id], figure=figure, has_figures=True, derived_from_class=list(derived)
+        )
+
+    single = [done("neumann2016.logmel", 0.50), done("neumann2016.mfcc", 0.60)]
+    several = [done("neumann2016.logmel_mtl", 0.51, ["emodb"]), done("neumann2016.mfcc_mtl", 0.57, ["emodb"])]
+    assert notes.notes(single) == []
+    assert notes.notes([*single, several[0]])[1:] == []
+    assert notes.notes([*single, *several]) == [
+        "activation and valence of emodb are derived from the class: neumann2016.logmel_mtl, neumann2016.mfcc_mtl",
+        "spread of WA over 2 sets of features: 8.0 points; over single and multi-task nets: 2.0 points "
+        "(means over the other)",
+    ]
+
+
 def outcome(row_id, table, protocol="speaker_independent", problem=None):
     return types.SimpleNamespace(
         row=rows.table()[row_id],
@@ -155,6 +207,7 @@ def outcome(row_id, table, protocol="speaker_independent", problem=None):
         setup=protocol,
         corpora=("manifest",),
         leaky=PROTOCOLS[protocol].leaky,
+        by_speaker=protocol == "single_speaker",
         has_figures=problem is None,
         judged=figures.Judged(table, table.by_utterance()),
     )

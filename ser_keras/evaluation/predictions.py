@@ -91,12 +91,13 @@ class Predictions:
         names = [f.name for f in fields(Predictions) if f.name != "classes"]
         return replace(tables[0], **{name: np.concatenate([getattr(t, name) for t in tables]) for name in names})
 
-    def by_utterance(self, utterances=None):
+    def by_utterance(self, utterances=None, geometric=False):
         """Average the probabilities of the windows of each utterance.
 
         Args:
             utterances: array [n] that says which utterance a window belongs to. None: the windows of one file, label
                 and fold are an utterance, which is right for corpora of one utterance a file.
+            geometric: take the geometric mean, scaled to the sum 1: of softmaxed decision values their sum's softmax.
 
         Returns:
             Predictions with one row an utterance, in the order of first appearance; `start` is the first window's
@@ -112,11 +113,15 @@ class Predictions:
         member = np.array([order.setdefault(key, len(order)) for key in keys], dtype=int)
         first = np.unique(member, return_index=True)[1]
         sums = np.zeros((len(order), len(self.classes)))
-        np.add.at(sums, member, self.probabilities)
+        values = np.log(np.maximum(self.probabilities, 1e-30)) if geometric else self.probabilities
+        np.add.at(sums, member, values)
         start, end = np.full(len(order), np.inf), np.full(len(order), -np.inf)
         np.minimum.at(start, member, self.start)
         np.maximum.at(end, member, self.end)
         means = sums / np.bincount(member, minlength=len(order))[:, None]
+        if geometric:
+            means = np.exp(means - means.max(axis=1, keepdims=True))
+            means /= means.sum(axis=1, keepdims=True)
         return replace(self.take(first), probabilities=means, start=start, end=end)
 
     def write_csv(self, path):

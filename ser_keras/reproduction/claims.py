@@ -75,7 +75,7 @@ def _judge(claim, setup, found):
     better, than = (found[name].judged.at(claim.level) for name in (claim.better, claim.than))
     if better is None or than is None:
         return dataclasses.replace(verdict, reason=f"one of them judges no {claim.level}s")
-    difference, n = figures.difference(better, than, verdict.measure)
+    difference, n = figures.difference(better, than, verdict.measure, one.by_speaker)
     if difference is None:
         return dataclasses.replace(verdict, reason="they share no test material, or their classes differ")
     word = HELD if difference.low > 0 else REVERSED if difference.high < 0 else UNRESOLVED

@@ -32,7 +32,7 @@ class Judged:
         return self.windows if level == "window" else self.utterances
 
 
-def read(folder, protocol):
+def read(folder, protocol, geometric=False):
     """What stands in a row's folder.
 
     Where chunks are split at random, a row of predictions.csv is a chunk: there an utterance is the chunks of it that
@@ -41,6 +41,7 @@ def read(folder, protocol):
     Args:
         folder: with predictions.csv and, unless the row heard whole utterances, segments.csv.
         protocol: the protocol's name.
+        geometric: whether its recipe takes the geometric mean of an utterance's chunks.
 
     Returns:
         Judged.
@@ -51,7 +52,7 @@ def read(folder, protocol):
     items = Predictions.read_csv(folder / "predictions.csv")
     windows = Predictions.read_csv(folder / "segments.csv") if (folder / "segments.csv").is_file() else None
     if windows is not None and PROTOCOLS[protocol].leaky:
-        return Judged(windows, windows.by_utterance())
+        return Judged(windows, windows.by_utterance(geometric=geometric))
     return Judged(windows, items)
 
 
@@ -67,34 +68,47 @@ def figure(table, measure, by_speaker=False):
         Figure.
     """
     if by_speaker:
-        return _mean_of_speakers(table, measure)
+        return _mean_of_speakers([table], measure)
     true, predicted, n_classes = _labels(table, measure)
     low, high, method = bootstrap_ci(true, predicted, table.speaker, n_classes, utterances=_utterances(table))
     return Figure(uar(true, predicted, n_classes), low, high, method)
 
 
-def over_folds(table, measure):
-    """(mean, standard deviation) of a measure over the folds; (None, None) for one fold."""
-    folds = [table.take(table.fold == number) for number in np.unique(table.fold)]
-    values = [uar(*_labels(fold, measure)) for fold in folds]
+def over_folds(table, measure, by_speaker=False):
+    """(mean, standard deviation) of a measure over the folds; (None, None) for one fold.
+
+    `by_speaker`: every speaker has folds of their own; the first of each make one value, their mean, and so on.
+    """
+    folds = {number: table.take(table.fold == number) for number in np.unique(table.fold)}
+    values = {number: uar(*_labels(fold, measure)) for number, fold in folds.items()}
+    parts = {}
+    for number, fold in folds.items():
+        parts.setdefault(fold.speaker[0] if by_speaker else number, []).append(values[number])
+    # as many parts of each speaker; without speakers a part is a fold
+    values = [np.mean(part) for part in zip(*parts.values(), strict=True)] if by_speaker else list(values.values())
     return (float(np.mean(values)), float(np.std(values, ddof=1))) if len(values) > 1 else (None, None)
 
 
-def _mean_of_speakers(table, measure):
-    """Interval: speakers are redrawn, with all that each of them said."""
-    speakers = sorted(set(table.speaker))
-    values = np.array([uar(*_labels(table.take(table.speaker == name), measure)) for name in speakers])
+def _mean_of_speakers(tables, measure):
+    """Mean of a table's figures of single speakers, or of their differences to a second table's.
+
+    Interval: speakers are redrawn, with all that each of them said.
+    """
+    speakers = sorted(set(tables[0].speaker))
+    each = [[uar(*_labels(t.take(t.speaker == name), measure)) for name in speakers] for t in tables]
+    values = np.array(each[0]) - (np.array(each[1]) if len(each) > 1 else 0)
     drawn = np.random.default_rng(0).integers(len(values), size=(2000, len(values)))
     low, high = np.percentile(values[drawn].mean(axis=1), [2.5, 97.5])
     return Figure(float(values.mean()), float(low), float(high), "mean of speakers, speakers redrawn")
 
 
-def difference(first, second, measure):
+def difference(first, second, measure, by_speaker=False):
     """How far one system is above another on what both judged, with an interval from common draws.
 
     Args:
         first, second: Predictions of one level.
         measure: `wa` or `uar`.
+        by_speaker: as in `figure`.
 
     Returns:
         (Figure of first minus second, n of rows that both judged); (None, n) where nothing is shared, or where the
@@ -107,6 +121,8 @@ def difference(first, second, measure):
     a, b = first.take([ours[place] for place in shared]), second.take([theirs[place] for place in shared])
     if not np.array_equal(a.true, b.true):
         return None, len(shared)
+    if by_speaker:
+        return _mean_of_speakers([a, b], measure), len(shared)
     true, predicted, n_classes = _labels(a, measure)
     _, other, _ = _labels(b, measure)
     # Both in one table, so that what they say of an utterance's windows is drawn together: the second's classes are

@@ -48,31 +48,42 @@ class Outcome:
         return self.row.reported(self.protocol, self.condition, self.corpora)
 
     @property
+    def by_speaker(self):
+        """Whether figures are means over speakers, each of the classes that he or she has."""
+        return self.protocol == "single_speaker"
+
+    @property
     def has_figures(self):
         return self.problem is None and self.row.level is not None
 
     @functools.cached_property
     def judged(self):
-        return figures.read(self.folder, self.protocol)
+        return figures.read(self.folder, self.protocol, self.leaky and self._aggregation == "geometric")
 
     @functools.cached_property
     def figure(self):
         """In the paper's measure, at the paper's level."""
-        return figures.figure(self.judged.at(self.row.level), self.row.measure, self.protocol == "single_speaker")
+        return figures.figure(self.judged.at(self.row.level), self.row.measure, self.by_speaker)
 
     @functools.cached_property
     def over_folds(self):
         """(mean, standard deviation) of the figure over folds; None for one fold."""
-        return figures.over_folds(self.judged.at(self.row.level), self.row.measure)
+        return figures.over_folds(self.judged.at(self.row.level), self.row.measure, self.by_speaker)
 
     @functools.cached_property
     def uar(self):
-        """UAR by utterance."""
-        return figures.figure(self.judged.utterances, "uar")
+        """UAR by utterance; where speakers are run one at a time, its mean over speakers."""
+        return figures.figure(self.judged.utterances, "uar", self.by_speaker)
 
     @functools.cached_property
     def metrics(self):
         return read_json(self.folder / "metrics.json")
+
+    @functools.cached_property
+    def derived_from_class(self):
+        """Corpora whose activation and valence, as the row was trained with, follow from the emotion alone."""
+        run = self._run
+        return run.provenance.get("derived_from_class", []) if (run.path / "provenance.json").is_file() else []
 
     @functools.cached_property
     def epochs(self):
@@ -91,8 +102,16 @@ class Outcome:
                 last += [float(row["accuracy"]) for row in list(csv.DictReader(file))[-1:] if row.get("accuracy")]
         return (min(last), max(last)) if last else None
 
+    @property
+    def _aggregation(self):
+        return self._run.experiment.get("aggregation") if (self._run.path / "experiment.yaml").is_file() else None
+
+    @property
+    def _run(self):
+        return Run(self.folder.parents[1] if self.condition else self.folder)
+
     def _folds(self):
-        return Run(self.folder.parents[1] if self.condition else self.folder).folds()
+        return self._run.folds()
 
 
 def outcome_of(directory, corpora, row, protocol, condition):

@@ -11,6 +11,7 @@ from ser_keras.reports.run_data import load_run
 from ser_keras.reproduction import claims as judging
 from ser_keras.reproduction import rows, table
 from ser_keras.reproduction.figures import MEASURES
+from ser_keras.reproduction.notes import notes
 
 PICTURES = {
     "curve.png": "curve",
@@ -41,6 +42,7 @@ def write(directory, heading, outcomes):
             "leaky": own[0].leaky,
             "rows": [_row(o) for o in own],
             "methods": list(dict.fromkeys(o.figure.method for o in own if o.has_figures)),
+            "notes": notes(own),
             "verdicts": [v for v in verdicts if v.setup == setup],
         }
         for setup, own in table.by_setup(outcomes).items()

@@ -7,6 +7,7 @@ from ser_keras.crossvalidation import duration
 from ser_keras.protocols import PROTOCOLS
 from ser_keras.reproduction import claims as judging
 from ser_keras.reproduction.figures import MEASURES
+from ser_keras.reproduction.notes import notes
 from ser_keras.runs import write_atomic
 
 COLUMNS = (
@@ -130,7 +131,7 @@ def _block(outcomes):
         widths = [max(map(len, column)) for column in zip(titles, *body, strict=True)]
         lines = ["  ".join(cell.ljust(w) for cell, w in zip(r, widths, strict=True)).rstrip() for r in (titles, *body)]
     methods = dict.fromkeys(o.figure.method for o in outcomes if o.has_figures)
-    lines += [f"intervals: {method}" for method in methods]
+    lines += [*(f"intervals: {method}" for method in methods), *notes(outcomes)]
     return [*lines, *(line(o) for o in outcomes if not o.has_figures)]
 
 

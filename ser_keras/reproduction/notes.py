@@ -1,0 +1,41 @@
+"""What stands beneath a table of rows: whose labels were derived, and what a choice of features is worth."""
+
+import statistics
+
+from ser_keras.reproduction.figures import MEASURES
+
+MULTITASK = "_mtl"  # a row of this ending is its namesake's, with further tasks
+
+
+def notes(outcomes):
+    """Lines on the outcomes of one table.
+
+    Args:
+        outcomes: list of outcomes.Outcome of one setup.
+
+    Returns:
+        list of str.
+    """
+    shown = [o for o in outcomes if o.has_figures]
+    return [line for line in (_derived(shown), _spread(shown)) if line]
+
+
+def _derived(outcomes):
+    found = {o.row.id: o.derived_from_class for o in outcomes if o.derived_from_class}
+    corpora = ", ".join(sorted({name for names in found.values() for name in names}))
+    return f"activation and valence of {corpora} are derived from the class: {', '.join(found)}" if found else None
+
+
+def _spread(outcomes):
+    """Which matters more, features or architecture (M. Neumann, 2016, conclusions)."""
+    values = {o.row.id: o.figure.value for o in outcomes}
+    pairs = [(values[name], values[name + MULTITASK]) for name in values if name + MULTITASK in values]
+    if len(pairs) < 2:
+        return None
+    of_features = [100 * (max(column) - min(column)) for column in zip(*pairs, strict=True)]
+    of_architectures = [100 * abs(single - several) for single, several in pairs]
+    measure = MEASURES[outcomes[0].row.measure]
+    return (
+        f"spread of {measure} over {len(pairs)} sets of features: {statistics.mean(of_features):.1f} points; over "
+        f"single and multi-task nets: {statistics.mean(of_architectures):.1f} points (means over the other)"
+    )
