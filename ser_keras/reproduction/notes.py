@@ -1,4 +1,4 @@
-"""What stands beneath a table of rows: whose labels were derived, and what a choice of features is worth."""
+"""What stands beneath a table of rows: derived labels, choices on test speakers, what a choice of features is worth."""
 
 import statistics
 
@@ -17,13 +17,18 @@ def notes(outcomes):
         list of str.
     """
     shown = [o for o in outcomes if o.has_figures]
-    return [line for line in (_derived(shown), _spread(shown)) if line]
+    return [line for line in (_derived(shown), _spread(shown), _selected(shown)) if line]
 
 
 def _derived(outcomes):
     found = {o.row.id: o.derived_from_class for o in outcomes if o.derived_from_class}
     corpora = ", ".join(sorted({name for names in found.values() for name in names}))
     return f"activation and valence of {corpora} are derived from the class: {', '.join(found)}" if found else None
+
+
+def _selected(outcomes):
+    found = [o.row.id for o in outcomes if o.metrics.get("selection_overlap")]
+    return f"chosen with an eye on test speakers, figures may be too good: {', '.join(found)}" if found else None
 
 
 def _spread(outcomes):
