@@ -290,8 +290,9 @@ class _Export:
 
     def _keep(self, file, predictions):
         """What a file says of the test utterances, to be compared with other runs'; not part of the bundle."""
+        folder = "exported" if self.fold is None else f"exported-fold-{self.fold}"
         with contextlib.suppress(SerKerasError):  # a run may be kept where nothing can be written
-            predictions.write_csv(self.run.path / "evaluations" / "exported" / f"{file}.csv")
+            predictions.write_csv(self.run.path / "evaluations" / folder / f"{file}.csv")
 
     def _latency(self, name, content, advance):
         """Times and memory of one file on this machine, on one thread and on two."""

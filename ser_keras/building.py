@@ -100,8 +100,12 @@ def build_classifier(experiment, feature_shape, n_classes):
     """The experiment's classifier, a Keras model: features -> probabilities."""
     try:
         classifier = MODELS[experiment.model.name](feature_shape, n_classes, **experiment.model.arguments())
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, IndexError) as error:
         raise SerKerasError(f"model: {error}") from error
+    given = tuple(classifier.outputs[0].shape[1:])
+    if experiment.head is None and given != (n_classes,):
+        made = f"model {experiment.model.name} makes {list(given)} of {experiment.frontend.name}'s features"
+        raise SerKerasError(f"{made} {list(feature_shape)}, and not {n_classes} classes: they don't go together")
     unit = "utterance" if takes_sequences(classifier) else "window"
     if unit != experiment.unit:
         takes = "sequences of windows" if unit == "utterance" else "single windows"

@@ -299,7 +299,7 @@ def _train(chosen):
     from ser_keras import crossvalidation
 
     if chosen.dry_run:
-        for line in crossvalidation.dry_run(experiment, corpora):
+        for line in crossvalidation.dry_run(experiment, corpora, chosen.fold, chosen.init):
             print(line)
         return
     run = crossvalidation.train(experiment, corpora, chosen.out, chosen.resume, chosen.fold, chosen.init)

@@ -21,12 +21,14 @@ from ser_keras.reports.html import write_report
 from ser_keras.runs import Run, provenance, read_json, write_atomic, write_json
 
 
-def dry_run(experiment, corpora):
+def dry_run(experiment, corpora, only_fold=None, init=None):
     """Lines that say what `train` would do: classes, folds, windows, and how long it will take.
 
     Files are decoded and features cached, as the training itself would do; nothing is written beside that.
     """
+    start = saving.load_initial(init) if init is not None else None
     prepared = prepare(experiment, read_corpora(corpora))
+    _check_before_writing(prepared, only_fold, start and start.for_classes(prepared.experiment.classes))
     material, folds = prepared.material, prepared.folds
     lines = [f"{len(prepared.decoded.utterances)} utterances, {material.n_windows.sum()} windows"]
     counts = np.bincount(prepared.labels, minlength=prepared.n_classes)
@@ -60,7 +62,8 @@ def _seconds(prepared, refit, done=()):
         sizes.append(len(material.examples(np.arange(len(material.items)))))
     epochs = 1 if experiment.model.name in BASELINES else experiment.training.epochs
     an_example = training.estimate_seconds(experiment, material, fold, prepared.n_classes) / max(len(fold), 1)
-    return an_example * sum(sizes) * epochs
+    # k groups left out in turn are k trainings more, of (k - 1) / k of the material each
+    return an_example * sum(sizes) * epochs * max(1, experiment.training.calibration_groups)
 
 
 def duration(seconds):
@@ -102,6 +105,7 @@ def train(experiment, corpora, out, resume=False, only_fold=None, init=None, ref
             raise SerKerasError(f"{out} holds folds without their experiment.yaml; delete them or choose another --out")
         run.sweep()
         start = saving.load_initial(init) if init is not None else None
+        corpora = _as_started(run, corpora)
         prepared = prepare(experiment, read_corpora(corpora))
         start = start and start.for_classes(prepared.experiment.classes)
         resolved = {**prepared.experiment.model_dump(), "corpora": prepared.corpora}
@@ -171,6 +175,14 @@ def _check_before_writing(prepared, only_fold, start):
             calibration.speaker_groups(prepared.experiment, prepared.material, fold.train, fold.number)
 
 
+def _as_started(run, corpora):
+    """The corpora in the order that the run was started with: folds and batches follow from it."""
+    if not (run.path / "provenance.json").is_file():
+        return corpora
+    before = list(run.provenance.get("corpora_paths", {}))
+    return sorted(corpora, key=lambda given: before.index(given[0]) if given[0] in before else len(before))
+
+
 def _same_settings(run, resolved):
     before, now = (settings.dump_yaml(tree).splitlines() for tree in (run.experiment, resolved))
     if before != now:
@@ -236,11 +248,14 @@ def _pool(run, prepared, record, start):
         reason = f"LEAKY: the initial weights ({start.described['name']}) were trained on {len(seen)} test speakers"
     elif start is not None and start.fingerprints & {c["fingerprint"] for c in prepared.corpora}:
         reason = f"LEAKY: the initial weights ({start.described['name']}) were trained on a corpus of this run"
+    elif doubled := prepared.heard_in_training():
+        reason = f"LEAKY: {doubled} test utterances are the same audio as training ones"
     write_figures(
         *(run.path, prepared.experiment, utterances, windows[0] if windows else None),
         protocol=prepared.experiment.protocol.name,
         leaky_reason=reason,
         commit=record["commit"],
+        chunks=kind.leaky,
         selected_on=() if start is None else start.selected_on,
     )
 

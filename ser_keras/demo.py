@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ser_keras import corpora as readers
 from ser_keras import inference
+from ser_keras.errors import SerKerasError
 from ser_keras.experiment import load_experiment
 from ser_keras.progress import say
 from ser_keras.runs import Run
@@ -23,7 +24,7 @@ def demo(corpora, out, seed=0):
         Lines for the person at the terminal: what came out, where it is, what to try next.
 
     Raises:
-        SerKerasError: a corpus can't be read, or `out` is in use.
+        SerKerasError: a corpus can't be read or split, or `out` is in use or holds another run.
     """
     out = Path(out)
     utterances = [u for name, root in corpora for u in readers.read(name, root)]
@@ -31,9 +32,12 @@ def demo(corpora, out, seed=0):
     names = " + ".join(readers.CORPORA[name].TITLE for name, _ in corpora)
     say(f"{names}: {len(utterances)} utterances. Training {RECIPE} on 4 groups of unseen speakers.")
 
-    from ser_keras import crossvalidation, finished  # TensorFlow takes seconds to import: after the first line
+    from ser_keras import crossvalidation, finished, preparation  # TensorFlow takes seconds to import: after a line
 
     run = Run(out / "run")
+    if run.settings_file.is_file() and run.experiment.get("recipe") != RECIPE:
+        raise SerKerasError(f"{run.path} holds a run of {run.experiment.get('recipe')}, no demo: choose another --out")
+    preparation.prepare(experiment, preparation.read_corpora(corpora), quiet=True)  # refuses before anything is lost
     if run.path.exists():
         with run.locked():
             run.clear()

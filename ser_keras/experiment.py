@@ -53,6 +53,12 @@ class EarlyStopping(Settings):
     min_epochs: Annotated[int, Field(ge=0)] = 0
 
 
+def _some_or_none(groups):
+    if groups == 1:
+        raise ValueError("leaving out the only group leaves nobody to train on; give 0, or 2 and more")
+    return groups
+
+
 class Training(Settings):
     """How a fold is trained.
 
@@ -77,7 +83,7 @@ class Training(Settings):
     class_weights: Literal["none", "balanced"] = "none"
     sampling: Literal["all", "class", "corpus", "corpus_class"] = "all"
     early_stopping: EarlyStopping | None = None
-    calibration_groups: Annotated[int, Field(ge=0, le=50)] = 0
+    calibration_groups: Annotated[int, Field(ge=0, le=50), AfterValidator(_some_or_none)] = 0
     mixed_precision: bool = False
     xla: bool = False
 

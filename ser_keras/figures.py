@@ -57,10 +57,13 @@ def predict_items(classifier, prepared, items, fold):
     return utterances, table(owner, begin + starts, begin + ends, probabilities)
 
 
-def write_figures(folder, experiment, utterances, segments, *, protocol, leaky_reason, commit, selected_on=()):
+def write_figures(
+    folder, experiment, utterances, segments, *, protocol, leaky_reason, commit, chunks=False, selected_on=()
+):
     """Write the tables of a folder; `metrics.json` comes last and marks them whole.
 
-    `selected_on` are speakers on whom something else than the settings was chosen: the initial weights.
+    `chunks`: rows of `utterances` are chunks, of which those of one file and label are drawn together. `selected_on`
+    are speakers on whom something else than the settings was chosen: the initial weights.
     """
     chosen_on = {*experiment.selected_on, *selected_on}
     (folder / "metrics.json").unlink(missing_ok=True)  # it marks the tables whole
@@ -72,6 +75,7 @@ def write_figures(folder, experiment, utterances, segments, *, protocol, leaky_r
         leaky_reason=leaky_reason,
         seed=experiment.seed,
         commit=commit,
+        chunks=chunks,
         selection_overlap=sum(speaker in chosen_on for speaker in utterances.speaker),
     )
     utterances.write_csv(folder / "predictions.csv")

@@ -16,6 +16,7 @@ from ser_keras.graphs import feature_function
 from ser_keras.models.attention import attention_weights
 from ser_keras.preparation import Prepared, clipped, describe_corpora, material_of, prepare, read_corpora, usable
 from ser_keras.progress import say
+from ser_keras.protocols import PROTOCOLS
 from ser_keras.runs import provenance
 
 
@@ -31,10 +32,8 @@ def reopen(run, unfinished=False, condition=None, augmented=True):
     Raises:
         SerKerasError: the run isn't finished, or its corpora have moved or changed.
     """
-    if not unfinished and not (run.final / "fold.json").is_file():
-        raise SerKerasError(
-            f"{run.path} isn't finished; `ser-keras train ... --resume --out {run.path}` goes on with it"
-        )
+    if not unfinished:
+        _require_final(run)
     experiment, known, _ = _trained_with(run)
     paths = run.provenance["corpora_paths"]
     prepared = prepare(
@@ -47,9 +46,18 @@ def reopen(run, unfinished=False, condition=None, augmented=True):
     return prepared
 
 
+def _require_final(run):
+    if not (run.final / "fold.json").is_file():
+        raise SerKerasError(
+            f"{run.path} isn't finished; `ser-keras train ... --resume --out {run.path}` goes on with it"
+        )
+
+
 def _trained_with(run):
     """What experiment.yaml holds: (settings, the corpora, what the initial weights were)."""
     tree = run.experiment
+    if not isinstance(tree, dict) or "corpora" not in tree:
+        raise SerKerasError(f"{run.settings_file} isn't that of a run: it names no corpora")
     known, start = tree.pop("corpora"), tree.pop("init", None) or {}
     return settings.from_tree(tree, run.settings_file), known, start
 
@@ -108,12 +116,14 @@ def evaluate_folds(run, condition=None, unfinished=False):
         protocol=prepared.experiment.protocol.name + said,
         leaky_reason=run.metrics["leaky_reason"],
         commit=provenance()["commit"],
+        chunks=PROTOCOLS[prepared.experiment.protocol.name].leaky,
         selected_on=_trained_with(run)[2].get("selected_on", ()),
     )
     return name, folder, figures
 
 
 def _evaluate_final(run, corpus, root, condition):
+    _require_final(run)
     experiment, known, start = _trained_with(run)
     classifier = saving.load_classifier(run.final)
     building.configure(experiment)

@@ -1,6 +1,7 @@
 """`ser-keras listen`: the running belief in the terminal; microphone, file or pipe. Imports no TensorFlow."""
 
 import dataclasses
+import itertools
 import json
 import queue
 import shutil
@@ -231,6 +232,9 @@ def listen(model, source=None, device=None, as_json=False):
     else:
         blocks = file_blocks(source)
     live = source in (None, "-")
+    blocks = iter(blocks)
+    first = next(blocks, None)  # whatever can't be opened says so now
+    blocks = blocks if first is None else itertools.chain([first], blocks)
     if live and not as_json:
         window_s = model.window_samples / audio.SAMPLE_RATE
         print(f"Listening; the first answer comes after {window_s:g} s. Ctrl+C ends it.", file=sys.stderr)

@@ -42,6 +42,14 @@ class Prepared:
     def n_classes(self):
         return len(self.experiment.classes)
 
+    def heard_in_training(self):
+        """How many test utterances are, sample by sample, audio that their fold's model is trained or validated on."""
+        if self.material.items is not self.decoded.utterances:  # chunks: utterances are on both sides anyway
+            return 0
+        hashes = np.array(self.decoded.hashes)
+        parts = ((hashes[f.test], hashes[np.concatenate([f.train, f.validation])]) for f in self.folds)
+        return int(sum(np.isin(test, training).sum() for test, training in parts))
+
 
 def read_corpora(corpora):
     """What several corpora hold, as one Listing.
@@ -151,11 +159,13 @@ def corpus_heads(experiment, decoded):
     """`corpus_heads` with "separate" made the list of the corpora.
 
     Raises:
-        SerKerasError: separate heads for a single corpus.
+        SerKerasError: separate heads for a single corpus, or a list of other corpora than these.
     """
-    if experiment.corpus_heads != "separate":
+    if experiment.corpus_heads == "shared":
         return experiment.corpus_heads
     corpora = sorted({u.corpus for u in decoded.utterances})
+    if experiment.corpus_heads not in ("separate", corpora):
+        raise SerKerasError(f"corpus_heads is {experiment.corpus_heads}, but the corpora are {corpora}; use separate")
     if len(corpora) < 2:
         raise SerKerasError(f"corpus_heads=separate needs two corpora; only '{corpora[0]}' was given")
     return corpora
@@ -184,6 +194,7 @@ def describe_corpora(decoded):
         """All that folds and labels follow from, and what is heard or seen."""
         u = decoded.utterances[i]
         seen = [] if decoded.frames is None else [decoded.contents[i]]
+        seen += [u.activation, u.valence] if (u.activation, u.valence) != (None, None) else []
         return [u.name, u.emotion, u.speaker, u.session, u.split, u.gender, decoded.hashes[i], *seen]
 
     described = []

@@ -109,6 +109,8 @@ def load_initial(path):
     elif (path / "model.keras").is_file():
         info = read_json(path / "bundle.json")
         file, origin, classes = path / "model.keras", info["created_from"], info["classes"]
+    elif (path / "final" / "fold.json").is_file():
+        raise SerKerasError(f"--init {path}: its model is no Keras model to start from")
     else:
         raise SerKerasError(f"--init {path}: neither a finished run (final/model.keras) nor a bundle with model.keras")
     corpora, before = origin["corpora"], origin.get("init") or {}

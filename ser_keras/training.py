@@ -1,6 +1,7 @@
 """One fold, resumable at every epoch; the same for the final refit on all speakers."""
 
 import time
+import warnings
 
 import keras
 import numpy as np
@@ -138,16 +139,19 @@ def _run_epochs(
             training, experiment.seed, number, checkpoint, history, best, lambda logs: advance(1, _note(logs))
         )
         if history.epochs < training.epochs and not boundary.stopped(training.early_stopping):
-            classifier.fit(
-                dataset,
-                steps_per_epoch=steps,
-                initial_epoch=history.epochs,
-                epochs=training.epochs,
-                validation_data=watched,
-                callbacks=[boundary, _tensorboard(folder), *callbacks],
-                shuffle=False,  # the dataset does
-                verbose=0,
-            )
+            with warnings.catch_warnings():
+                # Keras takes the end of the validation data for a lack of it.
+                warnings.filterwarnings("ignore", message="Your input ran out of data")
+                classifier.fit(
+                    dataset,
+                    steps_per_epoch=steps,
+                    initial_epoch=history.epochs,
+                    epochs=training.epochs,
+                    validation_data=watched,
+                    callbacks=[boundary, _tensorboard(folder), *callbacks],
+                    shuffle=False,  # the dataset does
+                    verbose=0,
+                )
     if training.early_stopping is not None and boundary.best is not None:
         classifier.set_weights(boundary.best)
     return history

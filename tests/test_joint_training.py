@@ -119,6 +119,8 @@ def test_a_joint_run_reports_each_corpus_and_exports_the_heads_mean(corpora, tmp
     figures = run.metrics["per_corpus"]
     assert {name: c["n"] for name, c in figures.items()} == {"small": 12, "large": 24}
     assert all(c["uar_ci95"][0] <= c["uar"] <= c["uar_ci95"][1] for c in figures.values())
+    assert all(c["ci_utterances_only"] for c in figures.values())  # of four speakers each
+    assert "Of fewer than six speakers" in (run.path / "report.html").read_text(encoding="utf-8")
     assert "Per corpus" in (run.path / "report.html").read_text(encoding="utf-8")
 
     classifier = saving.load_classifier(run.final)
@@ -152,6 +154,12 @@ def test_the_corpus_left_out_is_judged_by_the_others_heads(corpora, tmp_path):
 def test_what_doesn_t_go_together_is_one_line(corpora, changes, line):
     with pytest.raises(SerKerasError, match=line):
         prepare(experiment(*changes), read_corpora(corpora), quiet=True)
+
+
+def test_named_heads_are_those_of_the_corpora(corpora):
+    for heads in ("[small]", "[small, other]", "[]"):
+        with pytest.raises(SerKerasError, match=r"corpus_heads is .*, but the corpora are \['large', 'small'\]"):
+            prepare(experiment(f"corpus_heads={heads}"), read_corpora(corpora), quiet=True)
 
 
 def test_separate_heads_need_two_corpora(tmp_path):

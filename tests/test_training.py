@@ -17,7 +17,7 @@ from ser_keras import finished as finished_runs
 from ser_keras.errors import SerKerasError
 from ser_keras.evaluation import Predictions
 from ser_keras.experiment import load_experiment
-from ser_keras.runs import Run
+from ser_keras.runs import Run, write_json
 from tests.made_corpus import write_corpus
 
 pytestmark = pytest.mark.smoke
@@ -279,6 +279,50 @@ def test_dry_run_says_folds_counts_and_time(corpus):
     lines = crossvalidation.dry_run(quick(), corpus)
     text = "\n".join(lines)
     assert "36 utterances" in text and "anger 12" in text and "fold 1" in text and "about" in lines[-1]
+
+
+def test_an_estimate_counts_the_trainings_for_a_temperature(corpus, monkeypatch):
+    monkeypatch.setattr(training, "estimate_seconds", lambda *arguments: 60.0)
+    plain, calibrated = (crossvalidation.estimate(quick(*c), corpus) for c in ((), ("training.calibration_groups=3",)))
+    assert calibrated == pytest.approx(3 * plain)  # three trainings more, of all but one group each
+
+
+def test_a_dry_run_refuses_what_training_would(corpus, tmp_path):
+    with pytest.raises(SerKerasError, match="there is no fold 99"):
+        crossvalidation.dry_run(quick(), corpus, only_fold=99)
+    with pytest.raises(SerKerasError, match="--init .*neither a finished run"):
+        crossvalidation.dry_run(quick(), corpus, init=tmp_path / "nothing")
+
+
+def test_a_model_that_makes_no_classes_of_the_features_is_refused(corpus, tmp_path):
+    changes = ("frontend={name: log_mel}", "model={name: statistics_head}")
+    with pytest.raises(SerKerasError, match="makes .* of log_mel's features .*, and not 3 classes: they don't go"):
+        crossvalidation.train(quick(*changes), corpus, tmp_path / "run")
+    assert not (tmp_path / "run" / "experiment.yaml").exists()
+
+
+def test_the_only_group_can_t_be_left_out():
+    with pytest.raises(SerKerasError, match="leaves nobody to train on; give 0, or 2 and more"):
+        quick("training.calibration_groups=1")
+
+
+def test_a_resumed_run_keeps_the_order_of_its_corpora(tmp_path):
+    run = Run(tmp_path)
+    given = [("a", 1), ("b", 2), ("c", 3)]
+    assert crossvalidation._as_started(run, given) == given
+    write_json(tmp_path / "provenance.json", {"corpora_paths": {"b": "/b", "a": "/a"}})
+    assert crossvalidation._as_started(run, given) == [("b", 2), ("a", 1), ("c", 3)]
+
+
+def test_the_same_audio_on_both_sides_is_a_leak_that_the_figures_name(tmp_path):
+    manifest = write_corpus(tmp_path / "corpus")
+    rows = manifest.read_text().splitlines()
+    first = rows[1].split(",")[0]
+    shutil.copyfile(manifest.parent / first, manifest.parent / "again.wav")
+    manifest.write_text("\n".join([*rows, "again.wav,anger,s9,male"]) + "\n")
+    run = crossvalidation.train(quick(), [("manifest", manifest)], tmp_path / "run", refit=False)
+    assert run.metrics["leaky"] and "2 test utterances are the same audio" in run.metrics["leaky_reason"]
+    assert "the same audio as training ones" in (run.path / "report.html").read_text()
 
 
 def test_unknown_arguments_of_front_end_and_model_are_refused(corpus, tmp_path):

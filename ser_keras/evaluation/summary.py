@@ -21,6 +21,7 @@ def metrics(
     commit=None,
     selection_overlap=None,
     folds_info=None,
+    chunks=False,
 ):
     """Everything that metrics.json holds; the keys are described in docs/metrics.md.
 
@@ -33,6 +34,7 @@ def metrics(
         seed: the run's seed.
         commit: the commit that ran.
         selection_overlap: how much of the test material took part in a choice of settings (0 where none did).
+        chunks: whether rows of `predictions` are chunks: those of one file and label are drawn together.
         folds_info: map from fold number to a dict that is added to the fold's entry (epochs, n_train, ...).
 
     Returns:
@@ -51,7 +53,7 @@ def metrics(
         "n_utterances": len(predictions),
         "n_speakers": len({s for s in predictions.speaker if s is not None}),
         "classes": {name: int(n) for name, n in zip(predictions.classes, counts, strict=True)},
-        **_figures(predictions, folds_info or {}, utterances=None),
+        **_figures(predictions, folds_info or {}, _of_one_utterance(predictions) if chunks else None),
         "confusion": measures.confusion(predictions.true, predictions.predicted, len(predictions.classes)).tolist(),
         "segment": None,
         "selection_overlap": selection_overlap,
@@ -59,10 +61,13 @@ def metrics(
         "commit": commit,
     }
     if segments is not None and len(segments):
-        # windows of one utterance are no independent trials: they are drawn together
-        utterances = [f"{file}\0{label}" for file, label in zip(segments.file, segments.true, strict=True)]
-        summary["segment"] = {"n": len(segments), **_figures(segments, {}, utterances)}
+        summary["segment"] = {"n": len(segments), **_figures(segments, {}, _of_one_utterance(segments))}
     return _without_nan(summary)
+
+
+def _of_one_utterance(table):
+    """What windows of one utterance have in common: they are no independent trials, and are drawn together."""
+    return [f"{file}\0{label}" for file, label in zip(table.file, table.true, strict=True)]
 
 
 def confusion_csv(matrix, classes):
@@ -114,10 +119,11 @@ def _per_corpus(table, utterances):
     for name in names if len(names) > 1 else ():
         rows = np.flatnonzero(corpora == name)
         own = None if utterances is None else [utterances[i] for i in rows]
-        low, high, _ = measures.bootstrap_ci(
+        low, high, method = measures.bootstrap_ci(
             *(table.true[rows], table.predicted[rows], table.speaker[rows], len(table.classes)), utterances=own
         )
-        figures[name] = {**_of_rows(table, rows), "uar_ci95": [low, high]}
+        few = "utterances only" in method
+        figures[name] = {**_of_rows(table, rows), "uar_ci95": [low, high], "ci_utterances_only": few}
     return figures
 
 
