@@ -32,9 +32,9 @@ def reopen(run, unfinished=False, condition=None, augmented=True):
     Raises:
         SerKerasError: the run isn't finished, or its corpora have moved or changed.
     """
+    experiment, known, _ = _trained_with(run)
     if not unfinished:
         _require_final(run)
-    experiment, known, _ = _trained_with(run)
     paths = run.provenance["corpora_paths"]
     prepared = prepare(
         experiment, read_corpora(list(paths.items())), quiet=True, condition=condition, augmented=augmented
@@ -123,8 +123,8 @@ def evaluate_folds(run, condition=None, unfinished=False):
 
 
 def _evaluate_final(run, corpus, root, condition):
-    _require_final(run)
     experiment, known, start = _trained_with(run)
+    _require_final(run)
     classifier = saving.load_classifier(run.final)
     building.configure(experiment)
     decoded, _, _, dropped = usable(read_corpora([(corpus, root)]), experiment)

@@ -301,6 +301,15 @@ def test_a_model_that_makes_no_classes_of_the_features_is_refused(corpus, tmp_pa
     assert not (tmp_path / "run" / "experiment.yaml").exists()
 
 
+def test_a_folder_whose_settings_name_no_corpora_is_no_run(finished, tmp_path):
+    (tmp_path / "run").mkdir()
+    for text in ("", "recipe: anand2015.r2\n"):
+        (tmp_path / "run" / "experiment.yaml").write_text(text)
+        for use in (finished_runs.evaluate, lambda run: finished_runs.export(run, tmp_path / "bundle")):
+            with pytest.raises(SerKerasError, match="experiment.yaml isn't that of a run: it names no corpora"):
+                use(Run(tmp_path / "run"))
+
+
 def test_the_only_group_can_t_be_left_out():
     with pytest.raises(SerKerasError, match="leaves nobody to train on; give 0, or 2 and more"):
         quick("training.calibration_groups=1")
