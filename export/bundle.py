@@ -33,12 +33,11 @@ from ser_keras.export.reference import write_reference
 from ser_keras.export.variants import ALWAYS, INT8_WEIGHTS, VARIANTS, check_name, choose_default
 from ser_keras.export.vectors import write_vectors
 from ser_keras.interpreter import Interpreter, choose
-from ser_keras.model_files import SCHEMA_VERSION
+from ser_keras.model_files import LICENCE, SCHEMA_VERSION
 from ser_keras.progress import stage
 
 FLOAT = VARIANTS["float32"].file
 CARD = "model_card.md"
-LICENCE = "LICENSE.md"
 KERAS = "model.keras"  # for `train --init`; phones have no use for it
 INDEX = "bundle.json"
 CALIBRATION_WINDOWS = 100

@@ -4,15 +4,9 @@ import numpy as np
 
 from ser_keras import audio, pipeline
 from ser_keras.evaluation import Predictions, confusion_csv, metrics
+from ser_keras.evaluation.predictions import geometric_mean
 from ser_keras.models.corpus_heads import heard_as
 from ser_keras.runs import write_atomic, write_json
-
-
-def geometric_mean(probabilities):
-    """[n, C] to [C], sum 1. Of softmaxed decision values it is the softmax of their mean."""
-    logarithms = np.log(np.maximum(probabilities, 1e-30)).mean(axis=0)
-    return np.exp(logarithms - logarithms.max()) / np.exp(logarithms - logarithms.max()).sum()
-
 
 AVERAGES = {"mean": lambda probabilities: probabilities.mean(axis=0), "geometric": geometric_mean}
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from ser_keras import audio
 from ser_keras.errors import SerKerasError, nearest
 
+LICENCE = "LICENSE.md"  # in a bundle whose weights are under terms of their own
 SCHEMA_VERSION = 1  # of bundle.json
 DEFAULT_MODEL = "emodb"
 APART = {"multi": "its weights are under CC BY-NC-SA 4.0, not for commercial use"}  # in the repository, in no wheel

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from ser_keras import model_files
 from ser_keras.errors import SerKerasError
+from ser_keras.model_files import LICENCE
 
 PACKAGE = Path(__file__).parent
 # In a wheel that was built with the demo in it (`make wheel`), or in a checkout after `make web-build`.
 DEMO_FOLDERS = (PACKAGE / "web", PACKAGE.parent / "web_demo" / "dist")
-LICENCE = "LICENSE.md"  # of weights under terms of their own
 BUNDLE_FILES = ("labels.txt", "model_card.md", "reference.json", "reference.wav", LICENCE)
 
 CONTENT_TYPES = {

@@ -14,6 +14,12 @@ TEXT_COLUMNS = ("file", "corpus", "speaker", "gender")
 COLUMNS = (*TEXT_COLUMNS, "fold", "start", "end", "true", "predicted")
 
 
+def geometric_mean(probabilities):
+    """[n, C] to [C], sum 1. Of softmaxed decision values it is the softmax of their mean."""
+    logarithms = np.log(np.maximum(probabilities, 1e-30)).mean(axis=0)
+    return np.exp(logarithms - logarithms.max()) / np.exp(logarithms - logarithms.max()).sum()
+
+
 @dataclass(frozen=True, eq=False)
 class Predictions:
     """Predicted probabilities beside the truth, as columns of equal length n.
@@ -97,7 +103,7 @@ class Predictions:
         Args:
             utterances: array [n] that says which utterance a window belongs to. None: the windows of one file, label
                 and fold are an utterance, which is right for corpora of one utterance a file.
-            geometric: take the geometric mean, scaled to the sum 1: of softmaxed decision values their sum's softmax.
+            geometric: take `geometric_mean`.
 
         Returns:
             Predictions with one row an utterance, in the order of first appearance; `start` is the first window's
@@ -113,15 +119,13 @@ class Predictions:
         member = np.array([order.setdefault(key, len(order)) for key in keys], dtype=int)
         first = np.unique(member, return_index=True)[1]
         sums = np.zeros((len(order), len(self.classes)))
-        values = np.log(np.maximum(self.probabilities, 1e-30)) if geometric else self.probabilities
-        np.add.at(sums, member, values)
+        np.add.at(sums, member, self.probabilities)
         start, end = np.full(len(order), np.inf), np.full(len(order), -np.inf)
         np.minimum.at(start, member, self.start)
         np.maximum.at(end, member, self.end)
         means = sums / np.bincount(member, minlength=len(order))[:, None]
         if geometric:
-            means = np.exp(means - means.max(axis=1, keepdims=True))
-            means /= means.sum(axis=1, keepdims=True)
+            means = np.array([geometric_mean(self.probabilities[member == i]) for i in range(len(order))])
         return replace(self.take(first), probabilities=means, start=start, end=end)
 
     def write_csv(self, path):

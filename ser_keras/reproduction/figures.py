@@ -79,13 +79,13 @@ def over_folds(table, measure, by_speaker=False):
 
     `by_speaker`: every speaker has folds of their own; the first of each make one value, their mean, and so on.
     """
-    folds = {number: table.take(table.fold == number) for number in np.unique(table.fold)}
-    values = {number: uar(*_labels(fold, measure)) for number, fold in folds.items()}
-    parts = {}
-    for number, fold in folds.items():
-        parts.setdefault(fold.speaker[0] if by_speaker else number, []).append(values[number])
-    # as many parts of each speaker; without speakers a part is a fold
-    values = [np.mean(part) for part in zip(*parts.values(), strict=True)] if by_speaker else list(values.values())
+    folds = [table.take(table.fold == number) for number in np.unique(table.fold)]
+    values = [uar(*_labels(fold, measure)) for fold in folds]
+    if by_speaker:
+        own = {}
+        for fold, value in zip(folds, values, strict=True):
+            own.setdefault(fold.speaker[0], []).append(value)
+        values = [np.mean(part) for part in zip(*own.values(), strict=True)]
     return (float(np.mean(values)), float(np.std(values, ddof=1))) if len(values) > 1 else (None, None)
 
 

@@ -44,8 +44,8 @@ async function activate() {
 /** The files of a bundle that the page reads, under the addresses that it asks for (src/bundle.js). */
 function filesOf(info) {
   const names = [info.default, "reference.json", "reference.wav", "model_card.md", "LICENSE.md"];
-  return names
-    .filter((name) => info.files[name]).map((name) => address(`bundle/${name}?sha256=${info.files[name].sha256}`));
+  const listed = names.filter((name) => info.files[name]);
+  return listed.map((name) => address(`bundle/${name}?sha256=${info.files[name].sha256}`));
 }
 
 /** Keeps a bundle. Its bundle.json comes last: whatever breaks off before, the one that is kept is whole. */
