@@ -255,7 +255,6 @@ def _pool(run, prepared, record, start):
         protocol=prepared.experiment.protocol.name,
         leaky_reason=reason,
         commit=record["commit"],
-        chunks=kind.leaky,
         selected_on=() if start is None else start.selected_on,
     )
 

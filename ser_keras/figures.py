@@ -26,7 +26,10 @@ def _probabilities(classifier, material, items):
 
 
 def predict_items(classifier, prepared, items, fold):
-    """Predictions of some items: (a row an utterance; a row a window, or None where the classifier took sequences)."""
+    """Predictions of some items: (a row an utterance; a row a window, or None where the classifier took sequences).
+
+    Where items are chunks, an utterance is those of its chunks that are among them.
+    """
     material, classes = prepared.material, tuple(prepared.experiment.classes)
     probabilities = _probabilities(classifier, material, items)
     counts = np.ones(len(items), int) if material.sequence else material.n_windows[items]
@@ -48,16 +51,16 @@ def predict_items(classifier, prepared, items, fold):
     starts = np.concatenate([material.starts[i] for i in items]) / audio.SAMPLE_RATE
     ends = np.minimum(starts + material.window / audio.SAMPLE_RATE, np.repeat(length, counts))
     begin = np.repeat(offset, counts)
-    return utterances, table(owner, begin + starts, begin + ends, probabilities)
+    windows = table(owner, begin + starts, begin + ends, probabilities)
+    if prepared.chunked:
+        utterances = windows.by_utterance(geometric=prepared.experiment.aggregation == "geometric")
+    return utterances, windows
 
 
-def write_figures(
-    folder, experiment, utterances, segments, *, protocol, leaky_reason, commit, chunks=False, selected_on=()
-):
+def write_figures(folder, experiment, utterances, segments, *, protocol, leaky_reason, commit, selected_on=()):
     """Write the tables of a folder; `metrics.json` comes last and marks them whole.
 
-    `chunks`: rows of `utterances` are chunks, of which those of one file and label are drawn together. `selected_on`
-    are speakers on whom something else than the settings was chosen: the initial weights.
+    `selected_on` are speakers on whom something else than the settings was chosen: the initial weights.
     """
     chosen_on = {*experiment.selected_on, *selected_on}
     (folder / "metrics.json").unlink(missing_ok=True)  # it marks the tables whole
@@ -69,7 +72,6 @@ def write_figures(
         leaky_reason=leaky_reason,
         seed=experiment.seed,
         commit=commit,
-        chunks=chunks,
         selection_overlap=sum(speaker in chosen_on for speaker in utterances.speaker),
     )
     utterances.write_csv(folder / "predictions.csv")

@@ -16,7 +16,6 @@ from ser_keras.graphs import feature_function
 from ser_keras.models.attention import attention_weights
 from ser_keras.preparation import Prepared, clipped, describe_corpora, material_of, prepare, read_corpora, usable
 from ser_keras.progress import say
-from ser_keras.protocols import PROTOCOLS
 from ser_keras.runs import provenance
 
 
@@ -116,7 +115,6 @@ def evaluate_folds(run, condition=None, unfinished=False):
         protocol=prepared.experiment.protocol.name + said,
         leaky_reason=run.metrics["leaky_reason"],
         commit=provenance()["commit"],
-        chunks=PROTOCOLS[prepared.experiment.protocol.name].leaky,
         selected_on=_trained_with(run)[2].get("selected_on", ()),
     )
     return name, folder, figures

@@ -24,7 +24,7 @@ class Prepared:
         experiment: settings, complete, its `classes` those that have data.
         decoded: decoding.Decoded, utterances.
         labels: [n] class of each utterance.
-        material: its items are the utterances, or chunks of them for `chunk_random`.
+        material: its items are the utterances, or chunks of them for `chunk_random` (`chunked`).
         folds: list of protocols.Fold over the items.
         corpora: what experiment.yaml says of each corpus.
         dropped: lines on what was left out.
@@ -42,9 +42,14 @@ class Prepared:
     def n_classes(self):
         return len(self.experiment.classes)
 
+    @property
+    def chunked(self):
+        """Whether items are chunks of utterances, which are then on both sides of the split."""
+        return self.material.items is not self.decoded.utterances
+
     def heard_in_training(self):
         """How many test utterances are, sample by sample, audio that their fold's model is trained or validated on."""
-        if self.material.items is not self.decoded.utterances:  # chunks: utterances are on both sides anyway
+        if self.chunked:
             return 0
         hashes = np.array(self.decoded.hashes)
         parts = ((hashes[f.test], hashes[np.concatenate([f.train, f.validation])]) for f in self.folds)

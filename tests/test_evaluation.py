@@ -1,6 +1,5 @@
 """Measures against scikit-learn and a literal bootstrap, the table's round trip, the content of metrics.json."""
 
-import dataclasses
 import json
 import math
 import time
@@ -326,17 +325,6 @@ def test_by_utterance_takes_geometric_means_where_asked():
     product = np.sqrt([[0.8 * 0.4, 0.2 * 0.6], [0.6 * 0.2, 0.4 * 0.8]])
     np.testing.assert_allclose(t.probabilities[:2], product / product.sum(axis=1, keepdims=True))
     np.testing.assert_allclose(t.probabilities.sum(axis=1), 1)
-
-
-def test_chunks_of_one_utterance_are_drawn_together():
-    t = windows()
-    names = [field.name for field in dataclasses.fields(t) if field.name != "classes"]
-    many = dataclasses.replace(t, **{name: np.repeat(getattr(t, name), 40, axis=0) for name in names})
-    widths = []
-    for chunks in (False, True):
-        low, high = evaluation.metrics(many, protocol="chunk_random", chunks=chunks)["uar_ci95"]
-        widths.append(high - low)
-    assert widths[1] > 1.5 * widths[0]
 
 
 def test_by_utterance_takes_the_callers_grouping():

@@ -246,7 +246,7 @@ def fake_run(folder, experiment, table):
         *(
             folder,
             types.SimpleNamespace(seed=0, classes=CLASSES, selected_on=[]),
-            table if kind.leaky else table.by_utterance(),
+            table.by_utterance(),
             table,
         ),
         protocol=experiment.protocol.name,
@@ -267,7 +267,7 @@ def test_averages(tmp_path, protocol):
     known = rows.table()
     assert derived.make(known["anand2015.er1"], tmp_path / "er1", runs[:1])
     assert derived.make(known["anand2015.er2"], tmp_path / "er2", runs)
-    er1, er2 = (figures.read(tmp_path / name, protocol) for name in ("er1", "er2"))
+    er1, er2 = (figures.read(tmp_path / name) for name in ("er1", "er2"))
     np.testing.assert_allclose(er1.utterances.probabilities, tables[0].by_utterance().probabilities, atol=1e-7)
     np.testing.assert_allclose(
         er2.windows.probabilities, (tables[0].probabilities + tables[1].probabilities) / 2, atol=1e-7
@@ -419,9 +419,7 @@ def test_end_to_end(corpus, tmp_path, monkeypatch):
         assert {"predictions.csv", "segments.csv", "metrics.json", "confusion.csv", "confusion.png"} <= present
         assert not (folder / "final").exists()
         assert np.allclose(Predictions.read_csv(folder / "segments.csv").probabilities.sum(axis=1), 1, atol=1e-5)
-    judged = [
-        figures.read(tmp_path / f"anand2015.{name}" / "chunk_random", "chunk_random") for name in ("r1", "scores_lda")
-    ]
+    judged = [figures.read(tmp_path / f"anand2015.{name}" / "chunk_random") for name in ("r1", "scores_lda")]
     assert (judged[0].windows.file == judged[1].windows.file).all()
     assert (judged[0].windows.start == judged[1].windows.start).all()
     assert (tmp_path / "anand2015.weights" / "chunk_random" / "filters.png").is_file()

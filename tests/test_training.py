@@ -254,6 +254,22 @@ def test_chunk_random_is_reported_as_leaky(corpus, tmp_path):
     assert run.metrics["leaky"] and "LEAKY" in (run.path / "report.html").read_text()
 
 
+@pytest.mark.parametrize("head", [(), ("head={name: linear_svm, layer: hidden}", "aggregation=geometric")])
+def test_under_chunk_random_a_prediction_is_of_an_utterance_and_a_segment_of_a_chunk(corpus, tmp_path, head):
+    changes = ("protocol.name=chunk_random", "protocol.folds=2", "training.epochs=1", *head)
+    run = crossvalidation.train(quick(*changes), corpus, tmp_path / "run")
+    segments = Predictions.read_csv(run.path / "segments.csv")
+    expected = segments.by_utterance(geometric=bool(head))
+    np.testing.assert_allclose(probabilities(run), expected.probabilities, atol=1e-7)
+    keys = set(zip(segments.file, segments.fold.tolist(), strict=True))
+    assert run.metrics["n_utterances"] == len(keys) < run.metrics["segment"]["n"] == len(segments)
+    [(_, folder, figures)] = finished_runs.evaluate(run)
+    assert figures["n_utterances"] == len(keys)
+    np.testing.assert_allclose(
+        Predictions.read_csv(folder / "predictions.csv").probabilities, expected.probabilities, atol=1e-6
+    )
+
+
 def test_evaluate_again_and_on_other_data(finished, tmp_path):
     [(name, folder, figures)] = finished_runs.evaluate(finished)
     assert name == "test" and figures["uar"] == pytest.approx(finished.metrics["uar"])

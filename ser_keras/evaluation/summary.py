@@ -21,7 +21,6 @@ def metrics(
     commit=None,
     selection_overlap=None,
     folds_info=None,
-    chunks=False,
 ):
     """Everything that metrics.json holds; the keys are described in docs/metrics.md.
 
@@ -34,7 +33,6 @@ def metrics(
         seed: the run's seed.
         commit: the commit that ran.
         selection_overlap: how much of the test material took part in a choice of settings (0 where none did).
-        chunks: whether rows of `predictions` are chunks: those of one file and label are drawn together.
         folds_info: map from fold number to a dict that is added to the fold's entry (epochs, n_train, ...).
 
     Returns:
@@ -53,7 +51,7 @@ def metrics(
         "n_utterances": len(predictions),
         "n_speakers": len({s for s in predictions.speaker if s is not None}),
         "classes": {name: int(n) for name, n in zip(predictions.classes, counts, strict=True)},
-        **_figures(predictions, folds_info or {}, _of_one_utterance(predictions) if chunks else None),
+        **_figures(predictions, folds_info or {}, None),
         "confusion": measures.confusion(predictions.true, predictions.predicted, len(predictions.classes)).tolist(),
         "segment": None,
         "selection_overlap": selection_overlap,

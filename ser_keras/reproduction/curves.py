@@ -45,17 +45,16 @@ def points(row):
     ]
 
 
-def draw(row, folder, protocol):
+def draw(row, folder):
     """Draw a curve whose points are trained, into `curve.png` and `curve.csv`.
 
     Args:
         row: rows.Row.
         folder: the row's; a point's run stands in `points/NAME`.
-        protocol: its name.
     """
     measure, level, lines = row.derived["measure"], row.derived["level"], {}
     for point in points(row):
-        judged = figures.read(folder / "points" / point.name, protocol).at(level)
+        judged = figures.read(folder / "points" / point.name).at(level)
         lines.setdefault(point.line, []).append((point.x, figures.figure(judged, measure)))
     drawn = plots.curves(lines, row.derived["axis"], f"{figures.MEASURES[measure]} by {level}, 95 % interval")
     write_atomic(folder / "curve.png", plots.png(drawn))

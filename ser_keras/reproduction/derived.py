@@ -81,19 +81,16 @@ def digest(run):
 
 
 def _tables(run):
-    """A run's predictions by item and by window."""
+    """A run's predictions by utterance and by window."""
     return [Predictions.read_csv(run.path / name) for name in ("predictions.csv", "segments.csv")]
 
 
 def _utterance_mean(row, folder, sources):
-    items, windows = _tables(sources[0])
-    # Where items are chunks, an utterance is its chunks in the test part; elsewhere items are utterances, averaged.
-    averaged = windows.by_utterance() if _kind(sources[0]).leaky else items
-    _write(folder, sources[0], averaged, windows)
+    _write(folder, sources[0], *_tables(sources[0]))
 
 
 def _ensemble(row, folder, sources):
-    pairs = zip(*map(_tables, sources), strict=True)  # the items of all sources, then the windows of all
+    pairs = zip(*map(_tables, sources), strict=True)  # the utterances of all sources, then the windows of all
     _write(folder, sources[0], *(_mean(row, tables) for tables in pairs))
 
 
@@ -145,7 +142,7 @@ def _stages(row, folder, sources):
     """Accuracy of each source by utterance, over folds."""
     values = {}
     for run, stage in zip(sources, row.derived["labels"], strict=True):
-        judged = figures.read(run.path, run.experiment["protocol"]["name"])
+        judged = figures.read(run.path)
         mean, deviation = figures.over_folds(judged.utterances, "wa")
         whole = figures.figure(judged.utterances, "wa").value
         values[stage] = (whole, None) if mean is None else (mean, deviation)
@@ -164,14 +161,10 @@ HOW = {
 }
 
 
-def _kind(run):
-    return protocols.PROTOCOLS[run.experiment["protocol"]["name"]]
-
-
 def _write(folder, run, items, windows):
     """A derived row's tables and its confusion matrix, marked as its source is."""
     tree = {key: value for key, value in run.experiment.items() if key not in ("corpora", "init")}
-    kind = _kind(run)
+    kind = protocols.PROTOCOLS[tree["protocol"]["name"]]
     written = write_figures(
         *(folder, settings.from_tree(tree, run.settings_file), items, windows),
         protocol=tree["protocol"]["name"],

@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 
 from ser_keras.evaluation import Predictions, bootstrap_ci, uar
-from ser_keras.protocols import PROTOCOLS
 
 MEASURES = {"wa": "WA", "uar": "UAR"}
 
@@ -32,16 +31,11 @@ class Judged:
         return self.windows if level == "window" else self.utterances
 
 
-def read(folder, protocol, geometric=False):
+def read(folder):
     """What stands in a row's folder.
-
-    Where chunks are split at random, a row of predictions.csv is a chunk: there an utterance is the chunks of it that
-    are in the test part.
 
     Args:
         folder: with predictions.csv and, unless the row heard whole utterances, segments.csv.
-        protocol: the protocol's name.
-        geometric: whether its recipe takes the geometric mean of an utterance's chunks.
 
     Returns:
         Judged.
@@ -51,8 +45,6 @@ def read(folder, protocol, geometric=False):
     """
     items = Predictions.read_csv(folder / "predictions.csv")
     windows = Predictions.read_csv(folder / "segments.csv") if (folder / "segments.csv").is_file() else None
-    if windows is not None and PROTOCOLS[protocol].leaky:
-        return Judged(windows, windows.by_utterance(geometric=geometric))
     return Judged(windows, items)
 
 

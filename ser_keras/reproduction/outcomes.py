@@ -58,7 +58,7 @@ class Outcome:
 
     @functools.cached_property
     def judged(self):
-        return figures.read(self.folder, self.protocol, self.leaky and self._aggregation == "geometric")
+        return figures.read(self.folder)
 
     @functools.cached_property
     def figure(self):
@@ -101,10 +101,6 @@ class Outcome:
             with open(fold / "history.csv", newline="", encoding="utf-8") as file:
                 last += [float(row["accuracy"]) for row in list(csv.DictReader(file))[-1:] if row.get("accuracy")]
         return (min(last), max(last)) if last else None
-
-    @property
-    def _aggregation(self):
-        return self._run.experiment.get("aggregation") if (self._run.path / "experiment.yaml").is_file() else None
 
     @property
     def _run(self):

@@ -167,7 +167,7 @@ def _train(outcome, jobs, corpora):
     if "dense_weights" in outcome.row.draws:
         derived.draw_dense_weights(Run(outcome.folder))
     if outcome.row.derived is not None:
-        curves.draw(outcome.row, outcome.folder, outcome.protocol)
+        curves.draw(outcome.row, outcome.folder)
     outcome.seconds = round(sum(seconds), 1)
     return made
 
