@@ -18,6 +18,10 @@ from ser_keras.preparation import Prepared, clipped, describe_corpora, material_
 from ser_keras.progress import say
 from ser_keras.runs import provenance
 
+# Tables and databases: two of them are two corpora, which go by the name of their file; only speakers and audio can
+# tell whether training has heard one.
+UNNAMED = ("manifest", "audformat")
+
 
 def reopen(run, unfinished=False, condition=None, augmented=True):
     """A run's experiment, prepared again from the corpora that it was trained on.
@@ -67,7 +71,8 @@ def evaluate(run, corpora=(), conditions=()):
     Args:
         run: Run.
         corpora: list of (registry name, path) to test the final model on; without any, each fold's model is run on
-            its own test fold (`NAME` is `test`).
+            its own test fold (`NAME` is `test`). That of a table or database has its file's or folder's name, too:
+            `manifest-mine`.
         conditions: list of conditions.Condition under which the test audio is heard; `NAME` then ends in the
             condition. Without any, as it is.
 
@@ -77,15 +82,20 @@ def evaluate(run, corpora=(), conditions=()):
     Raises:
         SerKerasError: the run isn't finished, or the data don't fit it.
     """
-    names = [name for name, _ in corpora]
+    names = [_place(*given) for given in corpora]
     if doubled := [name for name in names if names.count(name) > 1]:
-        raise SerKerasError(f"corpus {doubled[0]} is given twice, and evaluations go by its name: one call for each")
+        raise SerKerasError(f"{doubled[0]} is given twice: evaluations go by a corpus's name, or its table's")
     with run.locked():
         done = []
         for condition in conditions or [None]:
             done += [_evaluate_final(run, name, root, condition) for name, root in corpora]
             done += [] if corpora else [evaluate_folds(run, condition)]
         return done
+
+
+def _place(corpus, root):
+    """What an evaluation on a corpus goes by."""
+    return f"{corpus}-{Path(root).resolve().stem}" if corpus in UNNAMED else corpus
 
 
 def name_of(name, condition):
@@ -142,11 +152,10 @@ def _evaluate_final(run, corpus, root, condition):
     before = {c["fingerprint"] for c in known} | set(start.get("fingerprints", []))
     same = [c for c in describe_corpora(decoded) if c["fingerprint"] in before]
     reason = None
-    # Tables and databases have no name of their own: there only speakers can tell.
-    if seen or same or (corpus in {c["name"] for c in known} and corpus not in ("manifest", "audformat")):
+    if seen or same or (corpus in {c["name"] for c in known} and corpus not in UNNAMED):
         reason = f"LEAKY: the final model was trained on {corpus}"
         reason += f", {len(seen)} of these speakers" if seen else ""
-    name, said = name_of(corpus, condition), said_of(condition)
+    name, said = name_of(_place(corpus, root), condition), said_of(condition)
     folder = run.path / "evaluations" / name
     figures = write_figures(
         *(folder, experiment, utterances, segments),

@@ -278,6 +278,7 @@ def test_evaluate_again_and_on_other_data(finished, tmp_path):
 
     other = write_corpus(tmp_path / "other", speakers=2, seed=5)
     [(name, folder, figures)] = finished_runs.evaluate(finished, [("manifest", other)])
+    assert folder.name == name == f"manifest-{other.stem}"
     assert figures["n_utterances"] == 18 and figures["leaky"], "speakers s0, s1 of `manifest` were in training"
 
 
@@ -416,7 +417,7 @@ def test_a_corpus_without_speakers_is_recognised_by_its_audio(corpus, tmp_path):
     assert again.metrics["leaky"] and "on a corpus of this run" in again.metrics["leaky_reason"]
     [(_, _, figures)] = finished_runs.evaluate(first, [("manifest", nameless)])
     assert figures["leaky"]
-    with pytest.raises(SerKerasError, match="given twice"):
+    with pytest.raises(SerKerasError, match="manifest-nameless is given twice"):
         finished_runs.evaluate(first, [("manifest", nameless)] * 2)
 
 
