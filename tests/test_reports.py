@@ -5,6 +5,7 @@ import csv
 import html.parser
 import json
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -281,6 +282,12 @@ def test_what_is_missing_is_named(tmp_path, gone, words):
     missing = " | ".join(load_run(folder).missing)
     assert words in missing
     assert str(tmp_path) not in missing
+
+
+def test_without_a_final_model_nothing_is_missing(tmp_path):
+    folder = make_run(tmp_path / "r")
+    shutil.rmtree(folder / "final")
+    assert "Missing here" not in Page(write_report(folder)).text
 
 
 @pytest.mark.parametrize(

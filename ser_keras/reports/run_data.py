@@ -109,7 +109,8 @@ def load_run(path):
     data.metrics = attempt("metrics.json", lambda: run.metrics, {}) or None
     for folder in run.folds():
         data.folds[int(folder.name)] = attempt("fold.json", lambda f=folder: read_json(f / "fold.json"), {})
-    for folder in [*run.folds(), run.final]:
+    refitted = (run.final / "fold.json").is_file()  # the figures don't need it: `reproduce` trains none
+    for folder in [*run.folds(), *([run.final] if refitted else [])]:
         history = attempt("history.csv", lambda f=folder: read_history(f / "history.csv"), {})
         if history:
             data.histories[folder.name] = history
