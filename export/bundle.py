@@ -35,6 +35,7 @@ from ser_keras.export.vectors import write_vectors
 from ser_keras.interpreter import Interpreter, choose
 from ser_keras.model_files import LICENCE, SCHEMA_VERSION
 from ser_keras.progress import stage
+from ser_keras.protocols import PROTOCOLS
 
 FLOAT = VARIANTS["float32"].file
 CARD = "model_card.md"
@@ -275,13 +276,16 @@ class _Export:
         """(file name -> figures, why there are none or None)."""
         files = {number: {name: own[name] for name in names} for number, own in fold_files.items()}
         try:
-            predictions = tables(self.run, files, "predictions.csv")
+            chunks = PROTOCOLS[self.run.experiment["protocol"]["name"]].leaky
+            windows = tables(self.run, files, "segments.csv")
+            predictions = windows if chunks else tables(self.run, files, "predictions.csv")
             if missing := sorted(set(files) - set(predictions)):
                 raise SerKerasError(f"fold {missing[0]} holds no predictions.csv")
-            windows = tables(self.run, files, "segments.csv")
             with stage("converted folds on their test audio", len(files), "folds") as advance:
                 figures = estimate(
-                    *(files, predictions, self.test_utterances, self.settings, advance, windows), keep=self._keep
+                    *(files, predictions, self.test_utterances, self.settings, advance, windows),
+                    keep=self._keep,
+                    chunks=chunks,
                 )
                 return figures, None
         except SerKerasError as error:

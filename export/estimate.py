@@ -16,7 +16,9 @@ def utterance_key(corpus, file, start):
     return str(corpus), str(file), round(float(start or 0), 3)
 
 
-def estimate(fold_files, predictions, test_utterances, settings, advance=None, window_tables=None, keep=None):
+def estimate(
+    fold_files, predictions, test_utterances, settings, advance=None, window_tables=None, keep=None, chunks=False
+):
     """Run converted fold models through `inference` on their test utterances.
 
     Args:
@@ -27,6 +29,8 @@ def estimate(fold_files, predictions, test_utterances, settings, advance=None, w
         advance: called after each fold.
         window_tables: fold number -> Predictions of the same, a row a window; None where there are none.
         keep: called with (variant, Predictions of it, a row an utterance).
+        chunks: whether `test_utterances` are chunks and `predictions` of them; figures are then of their means by
+            utterance.
 
     Returns:
         variant -> dict: `uar`, `ci95`, `ci_method`, `wa`, `n`, `keras_uar` (the run's own figure on the same
@@ -37,11 +41,11 @@ def estimate(fold_files, predictions, test_utterances, settings, advance=None, w
     Raises:
         SerKerasError: audio is missing or isn't what the run was tested on.
     """
-    runtime, n_classes = choose(), len(settings.classes)
+    runtime = choose()
     variants = list(next(iter(fold_files.values())))
     said = {variant: [] for variant in variants}
     pairs = {variant: [] for variant in variants}  # of windows: (Keras's probabilities, the file's)
-    rows, judged = [], []
+    judged = []
     for fold, files in fold_files.items():
         table = predictions[fold]
         places = {utterance_key(*k): i for i, k in enumerate(zip(table.corpus, table.file, table.start, strict=True))}
@@ -57,12 +61,12 @@ def estimate(fold_files, predictions, test_utterances, settings, advance=None, w
                 raise SerKerasError(
                     f"{'/'.join(map(str, key[:2]))} isn't in fold {fold}'s predictions.csv with this label"
                 )
-            rows.append((label, table.probabilities[row], table.speaker[row], table.gender[row]))
             for variant, model in models.items():
                 result = model.predict_samples(samples)
                 said[variant].append(list(result.probabilities.values()))
                 found = [list(s.probabilities.values()) for s in result.segments]
-                expected = _those_between(cut.get(key[:2]), table.start[row], table.end[row])
+                within = _those_between(cut.get(key[:2]), table.start[row], table.end[row])
+                expected = [table.probabilities[row]] if chunks else within
                 if len(expected) == len(found):
                     pairs[variant].extend(zip(expected, found, strict=True))
             seen.append(row)
@@ -71,9 +75,13 @@ def estimate(fold_files, predictions, test_utterances, settings, advance=None, w
         judged.append(table.take(np.array(seen)))
         if advance is not None:
             advance()
-    for variant in variants if keep is not None else ():
-        keep(variant, dataclasses.replace(Predictions.concatenate(judged), probabilities=np.array(said[variant])))
-    return {v: _figures(rows, np.array(said[v]), n_classes) | {"windows": _windows(pairs[v])} for v in variants}
+    keras = Predictions.concatenate(judged)
+    found = {v: dataclasses.replace(keras, probabilities=np.array(said[v])) for v in variants}
+    if chunks:
+        keras, found = keras.by_utterance(), {v: table.by_utterance() for v, table in found.items()}
+    for variant, table in found.items() if keep is not None else ():
+        keep(variant, table)
+    return {v: _figures(keras, table) | {"windows": _windows(pairs[v])} for v, table in found.items()}
 
 
 def _windows_of_files(table):
@@ -91,11 +99,10 @@ def _those_between(rows, start, end):
     return [probabilities for begin, probabilities in rows or () if low <= begin < high]
 
 
-def _figures(rows, said, n_classes):
-    true, keras, speakers, genders = zip(*rows, strict=True)
-    true, keras, chosen = np.array(true, int), np.array(keras), said.argmax(axis=1)
-    low, high, method = bootstrap_ci(true, chosen, np.array(speakers, object), n_classes)
-    apart = np.abs(keras - said)
+def _figures(keras, said):
+    true, chosen, genders, n_classes = keras.true, said.predicted, keras.gender, len(keras.classes)
+    low, high, method = bootstrap_ci(true, chosen, keras.speaker, n_classes)
+    apart = np.abs(keras.probabilities - said.probabilities)
 
     def part(own):
         return {"uar": uar(true[own], chosen[own], n_classes), "n": int(own.sum())}
@@ -106,8 +113,8 @@ def _figures(rows, said, n_classes):
         "ci_method": method,
         "wa": wa(true, chosen),
         "n": len(true),
-        "keras_uar": uar(true, keras.argmax(axis=1), n_classes),
-        "agreement": float(np.mean(chosen == keras.argmax(axis=1))),
+        "keras_uar": uar(true, keras.predicted, n_classes),
+        "agreement": float(np.mean(chosen == keras.predicted)),
         "difference": {"mean": float(apart.mean()), "largest": float(apart.max())},
         "by_gender": {name: part(np.array([g == name for g in genders])) for name in sorted({g for g in genders if g})},
     }

@@ -13,7 +13,7 @@ from ser_keras.evaluation import Predictions
 from ser_keras.export import bundle as making
 from ser_keras.export import card, convert, parity, signatures
 from ser_keras.export.convert import graph_to_tflite, to_tflite
-from ser_keras.export.estimate import _windows, estimate, sample_windows
+from ser_keras.export.estimate import _windows, estimate, sample_windows, utterance_key
 from ser_keras.export.quantise import frontend_operations, quantise
 from ser_keras.export.variants import AUTO, VARIANTS, choose_default
 from ser_keras.interpreter import Interpreter, Stepper, installed
@@ -298,6 +298,18 @@ def test_windows_and_genders_are_compared(stored):
     assert found["whole"]["windows"]["agreement"] == 1 and found["whole"]["windows"]["largest_flip_margin"] is None
     assert found["whole"]["difference"]["largest"] < 1e-5 < found["int8"]["difference"]["largest"]
     assert {g: v["n"] for g, v in found["whole"]["by_gender"].items()} == {"female": 6, "male": 6}
+
+    def chunks(fold):  # as a run under chunk_random is tested
+        for (corpus, name, _), label, samples in small_run.utterances(fold):
+            for i, cut in enumerate(audio.windows(samples, small_run.WINDOW, small_run.HOP, "drop")):
+                yield utterance_key(corpus, name, 0.512 * i), label, cut
+
+    kept, tables = {}, {0: windows}
+    pooled = estimate(chosen, tables, chunks, settings, window_tables=tables, keep=kept.__setitem__, chunks=True)
+    for name, figures in found.items():
+        assert pooled[name]["n"] == len(kept[name]) == 12 and pooled[name]["windows"]["n"] == len(of)
+        assert (pooled[name]["uar"], pooled[name]["ci95"]) == (figures["uar"], figures["ci95"])
+        assert pooled[name]["difference"]["mean"] == pytest.approx(figures["difference"]["mean"], abs=1e-6)
     # windows that don't fit the utterance's are not compared
     cut = windows.take(np.arange(1, len(windows)))
     found = estimate(chosen, {0: table}, small_run.utterances, settings, window_tables={0: cut})
