@@ -116,6 +116,7 @@ def train(experiment, corpora, out, resume=False, only_fold=None, init=None, ref
         _check_before_writing(prepared, only_fold, start)
         write_atomic(run.settings_file, settings.dump_yaml(resolved))
         record = _record(run, prepared, corpora)
+        write_atomic(run.heard_file, "\n".join(sorted(prepared.decoded.hashes)) + "\n")
         digest = fingerprint(resolved)
         clock = _Clock(run, record, started)
         for fold in prepared.folds:

@@ -95,7 +95,9 @@ def evaluate(run, corpora=(), conditions=()):
 
 def _place(corpus, root):
     """What an evaluation on a corpus goes by."""
-    return f"{corpus}-{Path(root).resolve().stem}" if corpus in UNNAMED else corpus
+    path = Path(root).resolve()
+    own = path.parent if path.name == "manifest.csv" else path
+    return f"{corpus}-{own.stem if own.is_file() else own.name}" if corpus in UNNAMED else corpus
 
 
 def name_of(name, condition):
@@ -155,6 +157,10 @@ def _evaluate_final(run, corpus, root, condition):
     if seen or same or (corpus in {c["name"] for c in known} and corpus not in UNNAMED):
         reason = f"LEAKY: the final model was trained on {corpus}"
         reason += f", {len(seen)} of these speakers" if seen else ""
+    elif run.heard_file.is_file():
+        before = set(run.heard_file.read_text(encoding="utf-8").split())
+        doubled = sum(digest in before for digest in decoded.hashes)
+        reason = f"LEAKY: {doubled} test utterances are the same audio as training ones" if doubled else None
     name, said = name_of(_place(corpus, root), condition), said_of(condition)
     folder = run.path / "evaluations" / name
     figures = write_figures(

@@ -140,6 +140,11 @@ class Run:
         return sorted(done, key=lambda p: int(p.name))
 
     @property
+    def heard_file(self):
+        """A hash of each utterance's samples, a line each."""
+        return self.path / "heard.txt"
+
+    @property
     def finished(self):
         return (self.path / "metrics.json").is_file()
 
@@ -181,7 +186,7 @@ class Run:
             shutil.rmtree(self.path / name, ignore_errors=True)
         for name in (
             *("experiment.yaml", "provenance.json", "metrics.json", "predictions.csv", "segments.csv"),
-            *("confusion.csv", "confusion.png", "learning_curves.png", "report.html"),
+            *("confusion.csv", "confusion.png", "learning_curves.png", "report.html", "heard.txt"),
         ):
             with contextlib.suppress(FileNotFoundError):
                 (self.path / name).unlink()

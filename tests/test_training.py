@@ -1,5 +1,6 @@
 """A fold, resumable at every epoch, and the whole experiment behind it."""
 
+import csv
 import json
 import shutil
 import subprocess
@@ -278,8 +279,23 @@ def test_evaluate_again_and_on_other_data(finished, tmp_path):
 
     other = write_corpus(tmp_path / "other", speakers=2, seed=5)
     [(name, folder, figures)] = finished_runs.evaluate(finished, [("manifest", other)])
-    assert folder.name == name == f"manifest-{other.stem}"
+    assert folder.name == name == "manifest-other"
     assert figures["n_utterances"] == 18 and figures["leaky"], "speakers s0, s1 of `manifest` were in training"
+    table = other.parent / "new names.csv"
+    table.write_text(
+        other.read_text(encoding="utf-8").replace(",s0,", ",new0,").replace(",s1,", ",new1,"), encoding="utf-8"
+    )
+    [(name, _, figures)] = finished_runs.evaluate(finished, [("manifest", table)])
+    assert name == "manifest-new names" and not figures["leaky"]
+
+
+def test_evaluation_on_training_audio_under_other_names_is_marked(finished, corpus, tmp_path):
+    table = tmp_path / "renamed.csv"
+    rows = list(csv.DictReader(corpus[0][1].read_text(encoding="utf-8").splitlines()))
+    lines = [f"{corpus[0][1].parent / row['path']},{row['emotion']},new{row['speaker']}" for row in rows[:9]]
+    table.write_text("\n".join(["path,emotion,speaker", *lines]), encoding="utf-8")
+    [(_, _, figures)] = finished_runs.evaluate(finished, [("manifest", table)])
+    assert figures["leaky_reason"] == "LEAKY: 9 test utterances are the same audio as training ones"
 
 
 def test_classes_without_data_and_unlisted_emotions_are_dropped_with_a_line(corpus, tmp_path, capsys):
