@@ -213,6 +213,57 @@ def paired_difference(true, predicted_a, predicted_b, speakers, n_classes, draws
     }
 
 
+def mean_of_speakers(true, predicted, speakers, n_classes, other=None, draws=2000, seed=0, utterances=None):
+    """Mean over speakers of each one's UAR over the classes that he or she has, with a 95 % percentile interval.
+
+    Draws are those of `bootstrap_ci`: speakers, then each drawn one's utterances; with fewer than 6 speakers
+    utterances alone.
+
+    Args:
+        true, predicted: int arrays [n].
+        speakers: array [n] of names, all known.
+        n_classes: number of classes.
+        other: int array [n], a second system's decisions: the figure is then how far the first is above it.
+        draws, seed, utterances: as for `bootstrap_ci`.
+
+    Returns:
+        (value, low, high, method): three floats and a sentence.
+
+    Raises:
+        ValueError: see `bootstrap_ci`.
+    """
+    known, method = _resampled_speakers(speakers, len(np.asarray(true)))
+    parts = [*_outcomes(true, predicted, n_classes)]
+    if other is not None:
+        parts.append(_outcomes(true, other, n_classes)[1])
+    counts, codes = np.hstack(parts), np.unique(np.asarray(speakers, dtype=str), return_inverse=True)[1]
+    if utterances is not None:
+        counts, codes = _sum_by_utterance(counts, codes, utterances)
+
+    def figures(counts):
+        support, *hits = np.split(counts, len(parts), axis=1)
+        first, *second = (_mean_present(_recalls(h, support)) for h in hits)
+        return first - second[0] if second else first
+
+    n_speakers, rng = codes.max() + 1, np.random.default_rng(seed)
+    times = np.ones((draws, n_speakers), int)
+    if known is not None:
+        times = rng.multinomial(n_speakers, np.full(n_speakers, 1 / n_speakers), size=draws)
+    value, totals = 0.0, np.zeros(draws)
+    for speaker in range(n_speakers):
+        rows = counts[codes == speaker]
+        kinds, frequency = np.unique(rows, axis=0, return_counts=True)
+        places = np.repeat(np.arange(draws), times[:, speaker])
+        drawn = rng.multinomial(len(rows), frequency / len(rows), size=len(places)) @ kinds
+        np.add.at(totals, places, figures(drawn))
+        value += figures(rows.sum(axis=0, keepdims=True))[0] / n_speakers
+    low, high = _interval(totals / n_speakers)
+    return (
+        *(float(value), float(low), float(high)),
+        f"mean of speakers, percentile bootstrap, {draws} draws, seed {seed}: {method}",
+    )
+
+
 def _labels(values, n_classes):
     values = np.asarray(values)
     if values.size == 0:

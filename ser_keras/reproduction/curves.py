@@ -45,17 +45,18 @@ def points(row):
     ]
 
 
-def draw(row, folder):
+def draw(row, folder, by_speaker=False):
     """Draw a curve whose points are trained, into `curve.png` and `curve.csv`.
 
     Args:
         row: rows.Row.
         folder: the row's; a point's run stands in `points/NAME`.
+        by_speaker: as in `figures.figure`.
     """
     measure, level, lines = row.derived["measure"], row.derived["level"], {}
     for point in points(row):
         judged = figures.read(folder / "points" / point.name).at(level)
-        lines.setdefault(point.line, []).append((point.x, figures.figure(judged, measure)))
+        lines.setdefault(point.line, []).append((point.x, figures.figure(judged, measure, by_speaker)))
     drawn = plots.curves(lines, row.derived["axis"], f"{figures.MEASURES[measure]} by {level}, 95 % interval")
     write_atomic(folder / "curve.png", plots.png(drawn))
     rows = [f"{line},{x},{f.value},{f.low},{f.high}" for line, values in lines.items() for x, f in values]

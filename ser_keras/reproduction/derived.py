@@ -143,8 +143,9 @@ def _stages(row, folder, sources):
     values = {}
     for run, stage in zip(sources, row.derived["labels"], strict=True):
         judged = figures.read(run.path)
-        mean, deviation = figures.over_folds(judged.utterances, "wa")
-        whole = figures.figure(judged.utterances, "wa").value
+        by_speaker = run.experiment["protocol"]["name"] == figures.BY_SPEAKER
+        mean, deviation = figures.over_folds(judged.utterances, "wa", by_speaker)
+        whole = figures.figure(judged.utterances, "wa", by_speaker).value
         values[stage] = (whole, None) if mean is None else (mean, deviation)
     write_atomic(folder / "stages.png", plots.png(plots.stages(values)))
     lines = [f"{stage},{mean},{'' if deviation is None else deviation}" for stage, (mean, deviation) in values.items()]

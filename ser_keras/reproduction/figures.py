@@ -4,9 +4,10 @@ import dataclasses
 
 import numpy as np
 
-from ser_keras.evaluation import Predictions, bootstrap_ci, uar
+from ser_keras.evaluation import Predictions, bootstrap_ci, mean_of_speakers, uar
 
 MEASURES = {"wa": "WA", "uar": "UAR"}
+BY_SPEAKER = "single_speaker"  # the protocol whose figures are means over speakers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,16 +83,11 @@ def over_folds(table, measure, by_speaker=False):
 
 
 def _mean_of_speakers(tables, measure):
-    """Mean of a table's figures of single speakers, or of their differences to a second table's.
-
-    Interval: speakers are redrawn, with all that each of them said.
-    """
-    speakers = sorted(set(tables[0].speaker))
-    each = [[uar(*_labels(t.take(t.speaker == name), measure)) for name in speakers] for t in tables]
-    values = np.array(each[0]) - (np.array(each[1]) if len(each) > 1 else 0)
-    drawn = np.random.default_rng(0).integers(len(values), size=(2000, len(values)))
-    low, high = np.percentile(values[drawn].mean(axis=1), [2.5, 97.5])
-    return Figure(float(values.mean()), float(low), float(high), "mean of speakers, speakers redrawn")
+    """Mean of a table's figures of single speakers, or of their differences to a second table's."""
+    (true, predicted, n_classes), *second = (_labels(table, measure) for table in tables)
+    other = second[0][1] if second else None
+    own = tables[0]
+    return Figure(*mean_of_speakers(true, predicted, own.speaker, n_classes, other, utterances=_utterances(own)))
 
 
 def difference(first, second, measure, by_speaker=False):

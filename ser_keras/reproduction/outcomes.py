@@ -50,7 +50,7 @@ class Outcome:
     @property
     def by_speaker(self):
         """Whether figures are means over speakers, each of the classes that he or she has."""
-        return self.protocol == "single_speaker"
+        return self.protocol == figures.BY_SPEAKER
 
     @property
     def has_figures(self):

@@ -52,6 +52,7 @@ def make_plan(outcomes, changes, known):
         elif outcome.condition is None and row.derived["how"] == CURVE:
             needed = [(p.row, outcome.folder / "points" / p.name, p.changes) for p in curves.points(row)]
         try:
+            _check_changes(row, [change for *_, own in needed for change in own], changes)
             plan[outcome] = [
                 _job(folder, recipe, [*own, *changes, f"protocol.name={outcome.protocol}"], known)
                 for recipe, folder, own in needed
@@ -59,6 +60,12 @@ def make_plan(outcomes, changes, known):
         except SerKerasError as error:
             outcome.problem, plan[outcome] = " ".join(str(error).split()), []
     return plan
+
+
+def _check_changes(row, own, changes):
+    varied = {change.partition("=")[0] for change in own}
+    if clash := sorted({change.partition("=")[0] for change in changes} & varied):
+        raise SerKerasError(f"--set {clash[0]}: the curve {row.id} varies it itself")
 
 
 def _job(folder, recipe, changes, known):

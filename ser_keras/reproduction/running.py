@@ -119,7 +119,7 @@ def _in_order(outcomes):
 def _describe(corpora):
     """A fingerprint of what the corpora hold, as far as it shows without decoding: labels, sizes, times of change."""
     listing = read_corpora(corpora)
-    places = [[name, str(Path(root).resolve())] for name, root in corpora]
+    places = sorted([name, str(Path(root).resolve())] for name, root in corpora)
     return fingerprint(places, sorted((_described(u) for u in listing.utterances), key=str))
 
 
@@ -158,7 +158,6 @@ def _train(outcome, jobs, corpora):
     made, seconds = False, []
     for job in jobs:
         if not job.is_done:
-            (job.folder / DONE).unlink(missing_ok=True)
             crossvalidation.train(job.experiment, corpora, job.folder, resume=True, refit=False)
             keras.utils.clear_session()
             write_json(job.folder / DONE, job.mark | {"tables": digests(job.folder)})
@@ -167,7 +166,7 @@ def _train(outcome, jobs, corpora):
     if "dense_weights" in outcome.row.draws:
         derived.draw_dense_weights(Run(outcome.folder))
     if outcome.row.derived is not None:
-        curves.draw(outcome.row, outcome.folder)
+        curves.draw(outcome.row, outcome.folder, outcome.by_speaker)
     outcome.seconds = round(sum(seconds), 1)
     return made
 
