@@ -53,7 +53,8 @@ def predict_items(classifier, prepared, items, fold):
     begin = np.repeat(offset, counts)
     windows = table(owner, begin + starts, begin + ends, probabilities)
     if prepared.chunked:
-        utterances = windows.by_utterance(geometric=prepared.experiment.aggregation == "geometric")
+        whole = [f"{material.items[i].corpus}/{material.items[i].name}@{material.around[i, 0]}" for i in owner]
+        utterances = windows.by_utterance(whole, geometric=prepared.experiment.aggregation == "geometric")
     return utterances, windows
 
 

@@ -1,12 +1,14 @@
 """Windows of utterances as cached features: what training and evaluation read."""
 
 import dataclasses
+import functools
 
 import numpy as np
 
 from ser_keras import audio, conditions
 from ser_keras.augmentation.grids import base_cut, copy_cuts, grid_cuts
 from ser_keras.cache import RowStore, cache_folder, fingerprint
+from ser_keras.errors import SerKerasError
 from ser_keras.graphs import feature_function
 from ser_keras.progress import stage
 
@@ -194,23 +196,41 @@ def extract(
     settings[0] = {k: v for k, v in settings[0].items() if k not in ("name", "trainable")}
     store = RowStore(cache_folder() / "features" / fingerprint(settings), np.float32, shape)
     wholes = {tuple(span): digest for span, digest in zip(decoded.spans.tolist(), decoded.hashes, strict=True)}
-    keys = [wholes.get((first, n)) or fingerprint(decoded.store.slice(first, n)) for first, n in spans.tolist()]
+
+    def key_of(first, n):
+        return wholes.get((first, n)) or fingerprint(decoded.store.slice(first, n))
+
+    keys = [key_of(*span) for span in spans.tolist()]
+    chunked, around = around is not None, spans if around is None else around
+    if condition is not None and chunked and any(condition.length(n) != n for n in around[:, 1].tolist()):
+        raise SerKerasError(f"{condition.name} cuts utterances, and under this protocol their chunks are judged singly")
+
+    @functools.lru_cache(maxsize=16)
+    def distorted(first, n):
+        """An utterance under the condition; what is random in it follows from the utterance's samples."""
+        samples = audio.from_int16(decoded.store.slice(first, n))
+        return audio.to_int16(condition(samples, int(key_of(first, n)[:8], 16)))
 
     def hear(i):
-        samples = decoded.store.slice(*spans[i].tolist())
-        # What is random in a condition follows from the item's samples.
-        seed = int(keys[i][:8], 16)
-        return samples if condition is None else audio.to_int16(condition(audio.from_int16(samples), seed))
-
-    around = spans if around is None else around
+        first, n = spans[i].tolist()
+        if condition is None:
+            return decoded.store.slice(first, n)
+        begin = first - int(around[i, 0])
+        return distorted(*around[i].tolist())[begin : begin + n] if chunked else distorted(first, n)
 
     def hear_faster(rate):
         """Chunks with so much more of their utterances as a tempo needs."""
         wider = np.array([_wider(*pair, rate) for pair in zip(spans.tolist(), around.tolist(), strict=True)])
         return lambda i: decoded.store.slice(*wider[i].tolist())
 
-    rows_of = keys if condition is None else [fingerprint(k, condition.name, conditions.VERSION) for k in keys]
-    lengths = [n if condition is None else condition.length(n) for n in spans[:, 1].tolist()]
+    rows_of = keys
+    if condition is not None:
+        origin = [[key] for key in keys]
+        if chunked:  # what is heard of a chunk follows from its utterance
+            places = (spans - around).tolist()
+            origin = [[key_of(*whole), place] for whole, place in zip(around.tolist(), places, strict=True)]
+        rows_of = [fingerprint(*own, condition.name, conditions.VERSION) for own in origin]
+    lengths = [n if condition is None or chunked else condition.length(n) for n in spans[:, 1].tolist()]
 
     def cut_windows(samples):
         return audio.windows(samples, window, hop, tail)

@@ -6,7 +6,7 @@ import zlib
 import numpy as np
 import pytest
 
-from ser_keras import audio, corpora, decoding
+from ser_keras import audio, conditions, corpora, decoding
 from ser_keras.augmentation import draws
 from ser_keras.augmentation.spectra import SpectralAugmentation
 from ser_keras.cache import cache_folder
@@ -244,3 +244,22 @@ def test_a_faster_copy_of_a_chunk_goes_on_in_its_utterance(utterances, path):
     # the last tenth of a second: padded with zeros it would be the floor
     last = features.shape[1] - 10
     assert (features[:, last:].mean(axis=(1, 2, 3)) > silence[:, last:].mean() + 3).all()
+
+
+@pytest.mark.parametrize("name", ["noise:10", "reverb:0.4"])
+def test_a_chunk_is_heard_under_a_condition_as_its_utterance_is(utterances, name):
+    decoded, condition = decoding.decode(utterances[:1]), conditions.parse(name)
+    [(first, n)] = decoded.spans.tolist()
+    starts = [0, n - WINDOW]
+    spans, around = np.array([(first + s, WINDOW) for s in starts]), np.array([(first, n)] * 2)
+    frontend = FRONT_ENDS["log_mel"]()
+
+    def heard(spans, around, condition):
+        given = (decoded, decoded.utterances * len(spans), np.zeros(len(spans), int), spans, frontend)
+        return extract(*given, WINDOW, 1, "drop", condition=condition, around=around)
+
+    whole, chunks = heard(decoded.spans, None, condition), heard(spans, around, condition)
+    expected = whole.store.gather(whole.first_row[0] + np.array(starts))
+    np.testing.assert_array_equal(chunks.store.gather(chunks.first_row), expected)
+    with pytest.raises(SerKerasError, match="snippet:0.1 cuts utterances, and under this protocol"):
+        heard(spans, around, conditions.parse("snippet:0.1"))

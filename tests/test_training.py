@@ -271,6 +271,20 @@ def test_under_chunk_random_a_prediction_is_of_an_utterance_and_a_segment_of_a_c
     )
 
 
+def test_under_chunk_random_two_utterances_of_one_file_stay_two(corpus, tmp_path):
+    rows = list(csv.DictReader(corpus[0][1].read_text(encoding="utf-8").splitlines()))
+    lines, table = ["path,emotion,speaker,start,end"], tmp_path / "parts.csv"
+    for row in rows:
+        path = corpus[0][1].parent / row["path"]
+        lines += [f"{path},{row['emotion']},{row['speaker']},{start},{start + 0.34}" for start in (0, 0.35)]
+    table.write_text("\n".join(lines), encoding="utf-8")
+    changes = ("protocol.name=chunk_random", "protocol.folds=2", "training.epochs=1", "window_s=0.15", "hop_s=0.05")
+    run = crossvalidation.train(quick(*changes), [("manifest", table)], tmp_path / "run", refit=False)
+    judged = Predictions.read_csv(run.path / "predictions.csv")
+    assert len(judged) > 1.5 * len(set(zip(judged.file, judged.fold.tolist(), strict=True)))
+    assert (judged.end - judged.start).max() < 0.35
+
+
 def test_evaluate_again_and_on_other_data(finished, tmp_path):
     [(name, folder, figures)] = finished_runs.evaluate(finished)
     assert name == "test" and figures["uar"] == pytest.approx(finished.metrics["uar"])
