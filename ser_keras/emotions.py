@@ -67,7 +67,7 @@ def select(utterances, classes):
     lines += [f"class '{name}' has no data: dropped" for i, name in enumerate(classes) if i not in present]
     if len(live) < 2:
         raise SerKerasError(
-            f"{len(live)} of the classes {', '.join(classes)} has data; training needs two "
+            f"{len(live)} of the classes {', '.join(classes)} has data, and two are needed "
             f"(the corpus holds: {', '.join(sorted({u.emotion for u in utterances})) or 'nothing'})"
         )
     lookup = class_of_emotion(live)

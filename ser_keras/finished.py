@@ -8,6 +8,7 @@ from ser_keras import building, saving
 from ser_keras import experiment as settings
 from ser_keras.audio import load, window_starts, windows
 from ser_keras.conditions import folder_name
+from ser_keras.corpora import UNNAMED
 from ser_keras.emotions import class_of_emotion
 from ser_keras.errors import SerKerasError
 from ser_keras.evaluation import Predictions
@@ -17,10 +18,6 @@ from ser_keras.models.attention import attention_weights
 from ser_keras.preparation import Prepared, clipped, describe_corpora, material_of, prepare, read_corpora, usable
 from ser_keras.progress import say
 from ser_keras.runs import provenance
-
-# Tables and databases: two of them are two corpora, which go by the name of their file; only speakers and audio can
-# tell whether training has heard one.
-UNNAMED = ("manifest", "audformat")
 
 
 def reopen(run, unfinished=False, condition=None, augmented=True):
@@ -94,7 +91,7 @@ def evaluate(run, corpora=(), conditions=()):
 
 
 def _place(corpus, root):
-    """What an evaluation on a corpus goes by."""
+    """What an evaluation on a corpus goes by: its name, or that of a table or database, too."""
     path = Path(root).resolve()
     own = path.parent if path.name == "manifest.csv" else path
     return f"{corpus}-{own.stem if own.is_file() else own.name}" if corpus in UNNAMED else corpus
@@ -215,7 +212,6 @@ def draw_attention(run, files, out, fold=None):
             cut = (window, experiment.hop_samples, experiment.tail_rule)
             features, starts = compute(windows(samples, *cut)), window_starts(len(samples), *cut)
         path = Path(out) / f"{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
         write_attention(classifier, features, starts, window, samples, path)
         drawn.append((file, path))
     return drawn

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 
+from ser_keras import baselines
 from ser_keras.audio import windows
 from ser_keras.errors import SerKerasError
 from ser_keras.frontends import FRONT_ENDS
@@ -160,6 +161,8 @@ def test_attention_of_a_model_can_be_looked_at():
     np.testing.assert_allclose(array(model([x, present])), expected, atol=1e-5)
     with pytest.raises(SerKerasError, match="has no attention: train with model.pooling=attention"):
         attention_weights(build("exp3"))
+    with pytest.raises(SerKerasError, match="has no attention: train with model.pooling=attention"):
+        attention_weights(baselines.fit("softmax", np.eye(4), np.array([0, 0, 1, 1]), 2, 0))
 
 
 def test_attention_is_drawn_below_the_waveform(tmp_path):

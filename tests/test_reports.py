@@ -538,6 +538,16 @@ def test_what_cannot_be_paired_says_why(several, tmp_path):
     )
 
 
+def test_other_audio_under_the_same_names_is_not_compared(tmp_path):
+    said = {}
+    for name in ("emodb", "manifest"):
+        corpora = [[{"name": name, "fingerprint": mark}] for mark in ("8f14", "a87f")]
+        runs = [make_run(tmp_path / f"{name}{i}", i, settings={"corpora": c}) for i, c in enumerate(corpora)]
+        said[name] = Page(write_comparison(runs, tmp_path / "c.html")).text
+    assert "the same file names, but manifest isn't the same audio and labels in both" in said["manifest"]
+    assert "the same file names" not in said["emodb"], "of a public corpus names say what is meant"
+
+
 def test_no_winner_is_named_across_protocols(several, tmp_path):
     dependent = make_run(tmp_path / "dependent", protocol="speaker_dependent", skill=4)
     text = Page(write_comparison([several[0], dependent], tmp_path / "c.html")).text

@@ -23,7 +23,7 @@ from ser_keras.corpora import (
 from ser_keras.corpora.base import Listing, NotThisCorpus, Utterance
 from ser_keras.errors import SerKerasError, nearest
 
-__all__ = ["CORPORA", "Listing", "NotThisCorpus", "Utterance", "read", "scan"]
+__all__ = ["CORPORA", "UNNAMED", "Listing", "NotThisCorpus", "Utterance", "read", "scan"]
 
 CORPORA = {
     "emodb": emodb,
@@ -41,6 +41,9 @@ CORPORA = {
     "manifest": manifest,
     "audformat": audformat_db,
 }
+
+# Tables and databases: two of them are two corpora under one name.
+UNNAMED = ("manifest", "audformat")
 # Those that can be told by looking at a folder.
 RECOGNISED = ("emodb", "ravdess", "nemo", "savee", "enterface", "iemocap", "casia", "cremad", "tess")
 

@@ -175,7 +175,7 @@ class Predictions:
                 parsed.append((*texts, int(record["fold"]), *times, index[record["true"]], numbers))
             except (ValueError, KeyError) as error:
                 raise SerKerasError(
-                    f"{path}, row {number}: not a row of predictions ({error}); the file may be cut off: evaluate again"
+                    f"{path}, row {number}: not a row of predictions ({error}); cut off? make the file again"
                 ) from error
         columns = [list(column) for column in zip(*parsed, strict=True)] or [[] for _ in range(9)]
         try:

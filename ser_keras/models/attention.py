@@ -69,6 +69,6 @@ def attention_weights(model):
     Raises:
         SerKerasError: the model has no attention.
     """
-    if WEIGHTS not in {layer.name for layer in model.layers}:
-        raise SerKerasError(f"{model.name} has no attention: train with model.pooling=attention")
+    if WEIGHTS not in {layer.name for layer in getattr(model, "layers", ())}:  # a baseline has none
+        raise SerKerasError("the model has no attention: train with model.pooling=attention")
     return keras.Model(model.inputs, model.get_layer(WEIGHTS).output, name=WEIGHTS)

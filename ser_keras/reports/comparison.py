@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ser_keras.corpora import CORPORA, UNNAMED
 from ser_keras.errors import SerKerasError
 from ser_keras.evaluation import paired_difference
 from ser_keras.reports import plots
@@ -158,6 +159,8 @@ def _difference(first, second):
             "problem": f"not the same utterances: {len(keys_a)} and {len(keys_b)}, {common} of them in common"
         }
     rows_a, rows_b = np.array(list(keys_a.values())), np.array([keys_b[key] for key in keys_a])
+    if other := _other_audio(a, b):
+        return row | {"problem": f"the same file names, but {other} isn't the same audio and labels in both"}
     classes = a.predictions.classes
     to_a = np.array([classes.index(name) for name in b.predictions.classes])  # the classes' order may differ
     true = a.predictions.true[rows_a]
@@ -171,6 +174,14 @@ def _difference(first, second):
         len(classes),
     )
     return row | result | {"reading": _reading(result, name_a, name_b, same_protocol=_judged(a) == _judged(b))}
+
+
+def _other_audio(a, b):
+    """A corpus of one's own that two runs were given in two versions, by its fingerprints; None where there is none."""
+    public = set(CORPORA) - set(UNNAMED)
+    marks = [{c.get("name"): c.get("fingerprint") for c in run.corpora} for run in (a, b)]
+    shared = sorted(str(name) for name in marks[0].keys() & marks[1].keys() if name not in public)
+    return next((name for name in shared if marks[0][name] != marks[1][name]), None)
 
 
 def _judged(run):
