@@ -34,7 +34,7 @@ faults: install
 systems:
 	$(PYTHON) -m venv .venv-systems
 	.venv-systems/bin/python $(PIP) -c $(CONSTRAINTS) -e '.[$(TRAIN),augment,export,systems,dev]'
-	.venv-systems/bin/python -m pytest -n 2 --dist loadgroup -m "systems" tests/test_systems.py
+	.venv-systems/bin/python -m pytest -n 2 -m "systems" tests/test_systems.py
 	.venv-systems/bin/python -m pytest tests/test_egemaps.py tests/test_lld.py
 
 # What takes too long for CI; its last result is in docs/results/slow.md.

@@ -26,19 +26,6 @@ QUICK = {
 }
 TRAINED = [row for row in rows.table().values() if row.derived is None]
 DERIVED = [row for row in rows.table().values() if row.derived is not None]
-MADE = [row for row in DERIVED if row.derived["how"] != "curve"]
-
-
-def together(known):
-    """Rows as parameters; those that are made of each other are run by one worker."""
-    group = {}
-    for row in MADE:
-        names = {row.id, *row.sources}
-        old = {group[name] for name in names if name in group}
-        members = names | {name for name, label in group.items() if label in old}
-        group |= dict.fromkeys(members, min(members))
-    marks = {row.id: [pytest.mark.xdist_group(group[row.id])] if row.id in group else [] for row in known}
-    return [pytest.param(row, marks=marks[row.id], id=row.id) for row in known]
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +62,7 @@ def changes_of(row_id):
     return ["training.epochs=1", "protocol.folds=2", "protocol.name=speaker_independent", *own]
 
 
-@pytest.mark.parametrize("row", together(TRAINED))
+@pytest.mark.parametrize("row", TRAINED, ids=lambda row: row.id)
 def test_a_row_is_trained_and_judged(row, corpus, videos, out):
     experiment = load_experiment(row.id, changes_of(row.id))
     if experiment.frontend.name.startswith("egemaps"):
@@ -92,7 +79,7 @@ def test_a_row_is_trained_and_judged(row, corpus, videos, out):
     write_json(folder / plan.DONE, {})
 
 
-@pytest.mark.parametrize("row", together(MADE))
+@pytest.mark.parametrize("row", [r for r in DERIVED if r.derived["how"] != "curve"], ids=lambda row: row.id)
 def test_a_row_is_made_of_others(row, corpus, out):
     sources = [Run(out / name / "speaker_independent") for name in row.sources]
     if not all(run.finished for run in sources):
