@@ -135,6 +135,31 @@ def test_few_or_unknown_speakers_fall_back_to_utterances_and_say_so():
     assert "utterances only" not in evaluation.bootstrap_ci(six.true, six.predicted, six.speaker, 7)[2]
 
 
+@pytest.mark.parametrize("n_speakers", [4, 8])
+def test_mean_of_speakers_equals_the_definition(n_speakers):
+    t, worse = table(n=160, n_speakers=n_speakers, skill=3.0), table(n=160, n_speakers=n_speakers, skill=1.5)
+    rng, names = np.random.default_rng(1), sorted(set(t.speaker))
+
+    def above(rows):
+        right = [x.predicted[rows] == t.true[rows] for x in (t, worse)]
+        of = [t.true[rows] == label for label in set(t.true[rows])]
+        return np.mean([right[0][c].mean() - right[1][c].mean() for c in of])
+
+    values, few = [], n_speakers < 6
+    for _ in range(4000):
+        chosen = names if few else rng.choice(names, len(names))
+        own = [np.flatnonzero(t.speaker == name) for name in chosen]
+        values.append(np.mean([above(rng.choice(rows, len(rows))) for rows in own]))
+    found = evaluation.mean_of_speakers(t.true, t.predicted, t.speaker, len(CLASSES), worse.predicted, draws=4000)
+    assert found[0] == pytest.approx(np.mean([above(np.flatnonzero(t.speaker == name)) for name in names]))
+    np.testing.assert_allclose(found[1:3], np.percentile(values, [2.5, 97.5]), atol=0.015)
+    assert ("utterances only" in found[3]) == few
+    # windows of an utterance are drawn together: each twice is the same interval
+    twice = [np.repeat(x, 2) for x in (t.true, t.predicted, t.speaker, worse.predicted)]
+    doubled = evaluation.mean_of_speakers(*twice[:3], 7, twice[3], utterances=np.repeat(np.arange(160), 2))
+    np.testing.assert_allclose(doubled[:3], found[:3], atol=0.015)
+
+
 def test_interval_is_deterministic_holds_the_figure_and_shrinks_with_data():
     small, large = table(n=150), table(n=3000)
     intervals = [evaluation.bootstrap_ci(t.true, t.predicted, None, 7) for t in (small, small, large)]

@@ -44,9 +44,8 @@ def read(folder):
     Raises:
         SerKerasError: a table is missing or damaged.
     """
-    items = Predictions.read_csv(folder / "predictions.csv")
     windows = Predictions.read_csv(folder / "segments.csv") if (folder / "segments.csv").is_file() else None
-    return Judged(windows, items)
+    return Judged(windows, Predictions.read_csv(folder / "predictions.csv"))
 
 
 def figure(table, measure, by_speaker=False):
