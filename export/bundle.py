@@ -12,7 +12,9 @@ import numpy as np
 
 from ser_keras import benchmark, runs
 from ser_keras.audio import SAMPLE_RATE
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
+from ser_keras.common.files import read_json
+from ser_keras.common.progress import stage
 from ser_keras.export import card, licence, parity
 from ser_keras.export.convert import (
     FEATURES,
@@ -34,7 +36,6 @@ from ser_keras.export.variants import ALWAYS, INT8_WEIGHTS, VARIANTS, check_name
 from ser_keras.export.vectors import write_vectors
 from ser_keras.interpreter import Interpreter, choose
 from ser_keras.model_files import LICENCE, SCHEMA_VERSION
-from ser_keras.progress import stage
 from ser_keras.protocols import PROTOCOLS
 
 FLOAT = VARIANTS["float32"].file
@@ -124,7 +125,7 @@ def check_out(out):
         return
     ours = {INDEX}
     with contextlib.suppress(SerKerasError, AttributeError, TypeError):
-        ours |= set(runs.read_json(out / INDEX)["files"])
+        ours |= set(read_json(out / INDEX)["files"])
     if INDEX not in found or found - ours:
         strange = sorted(found - ours) or sorted(found)
         raise SerKerasError(f"{out} holds {strange[0]}, which is no part of a bundle; choose another --out")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.export.quantise import quantise
 from ser_keras.export.variants import VARIANTS
 

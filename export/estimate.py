@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from ser_keras.audio import windows
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.evaluation import Predictions, bootstrap_ci, uar, wa
 from ser_keras.inference import Model
 from ser_keras.interpreter import Interpreter, choose

@@ -13,7 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import number_types
 from flatbuffers.table import Table
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 
 LABELS_FILE = "labels.txt"
 BUFFER_NAME = "TFLITE_METADATA"

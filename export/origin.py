@@ -2,12 +2,12 @@
 
 from ser_keras import __version__
 from ser_keras.audio import SAMPLE_RATE
+from ser_keras.common.files import read_json
 from ser_keras.evaluation import Predictions
 from ser_keras.export import card
 from ser_keras.export.licence import NAME, share_alike
 from ser_keras.export.metadata import Metadata
 from ser_keras.model_files import Settings
-from ser_keras.runs import read_json
 
 
 def run_settings(experiment):

@@ -9,7 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import re
 
 from ai_edge_litert import schema_py_generated as schema
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.export.variants import INT8_WEIGHTS
 
 FRONTEND_SCOPE = re.compile(r"(^|[/;])frontend(_\d+)?([/;]|$)")

@@ -5,7 +5,7 @@ Each goes into a file of its own: MediaPipe takes a file of one graph alone.
 
 import dataclasses
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.export.convert import FEATURES, INPUT_NAME, OUTPUT_NAME, SIGNATURE, STEP
 from ser_keras.models.assemble import FRONT_END, WindowedFrontEnd, split
 from ser_keras.models.online import step_model

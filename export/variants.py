@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from ser_keras.errors import SerKerasError, nearest
+from ser_keras.common.errors import SerKerasError, nearest
 
 MAX_UAR_LOSS = 0.01  # of a default against Keras, on the run's own test folds
 

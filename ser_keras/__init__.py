@@ -11,7 +11,7 @@ def __getattr__(name):
 
         return load
     if name == "SerKerasError":
-        from ser_keras.errors import SerKerasError
+        from ser_keras.common.errors import SerKerasError
 
         return SerKerasError
     raise AttributeError(f"module 'ser_keras' has no attribute '{name}'")

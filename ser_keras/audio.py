@@ -6,9 +6,9 @@ import math
 import numpy as np
 import soxr
 
+from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.containers import AudioError
 from ser_keras.decoders import open_source
-from ser_keras.errors import SerKerasError, nearest
 
 __all__ = [
     "SAMPLE_RATE",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 
 
 class RunningBelief:

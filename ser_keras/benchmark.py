@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from ser_keras import audio, model_files
-from ser_keras.child import Child, Died, answering
-from ser_keras.errors import SerKerasError
-from ser_keras.hardware import hardware
+from ser_keras.common.child_process import Child, Died, answering
+from ser_keras.common.errors import SerKerasError
+from ser_keras.common.hardware import hardware
 from ser_keras.interpreter import Interpreter, choose, import_runtime
 from ser_keras.isolated import IsolatedInterpreter
 

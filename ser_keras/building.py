@@ -7,8 +7,9 @@ import tensorflow as tf
 
 from ser_keras import baselines
 from ser_keras import experiment as settings
+from ser_keras.common.builders import complete_arguments
+from ser_keras.common.errors import SerKerasError
 from ser_keras.descriptors import DESCRIPTORS
-from ser_keras.errors import SerKerasError
 from ser_keras.faces import FACE_FRONT_ENDS
 from ser_keras.frontends import FRONT_ENDS
 from ser_keras.models import MODELS
@@ -27,16 +28,16 @@ def complete(experiment):
         SerKerasError: an unknown name or argument, with the nearest valid ones; or parts that don't go together.
     """
     given = ("self", "name", "trainable", "dtype", "kwargs")
-    frontend = settings.complete(experiment.frontend, EXTRACTORS, "frontend", given)
+    frontend = complete_arguments(experiment.frontend, EXTRACTORS, "frontend", given)
     models = {**MODELS, **baselines.BASELINES}
-    model = settings.complete(experiment.model, models, "model", given=("input_shape", "n_classes", "seed"))
+    model = complete_arguments(experiment.model, models, "model", given=("input_shape", "n_classes", "seed"))
     if experiment.corpus_heads != "shared" and (experiment.model.name not in MODELS or experiment.head is not None):
         raise SerKerasError("corpus_heads=separate is for Keras models that predict classes themselves; use shared")
     head = experiment.head
     if head is not None:
         if experiment.model.name not in MODELS or experiment.unit != "window":
             raise SerKerasError("head: it needs a Keras model of single windows; a baseline needs none")
-        arguments = settings.complete(head, baselines.BASELINES, "head", given=("seed",))
+        arguments = complete_arguments(head, baselines.BASELINES, "head", given=("seed",))
         head = settings.Head(name=head.name, layer=head.layer, **arguments)
     experiment = experiment.model_copy(update={"head": head})
     if experiment.aggregation == "geometric" and why_not_exportable(experiment) is None:

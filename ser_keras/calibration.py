@@ -8,8 +8,8 @@ import numpy as np
 from scipy import optimize
 
 from ser_keras import pipeline, training
-from ser_keras.errors import SerKerasError
-from ser_keras.runs import write_atomic
+from ser_keras.common.errors import SerKerasError
+from ser_keras.common.files import write_atomic
 
 LARGEST = 10.0  # temperatures from a tenth to ten
 NUMBERS = 2**20  # parts' numbers, for the seeds, lie so far apart

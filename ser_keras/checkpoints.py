@@ -11,8 +11,8 @@ import keras
 import numpy as np
 
 from ser_keras.building import PRIMARY
-from ser_keras.errors import SerKerasError
-from ser_keras.runs import replacing
+from ser_keras.common.errors import SerKerasError
+from ser_keras.common.files import replacing
 
 
 def learning_rate(training, epoch):

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from ser_keras import __version__
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 
 
 class Parser(argparse.ArgumentParser):
@@ -468,7 +468,8 @@ def _report(chosen):
     if len(chosen.run_directories) > 1:
         print(write_comparison(chosen.run_directories, chosen.out or Path("comparison.html")))
     else:
-        from ser_keras.runs import Run, write_atomic
+        from ser_keras.common.files import write_atomic
+        from ser_keras.runs import Run
 
         written = write_report(Run.existing(chosen.run_directories[0]).path)
         if chosen.out:

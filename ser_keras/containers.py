@@ -6,7 +6,7 @@ import stat
 import struct
 import zlib
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.mp3 import mp3_rewrite
 
 # What writers that can't seek back put where the size belongs: ffmpeg, sox, arecord and others.

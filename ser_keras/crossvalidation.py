@@ -10,15 +10,17 @@ import numpy as np
 from ser_keras import building, calibration, protocols, saving, training
 from ser_keras import experiment as settings
 from ser_keras.baselines import BASELINES
-from ser_keras.cache import fingerprint
+from ser_keras.common.errors import SerKerasError
+from ser_keras.common.files import read_json, write_atomic, write_json
+from ser_keras.common.row_store import fingerprint
+from ser_keras.common.text import duration
 from ser_keras.dimensions import dimension_levels
-from ser_keras.errors import SerKerasError
 from ser_keras.evaluation import Predictions
 from ser_keras.figures import predict_items, write_figures
 from ser_keras.heads import cut_at
 from ser_keras.preparation import prepare, read_corpora
 from ser_keras.reports.html import write_report
-from ser_keras.runs import Run, provenance, read_json, write_atomic, write_json
+from ser_keras.runs import Run, provenance
 
 
 def dry_run(experiment, corpora, only_fold=None, init=None):
@@ -64,17 +66,6 @@ def _seconds(prepared, refit, done=()):
     an_example = training.estimate_seconds(experiment, material, fold, prepared.n_classes) / max(len(fold), 1)
     # k groups left out in turn are k trainings more, of (k - 1) / k of the material each
     return an_example * sum(sizes) * epochs * max(1, experiment.training.calibration_groups)
-
-
-def duration(seconds):
-    """`90 s`, `35 min` or `2.5 h`."""
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 120
-        else f"{seconds / 60:.0f} min"
-        if seconds < 7200
-        else f"{seconds / 3600:.1f} h"
-    )
 
 
 def train(experiment, corpora, out, resume=False, only_fold=None, init=None, refit=True):

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.containers import AudioError, RewrittenFile, check_container, check_regular, video_format
-from ser_keras.errors import SerKerasError, nearest
 
 # Suffixes by which libsndfile would take any bytes for audio; opened without a name they are judged by content.
 NAME_DECIDES = (".raw", ".vox", ".gsm")

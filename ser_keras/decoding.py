@@ -7,9 +7,9 @@ import json
 import numpy as np
 
 from ser_keras import audio
-from ser_keras.cache import RowStore, cache_folder, fingerprint
-from ser_keras.errors import SerKerasError
-from ser_keras.progress import stage
+from ser_keras.common.errors import SerKerasError
+from ser_keras.common.progress import stage
+from ser_keras.common.row_store import RowStore, cache_folder, fingerprint
 
 AUDIO_CACHE_VERSION = 1
 

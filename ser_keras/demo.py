@@ -4,9 +4,9 @@ from pathlib import Path
 
 from ser_keras import corpora as readers
 from ser_keras import inference
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
+from ser_keras.common.progress import say
 from ser_keras.experiment import load_experiment
-from ser_keras.progress import say
 from ser_keras.runs import Run
 
 RECIPE = "anand2015.r2"

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 
 LEVELS = ("low", "middle", "high")
 RATINGS = (1, 5)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from ser_keras.errors import SerKerasError, nearest
+from ser_keras.common.errors import SerKerasError, nearest
 
 EMOTIONS = (
     "anger",

@@ -3,10 +3,10 @@
 import numpy as np
 
 from ser_keras import audio, pipeline
+from ser_keras.common.files import write_atomic, write_json
 from ser_keras.evaluation import Predictions, confusion_csv, metrics
 from ser_keras.evaluation.predictions import geometric_mean
 from ser_keras.models.corpus_heads import heard_as
-from ser_keras.runs import write_atomic, write_json
 
 AVERAGES = {"mean": lambda probabilities: probabilities.mean(axis=0), "geometric": geometric_mean}
 

@@ -1,11 +1,11 @@
 """Keras layers as functions of NumPy arrays, compiled for the small batches that the caches are filled with."""
 
 import contextlib
-import os
 
 import numpy as np
 import tensorflow as tf
 
+from ser_keras.common.quiet_stderr import silenced_stderr
 from ser_keras.frontends.base import FrontEnd
 
 FEATURE_BATCH = 4  # windows; more leave the processor's cache and take longer each
@@ -39,7 +39,7 @@ def batched(function, specs, xla=False):
     """
     signature = [tf.TensorSpec((FEATURE_BATCH, *shape), dtype) for shape, dtype in specs]
     graph = tf.function(function, input_signature=signature, jit_compile=xla, autograph=False).get_concrete_function()
-    with _silenced_stderr() if xla else contextlib.nullcontext():
+    with silenced_stderr() if xla else contextlib.nullcontext():
         graph(*(tf.zeros(s.shape, s.dtype) for s in signature))
 
     def call(*arrays):
@@ -54,16 +54,3 @@ def batched(function, specs, xla=False):
         return np.concatenate([p.numpy() for p in parts])[:n]
 
     return call
-
-
-@contextlib.contextmanager
-def _silenced_stderr():
-    """XLA greets on the first compilation, past Python and past every setting of TensorFlow's logs."""
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from ser_keras import baselines
-from ser_keras.errors import SerKerasError, nearest
+from ser_keras.common.errors import SerKerasError, nearest
 
 
 class Headed:

@@ -7,7 +7,7 @@ import numpy as np
 
 from ser_keras import audio, model_files
 from ser_keras.belief import RunningBelief
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.interpreter import Interpreter, choose
 from ser_keras.isolated import IsolatedInterpreter
 

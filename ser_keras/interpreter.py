@@ -1,21 +1,16 @@
 """The TFLite runtimes that may be installed, and a checked interpreter over the bytes of one model."""
 
-import contextlib
 import importlib
 import importlib.util
-import os
-import sys
-import tempfile
-import threading
 
 import numpy as np
 
-from ser_keras.errors import SerKerasError, nearest
+from ser_keras.common.errors import SerKerasError, nearest
+from ser_keras.common.quiet_stderr import without_info_lines
 
 RUNTIMES = {"litert": "ai_edge_litert.interpreter", "tflite-runtime": "tflite_runtime.interpreter"}
 PACKAGES = {"litert": "ai-edge-litert", "tflite-runtime": "tflite-runtime"}
 IDENTIFIER = b"TFL3"  # at byte 4 of every .tflite
-_STDERR = threading.Lock()
 
 
 def installed():
@@ -145,7 +140,7 @@ def import_runtime(runtime):
 def _create(content, name, runtime, threads):
     module = import_runtime(runtime)
     try:
-        with _quiet_stderr():
+        with without_info_lines():
             interpreter = module.Interpreter(model_content=content, num_threads=threads)
             interpreter.allocate_tensors()
     except (ValueError, RuntimeError, MemoryError, OverflowError) as error:
@@ -170,34 +165,3 @@ def _scaled_by_channel(interpreter):
             if activations and activations["dtype"] == np.float32 and len(scales) > 1 and weights["dtype"] == np.int8:
                 return True
     return False
-
-
-@contextlib.contextmanager
-def _quiet_stderr():
-    """Keep the C++ runtime's INFO lines off the terminal; anything else that was said meanwhile is passed on.
-
-    One thread at a time: of two, the last to leave would put the other's temporary file where standard error was.
-    """
-    with _STDERR:
-        yield from _without_infos()
-
-
-def _without_infos():
-    sys.stderr.flush()
-    try:
-        saved = os.dup(2)
-    except OSError:  # no standard error, as under pythonw
-        yield
-        return
-    with tempfile.TemporaryFile() as caught:
-        try:
-            os.dup2(caught.fileno(), 2)
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(saved, 2)
-            os.close(saved)
-            caught.seek(0)
-            said = b"".join(line for line in caught if not line.startswith((b"INFO:", b"WARNING: All log messages")))
-            if said:
-                os.write(2, said)

@@ -9,8 +9,8 @@ import json
 
 import numpy as np
 
-from ser_keras.child import Child, Died, answering
-from ser_keras.errors import SerKerasError
+from ser_keras.common.child_process import Child, Died, answering
+from ser_keras.common.errors import SerKerasError
 from ser_keras.interpreter import Interpreter
 
 TIMEOUT_S = 60  # for loading, and for one window

@@ -11,7 +11,7 @@ import numpy as np
 import soxr
 
 from ser_keras import audio
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 
 BLOCK_S = 0.05
 QUEUED_BLOCKS = 100  # 5 s: what waits while the machine is busy; beyond that the oldest goes

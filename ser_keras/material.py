@@ -7,10 +7,10 @@ import numpy as np
 
 from ser_keras import audio, conditions
 from ser_keras.augmentation.grids import base_cut, copy_cuts, grid_cuts
-from ser_keras.cache import RowStore, cache_folder, fingerprint
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
+from ser_keras.common.progress import stage
+from ser_keras.common.row_store import RowStore, cache_folder, fingerprint
 from ser_keras.graphs import feature_function
-from ser_keras.progress import stage
 
 QUEUE = 64  # windows that are gathered before they go through the front end
 PREDICTION_BATCH = 64

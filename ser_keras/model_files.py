@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 from ser_keras import audio
-from ser_keras.errors import SerKerasError, nearest
+from ser_keras.common.errors import SerKerasError, nearest
 
 LICENCE = "LICENSE.md"  # in a bundle whose weights are under terms of their own
 SCHEMA_VERSION = 1  # of bundle.json

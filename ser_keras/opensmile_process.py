@@ -10,8 +10,8 @@ from importlib import metadata, util
 import numpy as np
 
 from ser_keras.audio import SAMPLE_RATE, to_int16
-from ser_keras.child import Child, Died, answering
-from ser_keras.errors import SerKerasError
+from ser_keras.common.child_process import Child, Died, answering
+from ser_keras.common.errors import SerKerasError
 
 PACKAGE = "opensmile"
 START_S = ANSWER_S = 60  # patience with importing the package, and with an answer

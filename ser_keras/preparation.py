@@ -7,13 +7,13 @@ import numpy as np
 from ser_keras import audio, building, decoding, protocols
 from ser_keras import corpora as readers
 from ser_keras import experiment as settings
-from ser_keras.cache import fingerprint
+from ser_keras.common.errors import SerKerasError
+from ser_keras.common.progress import say
+from ser_keras.common.row_store import fingerprint
 from ser_keras.emotions import select
-from ser_keras.errors import SerKerasError
 from ser_keras.faces import FACE_FRONT_ENDS, rows, watch
 from ser_keras.material import Material, extract, feature_shape
 from ser_keras.models import MODELS
-from ser_keras.progress import say
 
 
 @dataclasses.dataclass

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 
 LIBRARY = {"linux": "libLiteRt.so", "darwin": "libLiteRt.dylib"}
 RUNS = 50

@@ -12,7 +12,7 @@ import urllib.parse
 from pathlib import Path
 
 from ser_keras import model_files
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.model_files import LICENCE
 
 PACKAGE = Path(__file__).parent

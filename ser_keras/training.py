@@ -21,12 +21,12 @@ from ser_keras.building import (
 )
 from ser_keras.checkpoints import EpochBoundary, History, load_checkpoint
 from ser_keras.cleaning import mislabelled
+from ser_keras.common.files import write_atomic, write_json
+from ser_keras.common.progress import stage
 from ser_keras.heads import cut_at, fit_head
 from ser_keras.models.adapted import adapt_model
 from ser_keras.models.corpus_heads import learn_which
-from ser_keras.progress import stage
 from ser_keras.protocols import protocol_kind
-from ser_keras.runs import write_atomic, write_json
 from ser_keras.saving import save_model
 
 FINAL = 2**16  # the number that stands for "fold" in the seeds of the final refit

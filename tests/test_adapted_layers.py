@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.models.adapted import Standardization, adapt_model
 from ser_keras.models.pca import Pca
 from ser_keras.models.sparse_autoencoder import SparseKernels, loss_and_gradients

@@ -10,7 +10,7 @@ import soundfile
 
 from ser_keras import audio, decoders
 from ser_keras.audio import SAMPLE_RATE, AudioError, from_int16, load, stream, to_int16, window_starts, windows
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from tests.broken_audio import encode, speech, wav, write_broken_audio
 
 

@@ -12,7 +12,7 @@ pytest.importorskip("python_stretch", reason="needs the extra `augment`")
 
 from ser_keras.augmentation import draws, waveform
 from ser_keras.augmentation.waveform import change, equalise, recorded_so, stretch
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 
 SAMPLE_RATE = 16000
 

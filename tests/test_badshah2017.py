@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.experiment import load_experiment
 from ser_keras.frontends import SpectrogramImage
 from ser_keras.models import MODELS

@@ -16,7 +16,7 @@ from ser_keras.baselines import BASELINES, Baseline
 from ser_keras.baselines.kernel import OneVsOneSVM
 from ser_keras.baselines.mixture import ClassMixture
 from ser_keras.baselines.preprocessing import ReplaceAnomalies
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 
 N_CLASSES = 5
 

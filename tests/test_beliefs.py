@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.evaluation import Predictions
 from ser_keras.reports.beliefs import (
     belief_figures,

@@ -6,9 +6,10 @@ import sys
 
 import pytest
 
-from ser_keras import benchmark, child, profiler
+from ser_keras import benchmark, profiler
 from ser_keras.cli import main
-from ser_keras.errors import SerKerasError
+from ser_keras.common import child_process
+from ser_keras.common.errors import SerKerasError
 from ser_keras.model_files import PRETRAINED
 
 BUNDLE = PRETRAINED / "emodb"
@@ -66,8 +67,8 @@ def test_a_file_that_brings_the_process_down_is_one_line(monkeypatch):
 
 
 def test_a_child_that_does_not_answer_is_ended():
-    silent = child.Child("import time; time.sleep(60)")
-    with pytest.raises(child.Died, match="no answer in 0 s"):
+    silent = child_process.Child("import time; time.sleep(60)")
+    with pytest.raises(child_process.Died, match="no answer in 0 s"):
         silent.read(1, 0.2)
     assert silent.poll() is not None
 

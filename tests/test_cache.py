@@ -11,8 +11,8 @@ import time
 import numpy as np
 import pytest
 
-from ser_keras.cache import RowStore, fingerprint
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
+from ser_keras.common.row_store import RowStore, fingerprint
 
 
 def rows(n, seed=0, shape=(3, 2)):

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from ser_keras import calibration, crossvalidation, saving, training
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
+from ser_keras.common.files import read_json
 from ser_keras.evaluation import Predictions, ece
 from ser_keras.experiment import load_experiment
-from ser_keras.runs import read_json
 from tests.made_corpus import write_corpus
 from tests.test_training import QUICK
 

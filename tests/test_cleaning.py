@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ser_keras.cleaning import N_PARTS, _parts, mislabelled
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 
 N_CLASSES, WINDOWS = 4, 5  # windows an utterance
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from ser_keras import cli
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from tests.broken_audio import write_broken_audio
 from tests.made_corpus import write_corpus
 

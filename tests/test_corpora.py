@@ -10,11 +10,11 @@ import pytest
 import soundfile
 
 from ser_keras import corpora
+from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora import CORPORA, RECOGNISED, NotThisCorpus, emodb, ravdess, savee
 from ser_keras.corpora.base import EMOTION_ALIASES, Published, Utterance, canonical_emotion
 from ser_keras.corpora.check import check, format_check
 from ser_keras.emotions import EMOTIONS
-from ser_keras.errors import SerKerasError
 from tests.conftest import shared_data
 
 RATE = 16000

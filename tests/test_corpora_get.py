@@ -21,9 +21,9 @@ import pytest
 import soundfile
 
 from ser_keras import cli
+from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora import CORPORA, cremad, download, emodb, get, nemo, tess
 from ser_keras.corpora.sources import Archive, Audb, Dataverse, GitHub
-from ser_keras.errors import SerKerasError
 
 RATE = 16000
 

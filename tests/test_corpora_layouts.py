@@ -10,11 +10,11 @@ import pytest
 import soundfile
 
 from ser_keras import corpora
+from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora import CORPORA, NotThisCorpus, casia, cremad, enterface, iemocap
 from ser_keras.corpora.base import Utterance, find_folder
 from ser_keras.corpora.check import check, format_check
 from ser_keras.emotions import select
-from ser_keras.errors import SerKerasError
 
 RATE = 16000
 

@@ -8,9 +8,9 @@ import soundfile
 
 from ser_keras import audio, corpora
 from ser_keras.audio import AudioError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora.check import check
 from ser_keras.decoding import decode
-from ser_keras.errors import SerKerasError
 
 av = pytest.importorskip("av")
 

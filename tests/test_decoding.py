@@ -5,7 +5,7 @@ import pytest
 import soundfile
 
 from ser_keras import corpora, decoding
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from tests.made_corpus import write_corpus
 
 pytestmark = pytest.mark.smoke

@@ -5,9 +5,10 @@ import librosa
 import numpy as np
 import pytest
 
+from ser_keras.common.builders import complete_arguments
+from ser_keras.common.errors import SerKerasError
 from ser_keras.descriptors import DESCRIPTORS, Acoustic26
-from ser_keras.errors import SerKerasError
-from ser_keras.experiment import Component, complete
+from ser_keras.experiment import Component
 
 RATE, N = 16000, 8800
 BIN = RATE / 1024
@@ -159,7 +160,7 @@ def test_settings_make_the_same_set_again():
     window = voice(210)[None]
     np.testing.assert_array_equal(descriptors(window), again(window))
     assert not np.array_equal(descriptors(window), Acoustic26()(window))
-    settings = complete(Component(name="acoustic26"), DESCRIPTORS, "frontend")
+    settings = complete_arguments(Component(name="acoustic26"), DESCRIPTORS, "frontend")
     assert settings == Acoustic26().get_config()
 
 

@@ -9,7 +9,7 @@ import pytest
 from sklearn import metrics as reference
 
 from ser_keras import evaluation
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.evaluation import Predictions
 
 CLASSES = ("anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness")

@@ -11,7 +11,7 @@ import soundfile
 from ai_edge_litert import schema_py_generated as schema
 
 from ser_keras import audio
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.evaluation import Predictions, uar
 from ser_keras.export import card, convert, parity
 from ser_keras.export.bundle import export_run, summary

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.export.bundle import check_out, export_run
 from ser_keras.export.publish import replacing_folder
 from tests import small_run

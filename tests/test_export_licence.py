@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ser_keras import model_files
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.export import licence
 from ser_keras.export.bundle import CARD, LICENCE, check_out
 from ser_keras.export.origin import metadata_of

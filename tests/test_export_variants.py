@@ -8,7 +8,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from ser_keras import audio
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.evaluation import Predictions
 from ser_keras.export import bundle as making
 from ser_keras.export import card, convert, parity, signatures

@@ -10,9 +10,9 @@ pytest.importorskip("cv2", reason="needs the extra `faces`")
 pytest.importorskip("av", reason="needs the extra `video`")
 
 from ser_keras import building, cli, crossvalidation, finished, saving  # noqa: E402
-from ser_keras.cache import RowStore  # noqa: E402
+from ser_keras.common.errors import SerKerasError  # noqa: E402
+from ser_keras.common.row_store import RowStore  # noqa: E402
 from ser_keras.conditions import parse  # noqa: E402
-from ser_keras.errors import SerKerasError  # noqa: E402
 from ser_keras.evaluation import Predictions  # noqa: E402
 from ser_keras.experiment import load_experiment  # noqa: E402
 from ser_keras.faces import FACE_FRONT_ENDS, AudioVisual, FaceFrames, video  # noqa: E402

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.frontends import SpectrogramPair
 from ser_keras.models.adapted import adapt_model
 from ser_keras.models.anand2015 import anand2015_cnn, anand2015_dense

@@ -11,7 +11,7 @@ import librosa
 import numpy as np
 import pytest
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.frontends import FRONT_ENDS, LogMel, SpectrogramPair
 from ser_keras.frontends.log_mel import mel_matrix
 

@@ -8,7 +8,7 @@ import pytest
 from ser_keras.augmentation import draws
 from ser_keras.augmentation.draws import Draws, Point
 from ser_keras.augmentation.spectra import SpectralAugmentation
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.frontends import FRONT_ENDS, MFCC, LogMel, LogSpectrogram, SpectrogramImage
 from ser_keras.frontends.spectrogram_image import jet
 from tests.test_augmentation import vowel

@@ -12,7 +12,7 @@ import pytest
 
 from ser_keras import baselines
 from ser_keras.audio import windows
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.frontends import FRONT_ENDS
 from ser_keras.models import MODELS
 from ser_keras.models.adapted import adapt_model

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.experiment import load_experiment
 from ser_keras.frontends import LogSpectrogram
 from ser_keras.models.adapted import adapt_model

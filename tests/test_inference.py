@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from ser_keras import audio, child, inference, interpreter, model_files
-from ser_keras.errors import SerKerasError
+from ser_keras import audio, inference, interpreter, model_files
+from ser_keras.common import child_process
+from ser_keras.common.errors import SerKerasError
 from ser_keras.inference import Model, level_dbfs, load, sliding_windows
 from ser_keras.model_files import Settings
 from tests import small_run
@@ -280,7 +281,7 @@ def test_a_crash_of_the_runtime_is_one_line(bundle, tmp_path, monkeypatch):
     script = tmp_path / "python"
     script.write_text("#!/bin/sh\nkill -SEGV $$\n")
     script.chmod(0o755)
-    monkeypatch.setattr(child.sys, "executable", str(script))
+    monkeypatch.setattr(child_process.sys, "executable", str(script))
     bare = shutil.copy(bundle / "model.tflite", tmp_path / "bare.tflite")
     with pytest.raises(SerKerasError, match="SIGSEGV"):
         load(bare)

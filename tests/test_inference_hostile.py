@@ -61,7 +61,7 @@ def test_ten_thousand_hostile_windows(path, runtime):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: f"{p.parent.name}-{p.name}")
 def test_truncated_files_are_one_line(path, tmp_path):
-    from ser_keras.errors import SerKerasError
+    from ser_keras.common.errors import SerKerasError
     from ser_keras.inference import load
 
     cut = tmp_path / "cut.tflite"

@@ -10,7 +10,7 @@ import soundfile
 
 from ser_keras import audio
 from ser_keras.belief import RunningBelief
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.export.vectors import signal
 from ser_keras.inference import Model, load
 from ser_keras.model_files import Settings

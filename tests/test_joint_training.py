@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ser_keras import crossvalidation, pipeline, saving, training
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.experiment import load_experiment
 from ser_keras.inference import load
 from ser_keras.models import MODELS

@@ -10,9 +10,9 @@ import pytest
 
 from ser_keras import audio, baselines, building, cli, conditions, crossvalidation, pipeline, saving, training
 from ser_keras import finished as finished_runs
+from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora.base import Utterance
 from ser_keras.descriptors import DESCRIPTORS
-from ser_keras.errors import SerKerasError
 from ser_keras.evaluation import Predictions
 from ser_keras.experiment import load_experiment
 from ser_keras.inference import load

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from ser_keras import audio, cli, inference, listening, model_files
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.inference import Moment
 from tests.messages import one_line
 

@@ -7,12 +7,13 @@ import pytest
 from scipy.signal import lfilter
 from scipy.stats import kurtosis, linregress, skew
 
+from ser_keras.common.builders import complete_arguments
+from ser_keras.common.errors import SerKerasError
 from ser_keras.descriptors import DESCRIPTORS
 from ser_keras.descriptors.formants import burg, lpc_formants
 from ser_keras.descriptors.functionals import STATISTICS, deltas, statistics
 from ser_keras.descriptors.teager import autocorrelation_area, teager_energy
-from ser_keras.errors import SerKerasError
-from ser_keras.experiment import Component, complete
+from ser_keras.experiment import Component
 
 RATE = 16000
 NAMES = ("he2019_lld", "he2019_functionals", "functionals", "teager")
@@ -261,7 +262,7 @@ def test_settings_make_the_same_set_again(name):
     descriptors = DESCRIPTORS[name](hop_ms=20)
     again = DESCRIPTORS[name](**descriptors.get_config())
     np.testing.assert_array_equal(descriptors(vowel(n=4000)), again(vowel(n=4000)))
-    assert complete(Component(name=name), DESCRIPTORS, "frontend") == DESCRIPTORS[name]().get_config()
+    assert complete_arguments(Component(name=name), DESCRIPTORS, "frontend") == DESCRIPTORS[name]().get_config()
 
 
 @pytest.mark.parametrize(

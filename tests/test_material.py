@@ -9,8 +9,8 @@ import pytest
 from ser_keras import audio, conditions, corpora, decoding
 from ser_keras.augmentation import draws
 from ser_keras.augmentation.spectra import SpectralAugmentation
-from ser_keras.cache import cache_folder
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
+from ser_keras.common.row_store import cache_folder
 from ser_keras.experiment import Augmentation
 from ser_keras.frontends import FRONT_ENDS
 from ser_keras.material import extract

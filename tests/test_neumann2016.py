@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.frontends import FRONT_ENDS
 from ser_keras.models.adapted import adapt_model
 from ser_keras.models.assemble import end_to_end

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from ser_keras.audio import window_starts
+from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora.base import Utterance
-from ser_keras.errors import SerKerasError
 from ser_keras.experiment import Protocol
 from ser_keras.protocols import PROTOCOLS, Fold, expand_chunks, make_folds, verify
 

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from ser_keras import evaluation
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.evaluation import Predictions
 from ser_keras.protocols import PROTOCOLS
 from ser_keras.reports import plots, write_comparison, write_report

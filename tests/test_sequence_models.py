@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.frontends import LogMel, SpectrogramPair
 from ser_keras.models import MODELS
 from ser_keras.models.adapted import Standardization, adapt_model

@@ -14,7 +14,7 @@ import threading
 import pytest
 
 from ser_keras import cli, model_files, serving
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from tests.messages import one_line
 
 SHIPPED = model_files.PRETRAINED / model_files.DEFAULT_MODEL

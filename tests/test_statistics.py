@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.frontends import FRONT_ENDS
 from ser_keras.frontends.statistics import _power_at
 from tests.made_corpus import vowel

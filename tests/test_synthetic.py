@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora import espeak, synthetic, synthetic_voices
 from ser_keras.corpora.base import NotThisCorpus
-from ser_keras.errors import SerKerasError
 
 pytest.importorskip("espeakng_loader", reason="needs eSpeak NG: pip install 'ser-keras[demo]'")
 

@@ -15,10 +15,11 @@ import yaml
 
 from ser_keras import checkpoints, crossvalidation, preparation, saving, training
 from ser_keras import finished as finished_runs
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
+from ser_keras.common.files import write_json
 from ser_keras.evaluation import Predictions
 from ser_keras.experiment import load_experiment
-from ser_keras.runs import Run, write_json
+from ser_keras.runs import Run
 from tests.made_corpus import write_corpus
 
 pytestmark = pytest.mark.smoke

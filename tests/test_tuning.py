@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from ser_keras import building
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.tuning import accounting, holdout, objective, outcome, report, space
 from ser_keras.tuning.durable import FAILURES, LOSSES
 from ser_keras.tuning.oracles import make_oracle

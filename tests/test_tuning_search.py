@@ -11,7 +11,7 @@ import yaml
 
 from ser_keras import crossvalidation, saving, training
 from ser_keras.checkpoints import History
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.evaluation import Predictions
 from ser_keras.experiment import load_experiment
 from ser_keras.figures import write_figures

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.tuning import accounting, distributed, space, workers
 from ser_keras.tuning.oracles import make_oracle
 from ser_keras.tuning.trials import FoldTuner

@@ -6,7 +6,7 @@ import time
 
 import keras
 
-from ser_keras.runs import read_json, write_json
+from ser_keras.common.files import read_json, write_json
 
 # What a process' time is divided into; `rest` is what is left of its wall time.
 PARTS = {

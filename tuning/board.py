@@ -3,8 +3,8 @@
 import sys
 import time
 
-from ser_keras.crossvalidation import duration
-from ser_keras.progress import say
+from ser_keras.common.progress import say
+from ser_keras.common.text import duration
 from ser_keras.tuning import outcome
 from ser_keras.tuning.trials import describe
 

@@ -15,8 +15,8 @@ from keras_tuner.src import protos
 from keras_tuner.src.distribute import oracle_chief, oracle_client
 from keras_tuner.src.engine import conditions
 
-from ser_keras.errors import SerKerasError
-from ser_keras.progress import say
+from ser_keras.common.errors import SerKerasError
+from ser_keras.common.progress import say
 from ser_keras.tuning.trials import Interrupted
 
 WORKER, FINGERPRINT, GOODBYE = "ser-keras-worker", "ser-keras-fingerprint", "ser-keras-goodbye"

@@ -11,8 +11,8 @@ from pathlib import Path
 from keras_tuner import Objective
 from keras_tuner.engine.trial import Trial
 
-from ser_keras.errors import SerKerasError
-from ser_keras.runs import write_atomic
+from ser_keras.common.errors import SerKerasError
+from ser_keras.common.files import write_atomic
 
 SCORE = Objective("score", "max")
 FINISHED = ("COMPLETED", "FAILED")

@@ -7,8 +7,8 @@ import json
 import numpy as np
 
 from ser_keras import building, protocols
-from ser_keras.cache import fingerprint
-from ser_keras.errors import SerKerasError, nearest
+from ser_keras.common.errors import SerKerasError, nearest
+from ser_keras.common.row_store import fingerprint
 from ser_keras.experiment import Protocol
 from ser_keras.preparation import prepare
 

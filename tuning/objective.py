@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ser_keras import building
-from ser_keras.errors import SerKerasError, nearest
+from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.models.assemble import end_to_end
 
 # name -> (whether more is better, what it is)

@@ -4,7 +4,7 @@ import numpy as np
 from keras_tuner import oracles
 from keras_tuner.engine.oracle import Oracle
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.tuning.durable import Durable
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import io
 import math
 
-from ser_keras.runs import write_atomic
+from ser_keras.common.files import write_atomic
 from ser_keras.tuning.trials import BUDGET, figures_of
 
 

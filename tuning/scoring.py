@@ -5,13 +5,14 @@ import statistics
 import numpy as np
 
 from ser_keras import training
-from ser_keras.cache import fingerprint
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
+from ser_keras.common.files import read_json, write_atomic, write_json
+from ser_keras.common.progress import say
+from ser_keras.common.row_store import fingerprint
 from ser_keras.evaluation import Predictions, measures, paired_difference
 from ser_keras.experiment import dump_yaml, parse_recipe
 from ser_keras.figures import predict_items, write_figures
-from ser_keras.progress import say
-from ser_keras.runs import provenance, read_json, write_atomic, write_json
+from ser_keras.runs import provenance
 from ser_keras.tuning import holdout, outcome
 from ser_keras.tuning.trials import BUDGET, describe, sweep
 

@@ -7,13 +7,14 @@ import os
 import time
 from pathlib import Path
 
-from ser_keras.cache import fingerprint
-from ser_keras.crossvalidation import duration
-from ser_keras.errors import SerKerasError, nearest
+from ser_keras.common.errors import SerKerasError, nearest
+from ser_keras.common.files import read_json, write_atomic, write_json
+from ser_keras.common.progress import say
+from ser_keras.common.row_store import fingerprint
+from ser_keras.common.text import duration
 from ser_keras.experiment import dump_yaml, parse_recipe
 from ser_keras.preparation import read_corpora
-from ser_keras.progress import say
-from ser_keras.runs import Run, provenance, read_json, write_atomic, write_json
+from ser_keras.runs import Run, provenance
 from ser_keras.tuning import accounting, distributed, holdout, outcome, scoring, workers
 from ser_keras.tuning.board import Board
 from ser_keras.tuning.objective import MEASURES, Objective, parse_limit

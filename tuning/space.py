@@ -10,7 +10,7 @@ import keras_tuner
 import numpy as np
 import yaml
 
-from ser_keras.errors import SerKerasError, nearest
+from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.experiment import as_number, load_experiment, read_named
 from ser_keras.tuning.spacefile import AxisFile, parse_space
 

@@ -15,11 +15,11 @@ from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.errors import FailedTrialError, FatalError
 
 from ser_keras import training
-from ser_keras.cache import fingerprint
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
+from ser_keras.common.files import read_json, write_atomic, write_json
+from ser_keras.common.row_store import fingerprint
 from ser_keras.evaluation import measures
 from ser_keras.figures import predict_items
-from ser_keras.runs import read_json, write_atomic, write_json
 from ser_keras.tuning import holdout
 from ser_keras.tuning.durable import SCORE
 from ser_keras.tuning.objective import costs

@@ -12,8 +12,8 @@ import threading
 import time
 from pathlib import Path
 
-from ser_keras.errors import SerKerasError
-from ser_keras.progress import say
+from ser_keras.common.errors import SerKerasError
+from ser_keras.common.progress import say
 
 MEMORY = 800e6  # bytes that a worker needs at least: TensorFlow alone takes about 500 MB
 RESTARTS = 3  # a worker that dies so often without finishing a trial isn't started again

@@ -10,8 +10,8 @@ import tensorflow as tf
 from ser_keras import audio
 from ser_keras.augmentation import draws, waveform
 from ser_keras.augmentation.spectra import SpectralAugmentation
-from ser_keras.cache import fingerprint
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
+from ser_keras.common.row_store import fingerprint
 from ser_keras.frontends.base import SAMPLE_RATE, FrontEnd
 from ser_keras.graphs import batched, feature_function
 

@@ -8,8 +8,8 @@ import math
 import numpy as np
 
 from ser_keras.augmentation.draws import band_decibels, equaliser_matrix
+from ser_keras.common.errors import SerKerasError
 from ser_keras.conditions.room import reverberate
-from ser_keras.errors import SerKerasError
 from ser_keras.frontends.base import SAMPLE_RATE
 
 # 100 ms, a quarter apart. The library's preset of 120 ms follows changing speech less closely, and under 80 ms the

@@ -4,7 +4,7 @@ from ser_keras.baselines.base import Baseline, fit_classifier
 from ser_keras.baselines.generative import gmm, lda, naive_bayes, qda
 from ser_keras.baselines.kernel import rbf_svm
 from ser_keras.baselines.linear import linear_svm, softmax
-from ser_keras.errors import SerKerasError, nearest
+from ser_keras.common.errors import SerKerasError, nearest
 
 BASELINES = {
     "linear_svm": linear_svm,

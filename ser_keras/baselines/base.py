@@ -6,8 +6,8 @@ import zipfile
 import numpy as np
 
 from ser_keras.baselines.search import GridSearch
-from ser_keras.errors import SerKerasError
-from ser_keras.runs import replacing
+from ser_keras.common.errors import SerKerasError
+from ser_keras.common.files import replacing
 
 FORMAT = 1  # of the saved dictionary
 # What a file may hold beside the scikit-learn and numpy types that skops trusts by itself.

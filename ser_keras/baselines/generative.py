@@ -5,7 +5,7 @@ from sklearn.naive_bayes import GaussianNB
 
 from ser_keras.baselines.mixture import ClassMixture
 from ser_keras.baselines.preprocessing import standardised
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 
 
 def naive_bayes(*, replace_anomalous=None):

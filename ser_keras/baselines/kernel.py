@@ -7,7 +7,7 @@ from sklearn.svm import SVC
 
 from ser_keras.baselines.preprocessing import standardised
 from ser_keras.baselines.search import searched
-from ser_keras.errors import SerKerasError, nearest
+from ser_keras.common.errors import SerKerasError, nearest
 
 KERNELS = ("rbf", "linear")
 

@@ -6,7 +6,7 @@ from sklearn.svm import LinearSVC
 
 from ser_keras.baselines.preprocessing import standardised
 from ser_keras.baselines.search import searched
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 
 
 class OneVsRestSVM(LinearSVC):

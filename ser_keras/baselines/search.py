@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.metrics import recall_score
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 
 
 class GridSearch(ClassifierMixin, BaseEstimator):

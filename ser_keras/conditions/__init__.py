@@ -9,12 +9,12 @@ import re
 
 import numpy as np
 
+from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.conditions.channel import RATE, TELEPHONE
 from ser_keras.conditions.gain import GAIN
 from ser_keras.conditions.noise import NOISE
 from ser_keras.conditions.room import REVERB
 from ser_keras.conditions.snippet import SNIPPET
-from ser_keras.errors import SerKerasError, nearest
 
 __all__ = ["CONDITIONS", "VERSION", "Condition", "Step", "folder_name", "parse"]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ser_keras.errors import SerKerasError, nearest
+from ser_keras.common.errors import SerKerasError, nearest
 
 
 @dataclasses.dataclass(frozen=True)

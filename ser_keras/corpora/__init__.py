@@ -4,6 +4,7 @@ A module offers `TITLE`, `LICENCE`, `CITATION`, `LAYOUT`, `PUBLISHED`, `scan(roo
 `SOURCES` where there is a way to get it.
 """
 
+from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.corpora import (
     audformat_db,
     casia,
@@ -21,7 +22,6 @@ from ser_keras.corpora import (
     tess,
 )
 from ser_keras.corpora.base import Listing, NotThisCorpus, Utterance
-from ser_keras.errors import SerKerasError, nearest
 
 __all__ = ["CORPORA", "UNNAMED", "Listing", "NotThisCorpus", "Utterance", "read", "scan"]
 

@@ -4,9 +4,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora.base import GENDERS, Listing, NotThisCorpus, Utterance, canonical_emotion
 from ser_keras.corpora.manifest import SPLITS
-from ser_keras.errors import SerKerasError
 
 TITLE = "audformat database"
 LICENCE = "the database's own, in its db.yaml"

@@ -4,8 +4,8 @@ import dataclasses
 from collections import Counter
 from pathlib import Path
 
+from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.emotions import EMOTIONS, check_emotion
-from ser_keras.errors import SerKerasError, nearest
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 FOREIGN_FOLDERS = ("__MACOSX", "lost+found", "$RECYCLE.BIN", "System Volume Information")

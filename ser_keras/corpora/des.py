@@ -5,9 +5,9 @@ passages; neutral, surprise, happiness, sadness and anger; some 30 minutes in al
 how the passages are cut is, so there is nothing that a reader could go by: `manifest.csv` says what the files are.
 """
 
+from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora import manifest
 from ser_keras.corpora.sources import OnRequest
-from ser_keras.errors import SerKerasError
 
 TITLE = "DES (Danish Emotional Speech)"
 LICENCE = "by agreement with Aalborg University"

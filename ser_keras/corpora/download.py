@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import requests
 
-from ser_keras.errors import SerKerasError
-from ser_keras.progress import stage
+from ser_keras.common.errors import SerKerasError
+from ser_keras.common.progress import stage
 
 TRIES = 4  # without a byte of progress
 PAUSE_S = 1.0  # after the first failure; doubled after each further one

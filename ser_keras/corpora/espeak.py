@@ -15,7 +15,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 
 MISSING = "eSpeak NG is not installed: pip install 'ser-keras[demo]' (eSpeak NG is GPL-3.0-or-later)"
 

@@ -5,11 +5,11 @@ import fcntl
 import shutil
 from pathlib import Path
 
+from ser_keras.common.errors import SerKerasError, nearest
+from ser_keras.common.progress import stage
 from ser_keras.corpora import CORPORA, NotThisCorpus, scan
 from ser_keras.corpora.check import check
 from ser_keras.corpora.sources import OnRequest, is_free
-from ser_keras.errors import SerKerasError, nearest
-from ser_keras.progress import stage
 
 
 def get(name, out=None):

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.corpora.base import (
     GENDERS,
     Listing,
@@ -15,7 +16,6 @@ from ser_keras.corpora.base import (
     name_below,
 )
 from ser_keras.corpora.sources import OnRequest
-from ser_keras.errors import SerKerasError, nearest
 
 TITLE = "IEMOCAP (Interactive Emotional Dyadic Motion Capture)"
 LICENCE = "free for research, by a release form of the University of Southern California"

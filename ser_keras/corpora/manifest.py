@@ -5,9 +5,9 @@ import math
 import os
 from pathlib import Path
 
+from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.corpora.base import GENDERS, Listing, NotThisCorpus, Utterance, canonical_emotion, describe
 from ser_keras.corpora.tables import read_table
-from ser_keras.errors import SerKerasError, nearest
 
 TITLE = "CSV manifest"
 LICENCE = "that of the audio it lists"

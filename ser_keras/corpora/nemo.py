@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora.base import (
     GENDERS,
     Listing,
@@ -15,7 +16,6 @@ from ser_keras.corpora.base import (
 )
 from ser_keras.corpora.sources import GitHub
 from ser_keras.corpora.tables import read_table
-from ser_keras.errors import SerKerasError
 
 TITLE = "nEMO (Polish emotional speech)"
 LICENCE = "CC BY-NC-SA 4.0"

@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import soundfile
 
-from ser_keras.cache import cache_folder
+from ser_keras.common.errors import SerKerasError
+from ser_keras.common.progress import stage
+from ser_keras.common.row_store import cache_folder
 from ser_keras.corpora.base import Listing, NotThisCorpus, Published, Utterance
 from ser_keras.corpora.espeak import speak
 from ser_keras.corpora.synthetic_voices import EXPRESSIONS, SAMPLE_RATE, SPEAKERS, job, record
-from ser_keras.errors import SerKerasError
-from ser_keras.progress import stage
 
 VERSION = 1
 INDEX = "corpus.json"

@@ -3,7 +3,7 @@
 import csv
 import io
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 
 DELIMITERS = ",;\t|"
 

@@ -4,8 +4,8 @@ import numpy as np
 from scipy import fft, sparse
 from scipy.signal import get_window
 
+from ser_keras.common.errors import SerKerasError
 from ser_keras.descriptors.pitch import yin
-from ser_keras.errors import SerKerasError
 from ser_keras.frontends.base import SAMPLE_RATE
 from ser_keras.frontends.log_mel import mel_matrix
 

@@ -8,7 +8,7 @@ product that contains models trained on its features. It isn't part of this proj
 import numpy as np
 
 from ser_keras.audio import SAMPLE_RATE
-from ser_keras.errors import SerKerasError, nearest
+from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.opensmile_process import OpenSmile
 
 LEAST_SAMPLES = 960  # the 60 ms frame of the pitch; openSMILE gives nothing for less

@@ -4,10 +4,10 @@ import numpy as np
 from scipy import fft, sparse
 from scipy.signal import get_window
 
+from ser_keras.common.errors import SerKerasError
 from ser_keras.descriptors.formants import lpc_formants
 from ser_keras.descriptors.pitch import yin
 from ser_keras.descriptors.praat import parselmouth, praat_formants, praat_pitch
-from ser_keras.errors import SerKerasError
 from ser_keras.frontends.base import SAMPLE_RATE
 from ser_keras.frontends.log_mel import mel_matrix
 

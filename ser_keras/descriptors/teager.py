@@ -3,8 +3,8 @@
 import numpy as np
 from scipy import fft
 
+from ser_keras.common.errors import SerKerasError
 from ser_keras.descriptors.functionals import STATISTICS, statistics
-from ser_keras.errors import SerKerasError
 from ser_keras.frontends.base import SAMPLE_RATE
 
 # Hz; E. Zwicker, Subdivision of the audible frequency range into critical bands, JASA 33(2), 1961.

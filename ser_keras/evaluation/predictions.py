@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_keras.errors import SerKerasError
-from ser_keras.runs import write_atomic
+from ser_keras.common.errors import SerKerasError
+from ser_keras.common.files import write_atomic
 
 TEXT_COLUMNS = ("file", "corpus", "speaker", "gender")
 COLUMNS = (*TEXT_COLUMNS, "fold", "start", "end", "true", "predicted")

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.evaluation import measures
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from ser_keras import audio
-from ser_keras.cache import cache_folder, fingerprint
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
+from ser_keras.common.row_store import cache_folder, fingerprint
 from ser_keras.faces.stores import JoinedSize, PixelStore
 from ser_keras.faces.video import VideoError, read_frames
 
@@ -153,6 +153,7 @@ def sound_front_end(sound):
         SerKerasError: an unknown front end or setting, with the nearest valid ones.
     """
     from ser_keras import experiment as settings
+    from ser_keras.common.builders import complete_arguments
     from ser_keras.frontends import FRONT_ENDS
 
     tree = {"name": sound} if isinstance(sound, str) else sound
@@ -160,5 +161,5 @@ def sound_front_end(sound):
         raise SerKerasError(f"frontend.sound is {sound!r}; give a front end's name, or a mapping with `name`")
     given = ("self", "name", "trainable", "dtype", "kwargs")
     component = settings.Component(**tree)
-    arguments = settings.complete(component, FRONT_ENDS, "frontend.sound", given)
+    arguments = complete_arguments(component, FRONT_ENDS, "frontend.sound", given)
     return FRONT_ENDS[component.name](**arguments)

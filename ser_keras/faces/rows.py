@@ -3,7 +3,7 @@
 import numpy as np
 
 from ser_keras import material
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.faces.frontends import AudioVisual
 from ser_keras.faces.stores import JoinedStore
 from ser_keras.material import Material, Variant

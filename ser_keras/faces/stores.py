@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ser_keras.cache import RowStore
+from ser_keras.common.row_store import RowStore
 
 
 class PixelStore(RowStore):

@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 
 from ser_keras import audio
-from ser_keras.cache import RowStore, cache_folder, fingerprint
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
+from ser_keras.common.progress import stage
+from ser_keras.common.row_store import RowStore, cache_folder, fingerprint
 from ser_keras.faces.stores import PixelStore
 from ser_keras.faces.video import NoPictures, VideoError, frame_times
-from ser_keras.progress import stage
 
 TIMES_VERSION = 1
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 
 SAMPLE_RATE = 16000
 LARGEST_FLOAT32 = 3.4028235e38

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ser_keras.errors import SerKerasError, nearest
+from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.frontends.base import SAMPLE_RATE
 from ser_keras.frontends.stft import ShortTimeFourier
 

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from ser_keras.errors import SerKerasError, nearest
+from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.frontends.stft import ShortTimeFourier
 
 SCALES = ("log", "magnitude")

@@ -19,7 +19,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.frontends.base import SAMPLE_RATE, FrontEnd, frames, frames_at
 
 N_FFT = 2048

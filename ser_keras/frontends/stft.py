@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.frontends.base import SAMPLE_RATE, FrontEnd, frames, frames_at
 from ser_keras.frontends.fourier import cut_length, power_spectrum
 

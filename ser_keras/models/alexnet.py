@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ser_keras.errors import SerKerasError, nearest
+from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.models.adapted import Standardization
 from ser_keras.models.anand2015 import class_probabilities, l2_regularizer
 

@@ -2,7 +2,7 @@
 
 import keras
 
-from ser_keras.errors import SerKerasError, nearest
+from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.models.adapted import Standardization
 from ser_keras.models.anomalies import ReplaceAnomalies
 

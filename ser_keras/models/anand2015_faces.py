@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.models.adapted import Standardization
 from ser_keras.models.anand2015 import convolved, fully_connected, l2_regularizer, minus_training_mean
 from ser_keras.models.anand2015_sequence import recurrent

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.models.adapted import kept_axes
 
 TO_DEVIATION = 1.4826  # of a normal distribution, by its median absolute deviation

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.frontends.base import frames
 from ser_keras.models.sequence import takes_sequences
 

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 
 WEIGHTS = "attention_weights"
 ABSENT = -1e9  # score of a step that isn't there; its weight is 0 in float32

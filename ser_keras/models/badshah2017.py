@@ -2,7 +2,7 @@
 
 import keras
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.models.adapted import Standardization
 from ser_keras.models.anand2015 import class_probabilities, l2_regularizer
 

@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 
 
 @keras.saving.register_keras_serializable("ser_keras")

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from ser_keras.errors import SerKerasError, nearest
+from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.models.adapted import Standardization
 from ser_keras.models.attention import attention_pooling
 from ser_keras.models.pca import Pca

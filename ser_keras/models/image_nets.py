@@ -5,7 +5,7 @@ from pathlib import Path
 
 import keras
 
-from ser_keras.errors import SerKerasError, nearest
+from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.models.adapted import Standardization
 from ser_keras.models.alexnet import VARIANTS, alexnet
 from ser_keras.models.anand2015 import class_probabilities, l2_regularizer

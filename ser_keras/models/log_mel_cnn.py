@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.models.adapted import Standardization
 from ser_keras.models.pooling import mean_and_deviation
 

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from ser_keras.common.errors import SerKerasError
 from ser_keras.dimensions import LEVELS
-from ser_keras.errors import SerKerasError
 from ser_keras.models.adapted import Standardization
 
 STILL = 1e-4  # greatest difference between frames of the same; rounding stays far below, speech far above

@@ -2,7 +2,7 @@
 
 import keras
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.models.sequence import PerChunk
 
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 from ser_keras.models.adapted import kept_axes
 
 # Share of the greatest variance below which a component holds only what rounding left.

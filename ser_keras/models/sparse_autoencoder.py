@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ser_keras.errors import SerKerasError, nearest
+from ser_keras.common.errors import SerKerasError, nearest
 
 DECODERS = ("sigmoid", "linear")
 # Patches are standardised so that RANGE deviations to either side of the mean become HALF_SPAN to either side of .5

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora import CORPORA, UNNAMED
-from ser_keras.errors import SerKerasError
 from ser_keras.evaluation import paired_difference
 from ser_keras.reports import plots
 from ser_keras.reports.page import picture, write_page

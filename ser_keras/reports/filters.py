@@ -13,10 +13,10 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
 from ser_keras.audio import SAMPLE_RATE
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
+from ser_keras.common.files import write_atomic
 from ser_keras.frontends.spectrogram_pair import HOP, N_BINS, N_FFT, REDUCTION
 from ser_keras.reports.plots import DPI, LIGHT, png
-from ser_keras.runs import write_atomic
 
 N_ROWS = N_BINS // REDUCTION
 ROW_HZ = REDUCTION * SAMPLE_RATE / N_FFT

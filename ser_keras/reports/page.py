@@ -6,8 +6,8 @@ from pathlib import Path
 
 import jinja2
 
+from ser_keras.common.files import write_atomic
 from ser_keras.reports import plots
-from ser_keras.runs import write_atomic
 
 
 def write_page(path, template, folders=(), **content):

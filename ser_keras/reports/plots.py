@@ -14,7 +14,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from ser_keras.runs import write_atomic
+from ser_keras.common.files import write_atomic
 
 WIDTH = 4.8  # inches
 DPI = 160

@@ -5,10 +5,11 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
+from ser_keras.common.files import read_json
 from ser_keras.evaluation import Predictions, metrics
 from ser_keras.protocols import PROTOCOLS
-from ser_keras.runs import Run, read_json
+from ser_keras.runs import Run
 
 
 @dataclass

@@ -2,9 +2,9 @@
 
 import dataclasses
 
+from ser_keras.common.files import write_atomic
 from ser_keras.reports import plots
 from ser_keras.reproduction import figures
-from ser_keras.runs import write_atomic
 
 
 @dataclasses.dataclass(frozen=True)

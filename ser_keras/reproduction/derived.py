@@ -8,15 +8,16 @@ import numpy as np
 
 from ser_keras import audio, protocols, saving
 from ser_keras import experiment as settings
+from ser_keras.common.errors import SerKerasError
+from ser_keras.common.files import read_json, write_atomic, write_json
 from ser_keras.descriptors import DESCRIPTORS
-from ser_keras.errors import SerKerasError
 from ser_keras.evaluation import Predictions
 from ser_keras.figures import predict_items, write_figures
 from ser_keras.finished import reopen
 from ser_keras.heads import cut_at, fit_head
 from ser_keras.reports import beliefs, filters, plots
 from ser_keras.reproduction import figures
-from ser_keras.runs import provenance, read_json, write_atomic, write_json
+from ser_keras.runs import provenance
 from ser_keras.training import training_examples
 
 MADE_FROM = "made_from.json"  # written last: what a derived row was made from, and how long it took

@@ -6,9 +6,10 @@ import functools
 from pathlib import Path
 
 from ser_keras import conditions, finished
+from ser_keras.common.files import read_json
 from ser_keras.protocols import PROTOCOLS
 from ser_keras.reproduction import figures, rows
-from ser_keras.runs import Run, read_json
+from ser_keras.runs import Run
 
 
 @dataclasses.dataclass(eq=False)

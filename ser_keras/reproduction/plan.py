@@ -6,12 +6,13 @@ from pathlib import Path
 import keras
 
 from ser_keras import crossvalidation
-from ser_keras.cache import fingerprint
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
+from ser_keras.common.files import read_json
+from ser_keras.common.progress import stage
+from ser_keras.common.row_store import fingerprint
+from ser_keras.common.text import duration
 from ser_keras.experiment import Experiment, load_experiment
-from ser_keras.progress import stage
 from ser_keras.reproduction import curves
-from ser_keras.runs import read_json
 
 CURVE = "curve"  # the kind of derived row that has runs of its own
 # In a run's folder, written last: the settings and files that it was run on, and hashes of its tables.
@@ -91,4 +92,4 @@ def estimate(plan, corpora):
     done = len(trained) - len(todo)
     if not to_train:
         return f"nothing to train; {done} rows done already"
-    return f"about {crossvalidation.duration(seconds)} for {to_train} rows to train; {done} done already"
+    return f"about {duration(seconds)} for {to_train} rows to train; {done} done already"

@@ -5,7 +5,7 @@ import functools
 from importlib import resources
 
 from ser_keras import experiment as settings
-from ser_keras.errors import SerKerasError, nearest
+from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.protocols import PROTOCOLS
 
 INDEPENDENT = "speaker_independent"

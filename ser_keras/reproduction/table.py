@@ -3,12 +3,12 @@
 import csv
 import io
 
-from ser_keras.crossvalidation import duration
+from ser_keras.common.files import write_atomic
+from ser_keras.common.text import duration
 from ser_keras.protocols import PROTOCOLS
 from ser_keras.reproduction import claims as judging
 from ser_keras.reproduction.figures import MEASURES
 from ser_keras.reproduction.notes import notes
-from ser_keras.runs import write_atomic
 
 COLUMNS = (
     *("id", "paper", "where", "protocol", "condition", "leaky", "reported_test", "reported_deviation"),

@@ -33,7 +33,7 @@ class Child:
 
     def __init__(self, code):
         # This package is found where it is; no module of the working directory gets in between.
-        path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+        path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(
             [sys.executable, "-c", code],

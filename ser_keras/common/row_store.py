@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_keras.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError
 
 
 def cache_folder():
