@@ -60,7 +60,7 @@ def test_rows_missing_behind_the_index_are_one_line(tmp_path):
 
 WRITER = """
 import sys, numpy as np
-from ser_keras.cache import RowStore
+from ser_keras.common.row_store import RowStore
 store = RowStore(sys.argv[1], np.int32, (1000,))
 print("ready", flush=True)
 start = int(sys.argv[2])
