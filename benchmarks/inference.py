@@ -70,14 +70,16 @@ def same_class(corpus, root, gains_db):
     """{(gain, headroom): (share of the windows that hold speech whose class stays when their level changes, windows)};
     with headroom they are first made so much softer that nothing is clipped."""
     import ser_keras
-    from ser_keras import audio, corpora
-    from ser_keras.inference import level_dbfs
+    from ser_keras import corpora
+    from ser_keras.audio import reading
+    from ser_keras.audio.samples import level_dbfs
+    from ser_keras.audio.windows import cut_windows
 
     model = ser_keras.load()
     settings, stays = model.settings, {(gain, room): [] for gain in gains_db for room in (0, max(gains_db))}
     for utterance in corpora.read(corpus, root):
-        samples = audio.load(utterance.path, utterance.start, utterance.end).samples
-        for window in audio.windows(samples, settings.window_samples, settings.hop_samples, settings.tail_rule):
+        samples = reading.load(utterance.path, utterance.start, utterance.end).samples
+        for window in cut_windows(samples, settings.window_samples, settings.hop_samples, settings.tail_rule):
             if level_dbfs(window) < (settings.speech_gate_dbfs or -np.inf):
                 continue
             for (gain, room), same in stays.items():

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ser_keras import benchmark, runs
-from ser_keras.audio import SAMPLE_RATE
+from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json
 from ser_keras.common.progress import stage

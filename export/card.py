@@ -3,7 +3,7 @@
 import shlex
 import statistics
 
-from ser_keras.audio import SAMPLE_RATE
+from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.benchmark import busy
 from ser_keras.export.licence import FREE, NAME, corpora_of, share_alike
 from ser_keras.export.variants import ALWAYS, INT8_WEIGHTS, VARIANTS

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from ser_keras.audio import windows
+from ser_keras.audio.windows import cut_windows
 from ser_keras.common.errors import SerKerasError
 from ser_keras.evaluation import Predictions, bootstrap_ci, uar, wa
 from ser_keras.inference import Model
@@ -156,7 +156,9 @@ def sample_windows(test_utterances, folds, settings, limit=200, each=2):
     found, seen, stride = [], 0, 1
     for fold in folds if test_utterances is not None else ():
         for _, _, samples in test_utterances(fold):
-            for window in windows(samples, settings.window_samples, settings.hop_samples, settings.tail_rule)[:each]:
+            for window in cut_windows(samples, settings.window_samples, settings.hop_samples, settings.tail_rule)[
+                :each
+            ]:
                 if seen % stride == 0:
                     found.append(window)
                 seen += 1

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import soundfile
 
-from ser_keras.audio import SAMPLE_RATE, from_int16, to_int16
+from ser_keras.audio.samples import SAMPLE_RATE, from_int16, to_int16
 
 CLIP_FILE = "reference.wav"
 ANSWER_FILE = "reference.json"

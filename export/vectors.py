@@ -8,10 +8,11 @@ import json
 import numpy as np
 import soundfile
 
-from ser_keras import audio
+from ser_keras.audio.samples import SAMPLE_RATE, level_dbfs
+from ser_keras.audio.windows import TAIL_RULES, window_starts
 from ser_keras.belief import RunningBelief
 from ser_keras.export.reference import ANSWER_FILE, CLIP_FILE, TOLERANCE
-from ser_keras.inference import Model, level_dbfs
+from ser_keras.inference import Model
 
 VECTORS_FILE = "vectors.json"
 LEVEL_TOLERANCE_DB = 0.01
@@ -63,9 +64,9 @@ def _windows(settings):
             "window_samples": window,
             "hop_samples": hop,
             "tail_rule": rule,
-            "starts": audio.window_starts(n, window, hop, rule).tolist(),
+            "starts": window_starts(n, window, hop, rule).tolist(),
         }
-        for rule in audio.TAIL_RULES
+        for rule in TAIL_RULES
         for n in lengths
     ]
 
@@ -110,7 +111,7 @@ def _belief(settings):
 def _stream(settings, clip, interpreter, file):
     """All of it together: speech, a pause, quieter speech, and a remainder under one window; and less than a window."""
     window, hop = settings.window_samples, settings.hop_samples
-    pause = window + hop * max(2, round(settings.smoothing_s * audio.SAMPLE_RATE / hop) + 1)
+    pause = window + hop * max(2, round(settings.smoothing_s * SAMPLE_RATE / hop) + 1)
     long = [(window + 3 * hop, 1.0), (pause, 0.0), (window, 0.125), (hop // 3, 0.5)]
     model = Model(interpreter, settings, file, "")
     cases = []
@@ -120,8 +121,8 @@ def _stream(settings, clip, interpreter, file):
         result = model.predict_samples(samples)
         moments = [
             {
-                "start": round(m.start * audio.SAMPLE_RATE),
-                "end": round(m.end * audio.SAMPLE_RATE),
+                "start": round(m.start * SAMPLE_RATE),
+                "end": round(m.end * SAMPLE_RATE),
                 "level_dbfs": m.level_dbfs,
                 "speech": m.speech,
                 "probabilities": list(m.probabilities.values()),

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_keras import audio, model_files
+from ser_keras import model_files
+from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.child_process import Child, Died, answering
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.hardware import hardware
@@ -61,7 +62,7 @@ def measure(content, name, hop_samples, runtime="litert", threads=1, runs=RUNS, 
             child.close()
     if complaint is not None:
         raise SerKerasError(complaint)
-    found["real_time_factor"] = found["median_ms"] / 1000 / (hop_samples / audio.SAMPLE_RATE)
+    found["real_time_factor"] = found["median_ms"] / 1000 / (hop_samples / SAMPLE_RATE)
     return found
 
 
@@ -167,8 +168,8 @@ def benchmark(models, runtime="auto", threads=(1, 2)):
         }
         operations = {key: found[min(threads)].pop(key, None) for key in ("operations", "operations_missing")}
         entry = {"name": file.name, "bytes": len(file.content), **operations, "threads": found}
-        entry |= {"window_s": settings.window_samples / audio.SAMPLE_RATE}
-        entry |= {"hop_s": settings.hop_samples / audio.SAMPLE_RATE}
+        entry |= {"window_s": settings.window_samples / SAMPLE_RATE}
+        entry |= {"hop_s": settings.hop_samples / SAMPLE_RATE}
         table.append(entry)
     return {"machine": machine(), "load": began, "runtime": runtime, "models": table}
 

@@ -6,7 +6,8 @@ import json
 
 import numpy as np
 
-from ser_keras import audio
+from ser_keras.audio import reading
+from ser_keras.audio.samples import to_int16
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.progress import stage
 from ser_keras.common.row_store import RowStore, cache_folder, fingerprint
@@ -65,11 +66,11 @@ def decode(utterances, decoder="soundfile", bad_files="skip"):
                 part = (utterance.start, utterance.end)
                 key = fingerprint(contents[utterance.path], part, decoder, AUDIO_CACHE_VERSION)
                 if key not in store:
-                    loaded = audio.load(utterance.path, *part, decoder)
+                    loaded = reading.load(utterance.path, *part, decoder)
                     said.keep(key, loaded.warnings)
-                    yield key, audio.to_int16(loaded.samples)
+                    yield key, to_int16(loaded.samples)
                 warnings.extend(f"{utterance.name}: {w}" for w in said.of(key))
-            except (audio.AudioError, OSError) as error:
+            except (reading.AudioError, OSError) as error:
                 if bad_files == "fail":
                     raise SerKerasError(f"{error} (audio.bad_files=skip goes on without such files)") from None
                 bad[utterance.name] = getattr(error, "reason", None) or str(error)

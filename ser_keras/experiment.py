@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_serializer, model_validator
 
-from ser_keras.audio import SAMPLE_RATE, TAIL_RULES
+from ser_keras.audio.samples import SAMPLE_RATE
+from ser_keras.audio.windows import TAIL_RULES
 from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.emotions import class_of_emotion
 

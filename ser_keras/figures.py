@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ser_keras import audio, pipeline
+from ser_keras import pipeline
+from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.files import write_atomic, write_json
 from ser_keras.evaluation import Predictions, confusion_csv, metrics
 from ser_keras.evaluation.predictions import geometric_mean
@@ -43,13 +44,13 @@ def predict_items(classifier, prepared, items, fold):
         return Predictions(*columns, fold, start, end, material.labels[indices], values, classes)
 
     offset = np.array([material.items[i].start or 0.0 for i in items])
-    length = material.spans[items, 1] / audio.SAMPLE_RATE
+    length = material.spans[items, 1] / SAMPLE_RATE
     utterances = table(items, offset, offset + length, means)
     if material.sequence:
         return utterances, None
     owner = np.repeat(items, counts)
-    starts = np.concatenate([material.starts[i] for i in items]) / audio.SAMPLE_RATE
-    ends = np.minimum(starts + material.window / audio.SAMPLE_RATE, np.repeat(length, counts))
+    starts = np.concatenate([material.starts[i] for i in items]) / SAMPLE_RATE
+    ends = np.minimum(starts + material.window / SAMPLE_RATE, np.repeat(length, counts))
     begin = np.repeat(offset, counts)
     windows = table(owner, begin + starts, begin + ends, probabilities)
     if prepared.chunked:

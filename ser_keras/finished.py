@@ -6,7 +6,8 @@ import numpy as np
 
 from ser_keras import building, saving
 from ser_keras import experiment as settings
-from ser_keras.audio import load, window_starts, windows
+from ser_keras.audio.reading import load
+from ser_keras.audio.windows import cut_windows, window_starts
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.progress import say
 from ser_keras.conditions import folder_name
@@ -210,7 +211,7 @@ def draw_attention(run, files, out, fold=None):
             features, starts = extractor(samples), extractor.row_starts(len(samples))
         else:
             cut = (window, experiment.hop_samples, experiment.tail_rule)
-            features, starts = compute(windows(samples, *cut)), window_starts(len(samples), *cut)
+            features, starts = compute(cut_windows(samples, *cut)), window_starts(len(samples), *cut)
         path = Path(out) / f"{name}.png"
         write_attention(classifier, features, starts, window, samples, path)
         drawn.append((file, path))

@@ -5,13 +5,14 @@ import math
 
 import numpy as np
 
-from ser_keras import audio, model_files
+from ser_keras import model_files
+from ser_keras.audio import reading
+from ser_keras.audio.samples import SAMPLE_RATE, level_dbfs
+from ser_keras.audio.windows import sliding_windows
 from ser_keras.belief import RunningBelief
 from ser_keras.common.errors import SerKerasError
 from ser_keras.interpreter import Interpreter, choose
 from ser_keras.isolated import IsolatedInterpreter
-
-SILENT_DBFS = -200.0  # what digital silence is called instead of minus infinity
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,7 +123,7 @@ class Model:
         if windows.ndim != 2 or windows.shape[1] != self.window_samples:
             raise SerKerasError(
                 f"windows of shape {list(windows.shape)}: {self.name} takes [n, {self.window_samples}] "
-                f"({self.window_samples / audio.SAMPLE_RATE:g} s at {audio.SAMPLE_RATE} Hz)"
+                f"({self.window_samples / SAMPLE_RATE:g} s at {SAMPLE_RATE} Hz)"
             )
         rows = [self._interpreter(window) for window in windows]
         return np.array(rows, np.float32).reshape(-1, len(self.classes))
@@ -138,11 +139,11 @@ class Model:
             Result.
 
         Raises:
-            ser_keras.audio.AudioError: the file can't be used.
+            ser_keras.audio.containers.AudioError: the file can't be used.
             SerKerasError: a hop that isn't positive.
         """
         hop = self._hop(hop_s)
-        stream = audio.stream(path)
+        stream = reading.stream(path)
         segments = self._classify(stream, hop)
         return self._result(str(path), segments, tuple(stream.warnings))
 
@@ -166,7 +167,7 @@ class Model:
             )
         if not np.isfinite(samples).all():
             raise SerKerasError(f"sample {int(np.argmin(np.isfinite(samples)))} is NaN or infinite")
-        if np.abs(samples).max() > audio.OVERDRIVE:
+        if np.abs(samples).max() > reading.OVERDRIVE:
             raise SerKerasError(f"samples reach {np.abs(samples).max():.3g}: divide integers by 32768, to [-1, 1]")
         return self._result(None, self._classify([samples.astype(np.float32, copy=False)], self._hop(hop_s)))
 
@@ -186,13 +187,13 @@ class Model:
             SerKerasError: a hop that isn't positive, or blocks that aren't one-dimensional floats.
         """
         hop = self._hop(hop_s)
-        belief = RunningBelief(self.settings.smoothing_s, hop / audio.SAMPLE_RATE)
+        belief = RunningBelief(self.settings.smoothing_s, hop / SAMPLE_RATE)
         cut = sliding_windows(map(_block, blocks), self.window_samples, hop, self.settings.tail_rule)
         for start, length, window in cut:
             values, level = self._interpreter(window), level_dbfs(window)
             speech = self._is_speech(level)
             held = belief.update(values if speech else None)
-            times = (start / audio.SAMPLE_RATE, (start + length) / audio.SAMPLE_RATE)
+            times = (start / SAMPLE_RATE, (start + length) / SAMPLE_RATE)
             yield Moment(*times, level, speech, self._named(values), None if held is None else self._named(held))
 
     def _is_speech(self, level):
@@ -202,9 +203,9 @@ class Model:
     def _hop(self, hop_s):
         if hop_s is None:
             return self.settings.hop_samples
-        if not (math.isfinite(hop_s) and round(hop_s * audio.SAMPLE_RATE) >= 1):
-            raise SerKerasError(f"a hop of {hop_s} s: must be at least one sample ({1 / audio.SAMPLE_RATE:g} s)")
-        return round(hop_s * audio.SAMPLE_RATE)
+        if not (math.isfinite(hop_s) and round(hop_s * SAMPLE_RATE) >= 1):
+            raise SerKerasError(f"a hop of {hop_s} s: must be at least one sample ({1 / SAMPLE_RATE:g} s)")
+        return round(hop_s * SAMPLE_RATE)
 
     def _classify(self, blocks, hop):
         segments = []
@@ -212,8 +213,8 @@ class Model:
             values = self._interpreter(window)
             segments.append(
                 Segment(
-                    start / audio.SAMPLE_RATE,
-                    (start + length) / audio.SAMPLE_RATE,
+                    start / SAMPLE_RATE,
+                    (start + length) / SAMPLE_RATE,
                     self._named(values),
                     self._is_speech(level_dbfs(window)),
                 )
@@ -242,39 +243,6 @@ def _block(samples):
             "(16-bit integers: divide by 32768; stereo: average the channels)"
         )
     return np.clip(np.nan_to_num(samples.astype(np.float32, copy=False), nan=0.0, posinf=0.0, neginf=0.0), -1, 1)
-
-
-def level_dbfs(samples):
-    """RMS level of samples in [-1, 1], in dB below a full-scale square wave."""
-    power = float(np.mean(np.square(samples, dtype=np.float64)))
-    return 10 * math.log10(power) if power > 0 else SILENT_DBFS
-
-
-def sliding_windows(blocks, window, hop, tail):
-    """Cut a stream of blocks into the windows that `ser_keras.audio.windows` cuts from the whole.
-
-    Args:
-        blocks: iterable of float32 arrays.
-        window, hop: samples.
-        tail: tail rule.
-
-    Yields:
-        (start sample, samples of the signal in the window, float32 [window]).
-    """
-    held, first, total = np.zeros(0, np.float32), 0, 0  # `held` begins at sample `first`
-    start = 0
-    for block in blocks:
-        total += len(block)
-        held = np.concatenate([held, block])
-        while start + window <= total:
-            offset = start - first
-            yield start, window, held[offset : offset + window]
-            start += hop
-        drop = min(start - first, len(held))
-        held, first = held[drop:], first + drop
-    if total and start < total and start in audio.window_starts(total, window, hop, tail):
-        rest = held[start - first :]
-        yield start, len(rest), np.pad(rest, (0, window - len(rest)))
 
 
 def load(model=None, runtime="auto", threads=1):

@@ -10,7 +10,8 @@ import sys
 import numpy as np
 import soxr
 
-from ser_keras import audio
+from ser_keras.audio import reading
+from ser_keras.audio.samples import SAMPLE_RATE, from_int16
 from ser_keras.common.errors import SerKerasError
 
 BLOCK_S = 0.05
@@ -23,8 +24,8 @@ METER_DBFS = -80.0  # left end of the level meter
 
 
 def file_blocks(path):
-    """Blocks of an audio file of any rate and channel count; raises as `ser_keras.audio.stream`."""
-    return audio.stream(path, int(BLOCK_S * audio.SAMPLE_RATE))
+    """Blocks of an audio file of any rate and channel count; raises as `ser_keras.audio.reading.stream`."""
+    return reading.stream(path, int(BLOCK_S * SAMPLE_RATE))
 
 
 def raw_blocks(stream):
@@ -41,7 +42,7 @@ def raw_blocks(stream):
     """
     read = getattr(stream, "read1", stream.read)  # what is there already, instead of waiting for a whole block
     rest, first = b"", True
-    while content := read(2 * int(BLOCK_S * audio.SAMPLE_RATE)):
+    while content := read(2 * int(BLOCK_S * SAMPLE_RATE)):
         rest += content
         if first and len(rest) < 4:
             continue
@@ -51,7 +52,7 @@ def raw_blocks(stream):
                 "sox FILE -t raw -r 16000 -c 1 -e signed -b 16 - | ser-keras listen -"
             )
         whole = len(rest) // 2 * 2
-        yield audio.from_int16(np.frombuffer(rest[:whole], "<i2"))
+        yield from_int16(np.frombuffer(rest[:whole], "<i2"))
         rest, first = rest[whole:], False
     if first:
         raise SerKerasError("the pipe carries no audio: 16-bit little-endian mono samples at 16 kHz are expected")
@@ -80,7 +81,7 @@ def microphone_blocks(device=None):
         waiting.put_nowait(data[:, 0].copy())
 
     rate, stream = _open(sounddevice, chosen, take)
-    resampler = None if rate == audio.SAMPLE_RATE else soxr.ResampleStream(rate, audio.SAMPLE_RATE, 1, quality="HQ")
+    resampler = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, quality="HQ")
     with stream:
         while True:
             try:
@@ -126,7 +127,7 @@ def _open(sounddevice, device, callback):
     """(sampling rate, stream) at 16 kHz, or at the device's own rate where it refuses that."""
     try:
         own = round(sounddevice.query_devices(device, "input")["default_samplerate"])
-        for rate in dict.fromkeys((audio.SAMPLE_RATE, own)):
+        for rate in dict.fromkeys((SAMPLE_RATE, own)):
             try:
                 return rate, sounddevice.InputStream(
                     samplerate=rate,
@@ -236,6 +237,6 @@ def listen(model, source=None, device=None, as_json=False):
     first = next(blocks, None)  # whatever can't be opened says so now
     blocks = blocks if first is None else itertools.chain([first], blocks)
     if live and not as_json:
-        window_s = model.window_samples / audio.SAMPLE_RATE
+        window_s = model.window_samples / SAMPLE_RATE
         print(f"Listening; the first answer comes after {window_s:g} s. Ctrl+C ends it.", file=sys.stderr)
     show(model.hear(blocks), as_json=as_json, redraw=live and sys.stdout.isatty())

@@ -5,7 +5,9 @@ import functools
 
 import numpy as np
 
-from ser_keras import audio, conditions
+from ser_keras import conditions
+from ser_keras.audio.samples import from_int16, to_int16
+from ser_keras.audio.windows import cut_windows, window_starts
 from ser_keras.augmentation.grids import base_cut, copy_cuts, grid_cuts
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.progress import stage
@@ -94,7 +96,7 @@ class Material:
 
     def samples(self, item):
         """float32 samples of one item, [n] at 16 kHz."""
-        return audio.from_int16(self.audio_store.slice(*self.spans[item].tolist()))
+        return from_int16(self.audio_store.slice(*self.spans[item].tolist()))
 
     def rows(self, items):
         """(rows of all windows of some items as they are, in order; the item that each belongs to)."""
@@ -208,8 +210,8 @@ def extract(
     @functools.lru_cache(maxsize=16)
     def distorted(first, n):
         """An utterance under the condition; what is random in it follows from the utterance's samples."""
-        samples = audio.from_int16(decoded.store.slice(first, n))
-        return audio.to_int16(condition(samples, int(key_of(first, n)[:8], 16)))
+        samples = from_int16(decoded.store.slice(first, n))
+        return to_int16(condition(samples, int(key_of(first, n)[:8], 16)))
 
     def hear(i):
         first, n = spans[i].tolist()
@@ -232,11 +234,11 @@ def extract(
         rows_of = [fingerprint(*own, condition.name, conditions.VERSION) for own in origin]
     lengths = [n if condition is None or chunked else condition.length(n) for n in spans[:, 1].tolist()]
 
-    def cut_windows(samples):
-        return audio.windows(samples, window, hop, tail)
+    def windows_of(samples):
+        return cut_windows(samples, window, hop, tail)
 
     # What needs the whole utterance is computed where it is cut.
-    cut_item, compute = (extractor, np.asarray) if whole else (cut_windows, feature_function(extractor, window))
+    cut_item, compute = (extractor, np.asarray) if whole else (windows_of, feature_function(extractor, window))
     base = base_cut(compute, cut_item)
     cuts = [base]
     if augmentation is not None and augmentation.mode == "grid":
@@ -255,7 +257,7 @@ def extract(
         variants.append(Variant(found[:, 0], found[:, 1], cut.rate))
     first = variants[0]
     heard_spans = np.column_stack([spans[:, 0], lengths])
-    starts = [extractor.row_starts(n) if whole else audio.window_starts(n, window, hop, tail) for n in lengths]
+    starts = [extractor.row_starts(n) if whole else window_starts(n, window, hop, tail) for n in lengths]
     return Material(
         *(items, np.asarray(labels), first.first_row, first.n_windows, starts, store, window, heard_spans),
         audio_store=decoded.store,

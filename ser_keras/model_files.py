@@ -8,7 +8,8 @@ import math
 import zipfile
 from pathlib import Path
 
-from ser_keras import audio
+from ser_keras.audio.samples import SAMPLE_RATE
+from ser_keras.audio.windows import TAIL_RULES
 from ser_keras.common.errors import SerKerasError, nearest
 
 LICENCE = "LICENSE.md"  # in a bundle whose weights are under terms of their own
@@ -25,7 +26,7 @@ class Settings:
     Attributes:
         classes: names in the order of outputs.
         window_samples, hop_samples: at 16 kHz.
-        tail_rule: as in `ser_keras.audio.windows`.
+        tail_rule: as in `ser_keras.audio.windows.cut_windows`.
         speech_gate_dbfs: RMS level under which a window counts as silence (0 dBFS: a full-scale square wave);
             None: no gate.
         smoothing_s: time constant for displays of a running belief.
@@ -41,9 +42,9 @@ class Settings:
     @classmethod
     def of_bundle(cls, info):
         """From the content of a bundle.json; raises KeyError, TypeError or ValueError where that is no such thing."""
-        if info["sample_rate"] != audio.SAMPLE_RATE:
-            raise ValueError(f"sample_rate is {info['sample_rate']}, only {audio.SAMPLE_RATE} is supported")
-        if info["tail_rule"] not in audio.TAIL_RULES:
+        if info["sample_rate"] != SAMPLE_RATE:
+            raise ValueError(f"sample_rate is {info['sample_rate']}, only {SAMPLE_RATE} is supported")
+        if info["tail_rule"] not in TAIL_RULES:
             raise ValueError(f"unknown tail_rule {info['tail_rule']!r}")
         gate = info["speech_gate_dbfs"]
         classes = tuple(map(str, info["classes"]))

@@ -9,7 +9,7 @@ from importlib import metadata, util
 
 import numpy as np
 
-from ser_keras.audio import SAMPLE_RATE, to_int16
+from ser_keras.audio.samples import SAMPLE_RATE, to_int16
 from ser_keras.common.child_process import Child, Died, answering
 from ser_keras.common.errors import SerKerasError
 

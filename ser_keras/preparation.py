@@ -4,9 +4,11 @@ import dataclasses
 
 import numpy as np
 
-from ser_keras import audio, building, decoding, protocols
+from ser_keras import building, decoding, protocols
 from ser_keras import corpora as readers
 from ser_keras import experiment as settings
+from ser_keras.audio.samples import SAMPLE_RATE
+from ser_keras.audio.windows import window_starts
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.progress import say
 from ser_keras.common.row_store import fingerprint
@@ -105,7 +107,7 @@ def prepare(experiment, listing, quiet=False, condition=None, augmented=True):
     around = None
     if protocols.PROTOCOLS[experiment.protocol.name].leaky:
         lengths = spans[:, 1].tolist()
-        cut = [audio.window_starts(n, window, hop, experiment.tail_rule) for n in lengths]
+        cut = [window_starts(n, window, hop, experiment.tail_rule) for n in lengths]
         if decoded.frames is not None:
             cut = decoded.frames.starts
         items, item_labels = protocols.expand_chunks(items, labels, lengths, window, cut)
@@ -180,7 +182,7 @@ def clipped(spans, snippet_s):
     """[n, 2] spans of samples cut down to the first seconds (None: whole)."""
     if snippet_s is None:
         return spans
-    return np.column_stack([spans[:, 0], np.minimum(spans[:, 1], max(1, round(snippet_s * audio.SAMPLE_RATE)))])
+    return np.column_stack([spans[:, 0], np.minimum(spans[:, 1], max(1, round(snippet_s * SAMPLE_RATE)))])
 
 
 def _same_audio(decoded):
@@ -215,7 +217,7 @@ def describe_corpora(decoded):
                 "n_utterances": len(own),
                 "n_speakers": len(speakers),
                 "speakers": speakers,
-                "hours": round(float(decoded.spans[own, 1].sum()) / audio.SAMPLE_RATE / 3600, 4),
+                "hours": round(float(decoded.spans[own, 1].sum()) / SAMPLE_RATE / 3600, 4),
                 "fingerprint": fingerprint(sorted((known(i) for i in own), key=str)),
             }
         )

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ser_keras.audio import SAMPLE_RATE
+from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.errors import SerKerasError, nearest
 
 

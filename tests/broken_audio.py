@@ -15,7 +15,7 @@ def write_broken_audio(folder):
     """Write the files into a new or existing folder.
 
     Returns:
-        dict: file name -> what `ser_keras.audio.load` must do with it: `ok`, `error` (AudioError) or `warning`
+        dict: file name -> what `ser_keras.audio.reading.load` must do with it: `ok`, `error` (AudioError) or `warning`
         (Audio whose `warnings` aren't empty). Every `ok` and `warning` is a second long, ADPCM up to a block more.
     """
     folder = Path(folder)

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from ser_keras import audio, decoders
-from ser_keras.audio import SAMPLE_RATE, AudioError, from_int16, load, stream, to_int16, window_starts, windows
+from ser_keras.audio import decoders, reading
+from ser_keras.audio.reading import AudioError, load, stream
+from ser_keras.audio.samples import SAMPLE_RATE, from_int16, to_int16
+from ser_keras.audio.windows import TAIL_RULES, cut_windows, window_starts
 from ser_keras.common.errors import SerKerasError
 from tests.broken_audio import encode, speech, wav, write_broken_audio
 
@@ -98,7 +100,7 @@ class TestBrokenFiles:
         assert "cut short" in result.warnings[0]
 
     def test_too_long_for_one_array_streams_all_the_same(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(audio, "MAX_LOAD_S", 2)
+        monkeypatch.setattr(reading, "MAX_LOAD_S", 2)
         path = write(tmp_path / "a.wav", speech(3.0))
         with pytest.raises(AudioError, match="too long to hold"):
             load(path)
@@ -326,12 +328,12 @@ class TestWindows:
     def test_starts(self, n, window, hop, tail, starts):
         assert window_starts(n, window, hop, tail).tolist() == starts
 
-    @pytest.mark.parametrize("tail", audio.TAIL_RULES)
+    @pytest.mark.parametrize("tail", TAIL_RULES)
     @pytest.mark.parametrize("window, hop", [(1, 1), (4, 1), (4, 4), (5, 3), (3, 7)])
     def test_contents(self, window, hop, tail):
         for n in range(1, 40):
             samples = np.arange(1, n + 1, dtype=np.int16)
-            result = windows(samples, window, hop, tail)
+            result = cut_windows(samples, window, hop, tail)
             starts = window_starts(n, window, hop, tail)
             padded = np.concatenate([samples, np.zeros(window, np.int16)])
             assert result.dtype == np.int16 and result.shape == (len(starts), window)
@@ -344,7 +346,7 @@ class TestWindows:
 
     def test_a_copy(self):
         samples = np.arange(8.0)
-        result = windows(samples, 4, 4, "drop")
+        result = cut_windows(samples, 4, 4, "drop")
         result[:] = 0
         assert samples.sum() == 28
 
@@ -360,7 +362,7 @@ class TestWindows:
     )
     def test_bad_input(self, args, words):
         with pytest.raises(SerKerasError, match=words):
-            windows(*args)
+            cut_windows(*args)
 
 
 class TestDecoders:
@@ -371,7 +373,7 @@ class TestDecoders:
     def test_tensorflow_is_not_imported(self):
         import subprocess
 
-        code = "import sys, ser_keras.audio, ser_keras.corpora.check; sys.exit('tensorflow' in sys.modules)"
+        code = "import sys, ser_keras.audio.reading, ser_keras.corpora.check; sys.exit('tensorflow' in sys.modules)"
         assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
     def test_tfio_equals_soundfile_on_pcm(self, broken, tmp_path):

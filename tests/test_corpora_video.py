@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from ser_keras import audio, corpora
-from ser_keras.audio import AudioError
+from ser_keras import corpora
+from ser_keras.audio import reading
+from ser_keras.audio.reading import AudioError
 from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora.check import check
 from ser_keras.decoding import decode
@@ -59,12 +60,12 @@ def clip(tmp_path_factory):
 
 def test_pcm_in_a_video_is_what_it_is_in_a_wav(clip, tmp_path):
     soundfile.write(tmp_path / "same.wav", sweep(1.0), RATE)
-    heard, same = audio.load(clip), audio.load(tmp_path / "same.wav")
+    heard, same = reading.load(clip), reading.load(tmp_path / "same.wav")
     assert (heard.file_rate, heard.channels, heard.warnings) == (RATE, 2, ())
     assert np.array_equal(heard.samples, same.samples)
-    part, same = audio.load(clip, 0.31, 0.77), audio.load(tmp_path / "same.wav", 0.31, 0.77)
+    part, same = reading.load(clip, 0.31, 0.77), reading.load(tmp_path / "same.wav", 0.31, 0.77)
     assert np.array_equal(part.samples, same.samples)
-    blocks = list(audio.stream(clip, 1000))
+    blocks = list(reading.stream(clip, 1000))
     assert [len(b) for b in blocks] == [1000] * 16 and np.array_equal(np.concatenate(blocks), heard.samples)
 
 
@@ -82,7 +83,7 @@ def test_pcm_in_a_video_is_what_it_is_in_a_wav(clip, tmp_path):
 )
 def test_other_containers_go_by_content(tmp_path, name, codec, pictures, container):
     path = write_video(tmp_path / name, sweep(1.0), codec, pictures, container=container)
-    heard = audio.load(path)
+    heard = reading.load(path)
     assert abs(len(heard.samples) - 16000) < 1600
     spectrum = np.abs(np.fft.rfft(heard.samples[4000:12000]))
     assert 450 < spectrum.argmax() * 2 < 950  # Hz: the middle of the sweep
@@ -102,16 +103,16 @@ def test_damaged_videos_are_one_line(clip, tmp_path):
     for name, (content, words) in cases.items():
         (tmp_path / name).write_bytes(content)
         with pytest.raises(AudioError, match=words) as caught:
-            audio.load(tmp_path / name)
+            reading.load(tmp_path / name)
         line = str(caught.value)
         assert name in line and line.isprintable(), name
     (tmp_path / "no index.avi").write_bytes(data[: data.index(b"idx1", len(data) // 2) + 8])
-    assert len(audio.load(tmp_path / "no index.avi").samples) == 16000
+    assert len(reading.load(tmp_path / "no index.avi").samples) == 16000
     silent = write_video(tmp_path / "silent.avi")
     with pytest.raises(AudioError, match=r"a video \(AVI\) without sound"):
-        audio.load(silent)
+        reading.load(silent)
     short = write_video(tmp_path / "short.mp4", sweep(1.0), "aac", "mpeg4", seconds=2.0)
-    assert len(audio.load(short).samples) > 15000  # a video may outlast its sound
+    assert len(reading.load(short).samples) > 15000  # a video may outlast its sound
 
 
 def test_a_movie_whose_end_is_missing_is_refused(tmp_path):
@@ -126,7 +127,7 @@ def test_a_movie_whose_end_is_missing_is_refused(tmp_path):
             frame.sample_rate, frame.pts = RATE, i * RATE // 50
             file.mux(stream.encode(frame))
         file.mux(stream.encode())
-    assert abs(len(audio.load(path).samples) - 32000) < 1600
+    assert abs(len(reading.load(path).samples) - 32000) < 1600
     data = path.read_bytes()
     with av.open(str(path)) as file:
         packets = [(p.pos, p.size) for p in file.demux(audio=0) if p.size]
@@ -134,7 +135,7 @@ def test_a_movie_whose_end_is_missing_is_refused(tmp_path):
     for end, words in ((sum(packets[-1]) - 3, "corrupt: its sound is damaged"), (packets[60][0], "it claims 2.0")):
         path.write_bytes(data[:end])
         with pytest.raises(AudioError, match=words):
-            audio.load(path)
+            reading.load(path)
 
 
 class TestEnterface:

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from ai_edge_litert import schema_py_generated as schema
 
-from ser_keras import audio
+from ser_keras.audio import reading
 from ser_keras.common.errors import SerKerasError
 from ser_keras.evaluation import Predictions, uar
 from ser_keras.export import card, convert, parity
@@ -166,7 +166,7 @@ def test_reference_clip_is_one_window_of_something_like_a_voice(bundle):
     spectrum = np.abs(np.fft.rfft(samples / 32768)) ** 2
     low = spectrum[: len(spectrum) // 2].sum() / spectrum.sum()
     assert 0.49 < np.abs(samples / 32768).max() < 0.51 and low > 0.8
-    assert not audio.load(bundle / "reference.wav").warnings
+    assert not reading.load(bundle / "reference.wav").warnings
 
 
 @pytest.mark.parametrize("n", [160, 8800, 48000])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from ser_keras import audio
+from ser_keras.audio.windows import cut_windows
 from ser_keras.common.errors import SerKerasError
 from ser_keras.evaluation import Predictions
 from ser_keras.export import bundle as making
@@ -277,7 +277,7 @@ def test_windows_and_genders_are_compared(stored):
     model, files = stored
     keys, rows, cuts, labels = [], [], [], []
     for key, label, samples in small_run.utterances(0):
-        cut = audio.windows(samples, small_run.WINDOW, small_run.HOP, "drop")
+        cut = cut_windows(samples, small_run.WINDOW, small_run.HOP, "drop")
         probabilities = model.predict(cut, verbose=0)
         keys.append(key), rows.append(probabilities.mean(0)), cuts.append(probabilities), labels.append(label)
     corpora, names, _ = zip(*keys, strict=True)
@@ -301,7 +301,7 @@ def test_windows_and_genders_are_compared(stored):
 
     def chunks(fold):  # as a run under chunk_random is tested
         for (corpus, name, _), label, samples in small_run.utterances(fold):
-            for i, cut in enumerate(audio.windows(samples, small_run.WINDOW, small_run.HOP, "drop")):
+            for i, cut in enumerate(cut_windows(samples, small_run.WINDOW, small_run.HOP, "drop")):
                 yield utterance_key(corpus, name, 0.512 * i), label, cut
 
     kept, tables = {}, {0: windows}

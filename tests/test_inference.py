@@ -15,10 +15,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from ser_keras import audio, inference, interpreter, model_files
+from ser_keras import inference, interpreter, model_files
+from ser_keras.audio import reading
+from ser_keras.audio.samples import level_dbfs
+from ser_keras.audio.windows import TAIL_RULES, cut_windows, sliding_windows, window_starts
 from ser_keras.common import child_process
 from ser_keras.common.errors import SerKerasError
-from ser_keras.inference import Model, level_dbfs, load, sliding_windows
+from ser_keras.inference import Model, load
 from ser_keras.model_files import Settings
 from tests import small_run
 from tests.messages import one_line
@@ -69,7 +72,7 @@ def test_utterance_is_the_mean_of_its_windows(bundle):
     samples = 0.1 * np.random.default_rng(1).standard_normal(50000).astype(np.float32)
     model = load(bundle)
     result = model.predict_samples(samples)
-    windows = audio.windows(samples, small_run.WINDOW, small_run.HOP, "drop")
+    windows = cut_windows(samples, small_run.WINDOW, small_run.HOP, "drop")
     expected = model.probabilities(windows).mean(axis=0)
     assert list(result.probabilities.values()) == pytest.approx(expected.tolist(), abs=1e-6)
     assert len(result.segments) == len(windows)
@@ -82,7 +85,7 @@ def test_file_and_samples_agree(bundle, tmp_path):
     assert from_file.probabilities == model.predict_samples(samples).probabilities
 
 
-@pytest.mark.parametrize("tail", audio.TAIL_RULES)
+@pytest.mark.parametrize("tail", TAIL_RULES)
 @pytest.mark.parametrize("n", [1, 399, 999, 1000, 1001, 1399, 1400, 1401, 5000, 5003])
 @pytest.mark.parametrize(("window", "hop"), [(1000, 400), (1000, 1000), (300, 1000)])
 def test_streamed_windows_equal_windows_of_the_whole(n, tail, window, hop):
@@ -92,8 +95,8 @@ def test_streamed_windows_equal_windows_of_the_whole(n, tail, window, hop):
             continue
         blocks = [samples[i : i + size] for i in range(0, n, size)]
         cut = list(sliding_windows(blocks, window, hop, tail))
-        assert np.array_equal([w for _, _, w in cut], audio.windows(samples, window, hop, tail))
-        assert [s for s, _, _ in cut] == audio.window_starts(n, window, hop, tail).tolist()
+        assert np.array_equal([w for _, _, w in cut], cut_windows(samples, window, hop, tail))
+        assert [s for s, _, _ in cut] == window_starts(n, window, hop, tail).tolist()
         assert all(length == min(window, n - start) for start, length, _ in cut)
 
 
@@ -171,7 +174,7 @@ def test_windows_of_another_length_are_refused(bundle):
 
 
 def test_missing_audio_is_one_line(bundle):
-    with pytest.raises(audio.AudioError) as error:
+    with pytest.raises(reading.AudioError) as error:
         load(bundle).predict("nowhere.wav")
     assert "nowhere.wav" in one_line(error)
 

@@ -8,8 +8,9 @@ import keras
 import numpy as np
 import pytest
 
-from ser_keras import audio, baselines, building, cli, conditions, crossvalidation, pipeline, saving, training
+from ser_keras import baselines, building, cli, conditions, crossvalidation, pipeline, saving, training
 from ser_keras import finished as finished_runs
+from ser_keras.audio.windows import cut_windows
 from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora.base import Utterance
 from ser_keras.descriptors import DESCRIPTORS
@@ -42,7 +43,7 @@ def experiment(*changes, recipe="anand2015.r2"):
 
 def plain_windows(prepared, item):
     settings = prepared.experiment
-    return audio.windows(
+    return cut_windows(
         prepared.material.samples(item), settings.window_samples, settings.hop_samples, settings.tail_rule
     )
 

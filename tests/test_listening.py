@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from ser_keras import audio, cli, inference, listening, model_files
+from ser_keras import cli, inference, listening, model_files
+from ser_keras.audio.samples import from_int16
 from ser_keras.common.errors import SerKerasError
 from ser_keras.inference import Moment
 from tests.messages import one_line
@@ -41,7 +42,7 @@ def test_a_pipe_is_heard_whole_however_it_is_cut(sizes):
         pieces.append(content[:size])
         content = content[size:]
     found = np.concatenate(list(listening.raw_blocks(Pipe(pieces))))
-    assert np.array_equal(found, audio.from_int16(samples))
+    assert np.array_equal(found, from_int16(samples))
 
 
 def test_half_a_sample_at_the_end_is_left_out():

@@ -6,7 +6,10 @@ import zlib
 import numpy as np
 import pytest
 
-from ser_keras import audio, conditions, corpora, decoding
+from ser_keras import conditions, corpora, decoding
+from ser_keras.audio import reading
+from ser_keras.audio.samples import to_int16
+from ser_keras.audio.windows import cut_windows, window_starts
 from ser_keras.augmentation import draws
 from ser_keras.augmentation.spectra import SpectralAugmentation
 from ser_keras.common.errors import SerKerasError
@@ -51,8 +54,8 @@ def test_features_are_the_front_end_s_of_every_window(utterances):
     material = material_of(utterances)
     frontend = FRONT_ENDS["log_mel"]()
     for item in (0, 7):
-        samples = audio.load(utterances[item].path).samples
-        expected = np.asarray(frontend(audio.windows(samples, WINDOW, HOP, "drop")))
+        samples = reading.load(utterances[item].path).samples
+        expected = np.asarray(frontend(cut_windows(samples, WINDOW, HOP, "drop")))
         rows, owner = material.rows([item])
         assert (owner == item).all() and len(rows) == len(expected) == len(material.starts[item])
         np.testing.assert_allclose(material.store.gather(rows), expected, atol=1e-4)
@@ -67,7 +70,7 @@ def test_the_caches_are_used_and_know_no_path(utterances, fresh_cache, tmp_path,
     def refuse(*arguments, **keywords):
         raise AssertionError("decoded again")
 
-    monkeypatch.setattr(audio, "load", refuse)
+    monkeypatch.setattr(reading, "load", refuse)
     after = material_of(moved)
     assert (after.first_row == before.first_row).all()
     assert len(list((cache_folder() / "features").iterdir())) == 1
@@ -86,7 +89,7 @@ def test_a_grid_gives_training_every_point_and_leaves_the_items_as_they_are(utte
     assert (varied.rows(items)[0] == plain.rows(items)[0]).all(), "evaluation reads what it always read"
     examples = varied.examples(items)
     assert set(examples.items) == {0, 5}
-    n = [len(audio.window_starts(round(plain.spans[i, 1] / r), WINDOW, HOP, "drop")) for i in items for r in (0.8, 1)]
+    n = [len(window_starts(round(plain.spans[i, 1] / r), WINDOW, HOP, "drop")) for i in items for r in (0.8, 1)]
     assert len(examples) == 3 * sum(n), "a slowed utterance has more windows"
     assert len(np.unique(examples.rows)) == len(examples)
 
@@ -120,7 +123,7 @@ def test_copies_stand_beside_the_windows_and_are_the_augmented_ones(utterances):
     settings, frontend = copies(3), FRONT_ENDS["log_mel"]()
     augment = SpectralAugmentation.from_settings(frontend, WINDOW, settings)
     fields = draws.varied(settings)
-    stored = audio.to_int16(plain.samples(5))
+    stored = to_int16(plain.samples(5))
     drawn = draws.draw(settings, plain.n_windows[5], 0.5, [0, 1, zlib.crc32(stored.tobytes())], augment.top_hz)
     ended = np.concatenate([plain.samples(5), np.zeros(augment.source_samples, np.float32)])
     latest = draws.latest_starts(len(stored), WINDOW, drawn.rate)
@@ -193,7 +196,7 @@ def test_spectra_of_descriptors_are_refused(utterances):
     with pytest.raises(SerKerasError, match="path=waveform"):
         material_of(utterances[:1], frontend=Level(), augmentation=grid(pitch=[1]))
     material = material_of(utterances[:1], frontend=Level())
-    expected = np.abs(audio.windows(material.samples(0), WINDOW, HOP, "drop")).mean(axis=1, keepdims=True)
+    expected = np.abs(cut_windows(material.samples(0), WINDOW, HOP, "drop")).mean(axis=1, keepdims=True)
     np.testing.assert_allclose(material.store.gather(material.rows([0])[0]), expected, rtol=1e-6)
 
 

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from ser_keras import corpora, pipeline
-from ser_keras.audio import from_int16, to_int16
+from ser_keras.audio.samples import from_int16, to_int16
 from ser_keras.augmentation.live import Live
 from ser_keras.augmentation.mixup import Mixup
 from ser_keras.augmentation.waveform import recorded_so

@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from ser_keras.audio import window_starts
+from ser_keras.audio.windows import window_starts
 from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora.base import Utterance
 from ser_keras.experiment import Protocol

@@ -33,7 +33,7 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
 
 WRITER = """
 import sys
-from ser_keras.runs import write_atomic
+from ser_keras.common.files import write_atomic
 print("ready", flush=True)
 i = 0
 while True:

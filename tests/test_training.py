@@ -87,9 +87,9 @@ def test_the_saved_model_is_waveform_to_the_same_probabilities(finished, corpus)
     fold = prepared.folds[0]
     model = keras.models.load_model(finished.fold(0) / "model.keras", compile=False)
     expected = Predictions.read_csv(finished.fold(0) / "segments.csv")
-    from ser_keras import audio
+    from ser_keras.audio.windows import cut_windows
 
-    waves = audio.windows(prepared.material.samples(fold.test[0]), 8800, 8192, "drop")
+    waves = cut_windows(prepared.material.samples(fold.test[0]), 8800, 8192, "drop")
     got = model(waves).numpy()
     np.testing.assert_allclose(got, expected.probabilities[: len(got)], atol=1e-5)
     assert model.input_shape == (None, 8800)

@@ -7,7 +7,7 @@ import soundfile
 import soxr
 
 import ser_keras
-from ser_keras.containers import STREAMING_SIZES
+from ser_keras.audio.containers import STREAMING_SIZES
 
 RATE = 16000
 # file rate, subtype, channels, the largest difference allowed: at other rates two resamplers are compared

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from ser_keras import audio
+from ser_keras.audio.samples import from_int16
+from ser_keras.audio.windows import window_starts
 from ser_keras.augmentation import draws, waveform
 from ser_keras.augmentation.spectra import SpectralAugmentation
 from ser_keras.common.errors import SerKerasError
@@ -40,7 +41,7 @@ class Cut:
 
 def base_cut(compute, cut):
     """Items as they are; `cut` gives what `compute` takes of float32 samples [n], an array a window."""
-    return Cut("features", lambda key: key, lambda samples: cut(audio.from_int16(samples)), compute)
+    return Cut("features", lambda key: key, lambda samples: cut(from_int16(samples)), compute)
 
 
 def grid_cuts(settings, extractor, base, cut, window, hop, tail):
@@ -105,7 +106,7 @@ def copy_cuts(settings, seed, frontend, window, hop, tail):
 
     def windows_of(copy):
         def windows(samples):
-            starts = audio.window_starts(len(samples), window, hop, tail)
+            starts = window_starts(len(samples), window, hop, tail)
             identity = [seed, copy, zlib.crc32(samples.tobytes())]
             drawn = draws.draw(settings, len(starts), window / SAMPLE_RATE, identity, top_hz)
             latest = draws.latest_starts(len(samples), window, drawn.rate)
@@ -150,7 +151,7 @@ def _augmented(augment, example):
 
 def _waveform_cuts(points, base, cut):
     def windows_at(point):
-        return lambda samples: cut(waveform.change(audio.from_int16(samples), **dataclasses.asdict(point)))
+        return lambda samples: cut(waveform.change(from_int16(samples), **dataclasses.asdict(point)))
 
     return [
         base if _unchanged(p) else Cut(_title(p), _key("waveform", _values(p)), windows_at(p), base.compute, p.rate)
@@ -166,7 +167,7 @@ def _spectral_cuts(points, frontend, base, window, hop, tail):
     def windows_at(point):
         def windows(samples):
             n = max(1, round(len(samples) / point.rate))
-            starts = np.round(audio.window_starts(n, window, hop, tail) * point.rate).astype(int)
+            starts = np.round(window_starts(n, window, hop, tail) * point.rate).astype(int)
             return sources(samples, starts, augment.source_samples)
 
         return windows
@@ -184,4 +185,4 @@ def _spectral_cuts(points, frontend, base, window, hop, tail):
 def sources(samples, starts, length):
     """Stretches of a signal, with zeros where it has ended: int16 [n] to float32 [len(starts), length]."""
     ended = np.concatenate([samples, np.zeros(length, samples.dtype)])
-    return audio.from_int16(np.lib.stride_tricks.sliding_window_view(ended, length)[np.minimum(starts, len(samples))])
+    return from_int16(np.lib.stride_tricks.sliding_window_view(ended, length)[np.minimum(starts, len(samples))])

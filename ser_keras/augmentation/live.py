@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import tensorflow as tf
 
-from ser_keras.audio import SAMPLE_RATE, from_int16, to_int16
+from ser_keras.audio.samples import SAMPLE_RATE, from_int16, to_int16
 from ser_keras.augmentation import draws, waveform
 from ser_keras.augmentation.spectra import SpectralAugmentation
 

@@ -6,7 +6,7 @@ import numpy as np
 import soxr
 from scipy import signal
 
-from ser_keras.audio import SAMPLE_RATE
+from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.conditions.base import Kind, Number
 from ser_keras.conditions.g711 import mu_law_decode, mu_law_encode
 

@@ -6,7 +6,7 @@ approximates ln(1 + 255 |x|) / ln(256).
 
 import numpy as np
 
-from ser_keras import audio
+from ser_keras.audio.samples import from_int16, to_int16
 
 BIAS = 132  # moves the segments' ends to powers of two, in 16-bit units
 LARGEST = 32635  # the largest magnitude whose biased value is below 2^15
@@ -22,7 +22,7 @@ def mu_law_encode(samples):
     Returns:
         uint8, as sent on a line: all bits inverted, so that silence is 255.
     """
-    linear = audio.to_int16(samples).astype(np.int32)
+    linear = to_int16(samples).astype(np.int32)
     biased = np.minimum(np.abs(linear), LARGEST) + BIAS
     segment = np.frexp(biased)[1] - 1 - FIRST_BIT
     step = (biased >> (segment + 3)) & 15
@@ -41,4 +41,4 @@ def mu_law_decode(codes):
     codes = ~np.asarray(codes, np.uint8)
     segment, step = (codes >> 4 & 7).astype(np.int32), (codes & 15).astype(np.int32)
     magnitude = (((step << 3) + BIAS) << segment) - BIAS
-    return audio.from_int16(np.where(codes & 128, -magnitude, magnitude))
+    return from_int16(np.where(codes & 128, -magnitude, magnitude))

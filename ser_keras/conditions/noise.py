@@ -5,7 +5,7 @@ import math
 import numpy as np
 from scipy import fft, ndimage, signal
 
-from ser_keras.audio import SAMPLE_RATE
+from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.conditions.base import Choice, Kind, Number
 
 COLOURS = ("white", "pink")

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from scipy import signal
 
-from ser_keras.audio import SAMPLE_RATE
+from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.conditions.base import Kind, Number
 
 DECAY_DB = 60.0  # RT60 is the time of this decay, and where the response ends

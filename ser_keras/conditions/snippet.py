@@ -1,6 +1,7 @@
 """The beginning of an utterance alone."""
 
-from ser_keras.audio import MIN_SAMPLES, SAMPLE_RATE
+from ser_keras.audio.reading import MIN_SAMPLES
+from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.conditions.base import Kind, Number
 
 

@@ -5,7 +5,9 @@ import os
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 
-from ser_keras.audio import SAMPLE_RATE, AudioError, stream
+from ser_keras.audio.containers import AudioError
+from ser_keras.audio.reading import stream
+from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.corpora import CORPORA, scan
 
 THREADS = min(8, os.cpu_count() or 1)

@@ -46,7 +46,7 @@ _NAME = re.compile(r"s_?\d{1,2}_(an|di|fe|ha|sa|su)_([1-5])(?:avi)?")
 
 
 def scan(root):
-    """List the corpus; `path` is the video, whose sound `ser_keras.audio` reads with PyAV.
+    """List the corpus; `path` is the video, whose sound `ser_keras.audio.reading` reads with PyAV.
 
     `root` holds the subjects' folders or is up to two levels above. Spaces in folder names may be `-` or `_`, and
     sentences may lie without folders of their own. Subject, emotion and sentence are the folders'; the file's name

@@ -7,7 +7,7 @@ product that contains models trained on its features. It isn't part of this proj
 
 import numpy as np
 
-from ser_keras.audio import SAMPLE_RATE
+from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.opensmile_process import OpenSmile
 

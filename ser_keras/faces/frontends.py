@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ser_keras import audio
+from ser_keras.audio.samples import SAMPLE_RATE
+from ser_keras.audio.windows import window_starts
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.row_store import cache_folder, fingerprint
 from ser_keras.faces.stores import JoinedSize, PixelStore
@@ -95,10 +96,10 @@ class FaceFrames(_Pictures):
         Raises:
             VideoError: no picture while the utterance lasts.
         """
-        places = np.floor((times - start) * audio.SAMPLE_RATE + 1e-6).astype(int)
+        places = np.floor((times - start) * SAMPLE_RATE + 1e-6).astype(int)
         shown = np.flatnonzero((places >= 0) & (places < n_samples))
         if not len(shown):
-            end = start + n_samples / audio.SAMPLE_RATE
+            end = start + n_samples / SAMPLE_RATE
             raise VideoError(path, f"no picture from {start:.2f} s to {end:.2f} s; they end at {times[-1]:.2f} s")
         numbers = np.sort(rng.choice(shown, min(self.frames, len(shown)), replace=False))
         return numbers, places[numbers]
@@ -136,11 +137,11 @@ class AudioVisual(_Pictures):
         Raises:
             VideoError: the pictures end before the sound does.
         """
-        starts = audio.window_starts(n_samples, window, hop, tail)
-        middles = start + (starts + np.minimum(starts + window, n_samples)) / 2 / audio.SAMPLE_RATE
+        starts = window_starts(n_samples, window, hop, tail)
+        middles = start + (starts + np.minimum(starts + window, n_samples)) / 2 / SAMPLE_RATE
         if middles[-1] > times[-1] + LATE_S:
             raise VideoError(
-                path, f"its pictures end at {times[-1]:.2f} s, its sound at {start + n_samples / audio.SAMPLE_RATE:.2f}"
+                path, f"its pictures end at {times[-1]:.2f} s, its sound at {start + n_samples / SAMPLE_RATE:.2f}"
             )
         numbers = np.abs(times[None] - middles[:, None]).argmin(axis=1)
         return numbers, starts

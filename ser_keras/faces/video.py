@@ -4,8 +4,8 @@ import os
 
 import numpy as np
 
+from ser_keras.audio.containers import FileError, check_regular
 from ser_keras.common.errors import SerKerasError
-from ser_keras.containers import FileError, check_regular
 
 # Frames that a header may claim beyond those that decode: containers count dropped ones, and round durations.
 SPARE_FRAMES, SPARE_SHARE = 3, 0.1

@@ -4,7 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from ser_keras import audio
+from ser_keras.audio import reading
+from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.progress import stage
 from ser_keras.common.row_store import RowStore, cache_folder, fingerprint
@@ -61,7 +62,7 @@ def watch(decoded, front_end, experiment):
                 if key not in store:
                     pictures = front_end.read(utterance.path, frames.tolist())
                     yield key, np.stack([pictures[f] for f in frames.tolist()])
-            except (VideoError, audio.AudioError, OSError) as error:
+            except (VideoError, reading.AudioError, OSError) as error:
                 if isinstance(error, NoPictures):
                     without.add(number)
                 bad[number] = error
@@ -104,7 +105,7 @@ def _choose(front_end, experiment, decoded, number, times):
     """(frame numbers, starts) of one utterance; what is drawn follows from the seed and its content."""
     utterance, n_samples = decoded.utterances[number], int(decoded.spans[number, 1])
     if experiment.snippet_s is not None:
-        n_samples = min(n_samples, max(1, round(experiment.snippet_s * audio.SAMPLE_RATE)))
+        n_samples = min(n_samples, max(1, round(experiment.snippet_s * SAMPLE_RATE)))
     identity = fingerprint(decoded.contents[number], [utterance.start, utterance.end])
     rng = np.random.default_rng([experiment.seed, int(identity[:16], 16)])
     return front_end.choose(

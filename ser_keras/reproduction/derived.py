@@ -6,8 +6,9 @@ import time
 
 import numpy as np
 
-from ser_keras import audio, protocols, saving
 from ser_keras import experiment as settings
+from ser_keras import protocols, saving
+from ser_keras.audio.windows import cut_windows
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json, write_atomic, write_json
 from ser_keras.descriptors import DESCRIPTORS
@@ -127,7 +128,7 @@ def _filters(row, folder, sources):
     experiment, material, train = prepared.experiment, prepared.material, prepared.folds[0].train
     cut = (experiment.window_samples, experiment.hop_samples, experiment.tail_rule)
     describe = DESCRIPTORS["acoustic26"]()
-    described = np.concatenate([describe(audio.windows(material.samples(item), *cut)) for item in train])
+    described = np.concatenate([describe(cut_windows(material.samples(item), *cut)) for item in train])
     classifier = saving.load_classifier(run.fold(0))
     filters.write_filters(
         classifier, lambda: material.batches(train), described, describe.names, folder / "filters.png"

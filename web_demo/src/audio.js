@@ -1,4 +1,4 @@
-// Samples at 16 kHz: their level, and the windows that are cut from them. The same rules as ser_keras/audio.py and
+// Samples at 16 kHz: their level, and the windows that are cut from them. The same rules as ser_keras/audio/reading.py and
 // ser_keras/inference.py; test/unit compares both by the bundle's vectors.
 
 export const SAMPLE_RATE = 16000;
@@ -13,7 +13,7 @@ export function levelDbfs(samples) {
   return power > 0 ? 10 * Math.log10(power) : SILENT_DBFS;
 }
 
-/** To [-1, 1], in place; what is no number becomes silence. As ser_keras.audio does after resampling. */
+/** To [-1, 1], in place; what is no number becomes silence. As ser_keras.audio.reading does after resampling. */
 export function clip(samples) {
   for (let i = 0; i < samples.length; i++) {
     samples[i] = Number.isFinite(samples[i]) ? Math.min(1, Math.max(-1, samples[i])) : 0;

@@ -6,8 +6,8 @@ import { Resampler } from "./resampler.js";
 
 const MAX_BYTES = 350e6; // 30 minutes of stereo WAV at 48 kHz, 16 bits
 const MAX_SECONDS = 1800;
-const MIN_SAMPLES = 160; // as ser_keras.audio
-const OVERDRIVE = 8; // as ser_keras.audio: samples above are no audio in [-1, 1] (integers that nobody scaled, noise)
+const MIN_SAMPLES = 160; // as ser_keras.audio.reading
+const OVERDRIVE = 8; // as ser_keras.audio.reading: samples above are no audio in [-1, 1] (integers that nobody scaled, noise)
 const USUAL_RATE = 48000;
 const WORK_MS = 15; // then the page gets its turn
 

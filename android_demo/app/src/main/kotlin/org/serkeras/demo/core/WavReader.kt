@@ -188,10 +188,10 @@ class WavReader(stream: InputStream) : SampleSource {
         const val FLOAT = 3
         const val EXTENSIBLE = 0xfffe
         const val MAX_CHANNELS = 64
-        const val OVERDRIVE = 8.0 // as in ser_keras.audio: integers that nobody scaled, noise
+        const val OVERDRIVE = 8.0 // as in ser_keras.audio.reading: integers that nobody scaled, noise
         val RATES = 4000..768000
 
-        // as in ser_keras.containers: what writers put that can't seek back, and how far the samples' start is believed
+        // as in ser_keras.audio.containers: what writers put that can't seek back, and how far the samples' start is believed
         val UNKNOWN_LENGTHS = setOf(0x7ffff000L, 0x7fffffffL, 0x80000000L, 0xffffffffL)
         const val MAX_HEADER = 1 shl 20
         const val LOOK_AHEAD = 1 shl 20 // what names itself a longer chunk is taken for samples

@@ -1,7 +1,7 @@
 package org.serkeras.demo.core
 
 /**
- * Cuts a file's samples, which come in blocks, into the windows that `ser_keras.audio.windows` cuts from the whole.
+ * Cuts a file's samples, which come in blocks, into the windows that `ser_keras.audio.windows.cut_windows` cuts from the whole.
  *
  * @param window samples of a window.
  * @param hop samples from window to window.

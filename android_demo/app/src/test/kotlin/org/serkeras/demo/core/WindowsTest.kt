@@ -23,7 +23,7 @@ class WindowsTest {
         return found
     }
 
-    /** `ser_keras.audio.window_starts`, word by word. */
+    /** `ser_keras.audio.windows.window_starts`, word by word. */
     private fun starts(n: Int, window: Int, hop: Int, tail: TailRule): List<Long> {
         val excess = maxOf(0, n - window)
         val count = 1 + if (tail == TailRule.PAD) (excess + hop - 1) / hop else excess / hop

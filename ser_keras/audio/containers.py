@@ -6,8 +6,8 @@ import stat
 import struct
 import zlib
 
+from ser_keras.audio.mp3_length import mp3_rewrite
 from ser_keras.common.errors import SerKerasError
-from ser_keras.mp3 import mp3_rewrite
 
 # What writers that can't seek back put where the size belongs: ffmpeg, sox, arecord and others.
 STREAMING_SIZES = {0x7FFFF000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF}

@@ -1,7 +1,7 @@
 """Audio decoders behind one small interface.
 
 A source has `rate`, `channels`, `frames` (None where the file doesn't say), `floating` (samples stored as floats),
-`warnings`, and `seek`, `read`, `close`. `ser_keras.audio` builds everything else on it.
+`warnings`, and `seek`, `read`, `close`. `ser_keras.audio.reading` builds everything else on it.
 """
 
 import contextlib
@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from ser_keras.audio.containers import AudioError, RewrittenFile, check_container, check_regular, video_format
 from ser_keras.common.errors import SerKerasError, nearest
-from ser_keras.containers import AudioError, RewrittenFile, check_container, check_regular, video_format
 
 # Suffixes by which libsndfile would take any bytes for audio; opened without a name they are judged by content.
 NAME_DECIDES = (".raw", ".vox", ".gsm")

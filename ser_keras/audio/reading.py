@@ -1,4 +1,4 @@
-"""Audio files as checked 16 kHz mono, whole or as a stream of blocks, and the one way to cut windows from it."""
+"""Audio files as checked 16 kHz mono, whole or as a stream of blocks."""
 
 import dataclasses
 import math
@@ -6,26 +6,10 @@ import math
 import numpy as np
 import soxr
 
-from ser_keras.common.errors import SerKerasError, nearest
-from ser_keras.containers import AudioError
-from ser_keras.decoders import open_source
-
-__all__ = [
-    "SAMPLE_RATE",
-    "TAIL_RULES",
-    "Audio",
-    "AudioError",
-    "Stream",
-    "from_int16",
-    "load",
-    "stream",
-    "to_int16",
-    "window_starts",
-    "windows",
-]
-
-SAMPLE_RATE = 16000
-TAIL_RULES = ("drop", "pad")
+from ser_keras.audio.containers import AudioError
+from ser_keras.audio.decoders import open_source
+from ser_keras.audio.samples import SAMPLE_RATE
+from ser_keras.common.errors import SerKerasError
 
 RATES = (4000, 768000)  # Hz; below, no speech is left, and a header of 1 Hz would swell 16,000-fold
 MIN_SAMPLES = 160  # 10 ms: less holds no period of a voice
@@ -274,62 +258,3 @@ class _Levels:
         if self._channels > 1 and self._energy > 0 and self._mono_energy < CANCEL_RATIO * self._energy:
             lines.append(f"its {self._channels} channels cancel each other")
         return tuple(lines)
-
-
-def to_int16(samples):
-    """[-1, 1] floats as 16-bit integers; exact where they came from 16-bit PCM."""
-    return np.clip(np.rint(np.asarray(samples, np.float32) * 32768), -32768, 32767).astype(np.int16)
-
-
-def from_int16(samples):
-    """16-bit integers as float32 in [-1, 1)."""
-    return np.asarray(samples, np.int16).astype(np.float32) / np.float32(32768)
-
-
-def window_starts(n_samples, window, hop, tail):
-    """Where the windows of a signal begin.
-
-    Args:
-        n_samples: length of the signal, at least 1.
-        window, hop: samples, at least 1.
-        tail: what happens to a remainder that no whole window covers: `drop`, or `pad` (one more window, zeros at
-            its end). A signal shorter than one window is one padded window under either rule.
-
-    Returns:
-        int64 [n_windows], ascending, the first 0.
-
-    Raises:
-        SerKerasError: an empty signal, a window or hop below 1, an unknown rule.
-    """
-    for name, value in (("signal", n_samples), ("window", window), ("hop", hop)):
-        if value < 1:
-            raise SerKerasError(f"a {name} of {value} samples: must be at least 1")
-    if tail not in TAIL_RULES:
-        raise SerKerasError(f"tail rule '{tail}' is not known; nearest: {nearest(tail, TAIL_RULES)}")
-    excess = max(0, n_samples - window)
-    n_windows = 1 + (-(-excess // hop) if tail == "pad" else excess // hop)
-    starts = np.arange(n_windows, dtype=np.int64) * hop
-    return starts[starts < n_samples]  # a hop longer than the window may step over the remainder
-
-
-def windows(samples, window, hop, tail):
-    """Cut a signal into windows.
-
-    Args:
-        samples: [n], any dtype.
-        window, hop, tail: as in `window_starts`.
-
-    Returns:
-        [n_windows, window], a copy, of the dtype of `samples`.
-
-    Raises:
-        SerKerasError: as `window_starts`, or samples that aren't one-dimensional.
-    """
-    samples = np.asarray(samples)
-    if samples.ndim != 1:
-        raise SerKerasError(f"samples of shape {samples.shape}: windows are cut from one dimension")
-    starts = window_starts(len(samples), window, hop, tail)
-    missing = int(starts[-1]) + window - len(samples)
-    if missing > 0:
-        samples = np.concatenate([samples, np.zeros(missing, samples.dtype)])
-    return np.lib.stride_tricks.sliding_window_view(samples, window)[starts]
