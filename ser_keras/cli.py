@@ -247,9 +247,9 @@ def _threads(text):
 
 def _located(corpora):
     """The synthetic corpus has a place of its own; the others' paths are as given."""
-    from ser_keras.corpora import synthetic
+    from ser_keras.corpora.synthetic import reader
 
-    return [(name, Path(path) if path else synthetic.default_root()) for name, path in corpora]
+    return [(name, Path(path) if path else reader.default_root()) for name, path in corpora]
 
 
 def _demo(chosen):
@@ -262,7 +262,7 @@ def _demo(chosen):
 
 def _corpora_list(chosen):
     from ser_keras.corpora import CORPORA
-    from ser_keras.corpora.sources import is_free
+    from ser_keras.corpora.fetching.sources import is_free
 
     width = max(map(len, CORPORA))
     for name, module in CORPORA.items():
@@ -271,7 +271,7 @@ def _corpora_list(chosen):
 
 
 def _corpora_check(chosen):
-    from ser_keras.corpora.check import check, format_check
+    from ser_keras.corpora.checking import check, format_check
 
     [(name, root)] = _located([chosen.corpus])
     result = check(name, root)
@@ -279,8 +279,8 @@ def _corpora_check(chosen):
 
 
 def _corpora_get(chosen):
-    from ser_keras.corpora.check import format_check
-    from ser_keras.corpora.get import get
+    from ser_keras.corpora.checking import format_check
+    from ser_keras.corpora.fetching.get import get
 
     out, result = get(chosen.name, chosen.out)
     print(f"{out} holds {chosen.name} already: nothing was fetched" if result is None else format_check(result))

@@ -14,7 +14,7 @@ from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json, write_atomic, write_json
 from ser_keras.common.row_store import fingerprint
 from ser_keras.common.text import duration
-from ser_keras.dimensions import dimension_levels
+from ser_keras.corpora.dimensions import dimension_levels
 from ser_keras.evaluation import Predictions
 from ser_keras.figures import predict_items, write_figures
 from ser_keras.heads import cut_at

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.audio.windows import TAIL_RULES
 from ser_keras.common.errors import SerKerasError, nearest
-from ser_keras.emotions import class_of_emotion
+from ser_keras.corpora.emotions import class_of_emotion
 
 REPORTED = "reported"  # what the papers report, as data: beside the recipes, but none itself
 Positive = Annotated[float, Field(gt=0)]

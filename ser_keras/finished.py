@@ -12,7 +12,7 @@ from ser_keras.common.errors import SerKerasError
 from ser_keras.common.progress import say
 from ser_keras.conditions import folder_name
 from ser_keras.corpora import UNNAMED
-from ser_keras.emotions import class_of_emotion
+from ser_keras.corpora.emotions import class_of_emotion
 from ser_keras.evaluation import Predictions
 from ser_keras.figures import predict_items, write_figures
 from ser_keras.graphs import feature_function

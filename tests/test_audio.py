@@ -373,7 +373,7 @@ class TestDecoders:
     def test_tensorflow_is_not_imported(self):
         import subprocess
 
-        code = "import sys, ser_keras.audio.reading, ser_keras.corpora.check; sys.exit('tensorflow' in sys.modules)"
+        code = "import sys, ser_keras.audio.reading, ser_keras.corpora.checking; sys.exit('tensorflow' in sys.modules)"
         assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
     def test_tfio_equals_soundfile_on_pcm(self, broken, tmp_path):

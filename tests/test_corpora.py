@@ -11,10 +11,12 @@ import soundfile
 
 from ser_keras import corpora
 from ser_keras.common.errors import SerKerasError
-from ser_keras.corpora import CORPORA, RECOGNISED, NotThisCorpus, emodb, ravdess, savee
-from ser_keras.corpora.base import EMOTION_ALIASES, Published, Utterance, canonical_emotion
-from ser_keras.corpora.check import check, format_check
-from ser_keras.emotions import EMOTIONS
+from ser_keras.corpora import CORPORA, RECOGNISED, NotThisCorpus
+from ser_keras.corpora.checking import check, format_check
+from ser_keras.corpora.corpus import Published
+from ser_keras.corpora.emotions import EMOTION_ALIASES, EMOTIONS, canonical_emotion
+from ser_keras.corpora.readers import emodb, ravdess, savee
+from ser_keras.corpora.utterance import Utterance
 from tests.conftest import shared_data
 
 RATE = 16000

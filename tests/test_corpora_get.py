@@ -22,8 +22,10 @@ import soundfile
 
 from ser_keras import cli
 from ser_keras.common.errors import SerKerasError
-from ser_keras.corpora import CORPORA, cremad, download, emodb, get, nemo, tess
-from ser_keras.corpora.sources import Archive, Audb, Dataverse, GitHub
+from ser_keras.corpora import CORPORA
+from ser_keras.corpora.fetching import download, get
+from ser_keras.corpora.fetching.sources import Archive, Audb, Dataverse, GitHub
+from ser_keras.corpora.readers import cremad, emodb, nemo, tess
 
 RATE = 16000
 
@@ -265,7 +267,8 @@ class TestArchive:
         data = zipped({name: wav(i, 5.0) for i, name in enumerate(EMODB)})
         archive(data, len(data), md5(data))
         code = (
-            "import sys; from ser_keras.corpora import emodb, get; from ser_keras.corpora.sources import Archive; "
+            "import sys; from ser_keras.corpora.readers import emodb; from ser_keras.corpora.fetching import get; "
+            "from ser_keras.corpora.fetching.sources import Archive; "
             "emodb.SOURCES = (Archive(sys.argv[1], int(sys.argv[2]), sys.argv[3]),); get.get('emodb', sys.argv[4])"
         )
         out = tmp_path / "emodb"

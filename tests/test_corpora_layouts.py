@@ -11,10 +11,12 @@ import soundfile
 
 from ser_keras import corpora
 from ser_keras.common.errors import SerKerasError
-from ser_keras.corpora import CORPORA, NotThisCorpus, casia, cremad, enterface, iemocap
-from ser_keras.corpora.base import Utterance, find_folder
-from ser_keras.corpora.check import check, format_check
-from ser_keras.emotions import select
+from ser_keras.corpora import CORPORA, NotThisCorpus
+from ser_keras.corpora.checking import check, format_check
+from ser_keras.corpora.emotions import select
+from ser_keras.corpora.folders import find_folder
+from ser_keras.corpora.readers import casia, cremad, enterface, iemocap
+from ser_keras.corpora.utterance import Utterance
 
 RATE = 16000
 

@@ -10,7 +10,7 @@ from ser_keras import corpora
 from ser_keras.audio import reading
 from ser_keras.audio.reading import AudioError
 from ser_keras.common.errors import SerKerasError
-from ser_keras.corpora.check import check
+from ser_keras.corpora.checking import check
 from ser_keras.decoding import decode
 
 av = pytest.importorskip("av")

@@ -3,9 +3,9 @@
 import pytest
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.corpora.base import Utterance
-from ser_keras.dimensions import EMOTION_LEVELS, LEVELS, dimension_levels
-from ser_keras.emotions import EMOTIONS
+from ser_keras.corpora.dimensions import EMOTION_LEVELS, LEVELS, dimension_levels
+from ser_keras.corpora.emotions import EMOTIONS
+from ser_keras.corpora.utterance import Utterance
 
 pytestmark = pytest.mark.smoke
 

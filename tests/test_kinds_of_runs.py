@@ -12,7 +12,7 @@ from ser_keras import baselines, building, cli, conditions, crossvalidation, pip
 from ser_keras import finished as finished_runs
 from ser_keras.audio.windows import cut_windows
 from ser_keras.common.errors import SerKerasError
-from ser_keras.corpora.base import Utterance
+from ser_keras.corpora.utterance import Utterance
 from ser_keras.descriptors import DESCRIPTORS
 from ser_keras.evaluation import Predictions
 from ser_keras.experiment import load_experiment

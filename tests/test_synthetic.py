@@ -14,8 +14,8 @@ import pytest
 import soundfile
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.corpora import espeak, synthetic, synthetic_voices
-from ser_keras.corpora.base import NotThisCorpus
+from ser_keras.corpora.corpus import NotThisCorpus
+from ser_keras.corpora.synthetic import espeak, reader, voices
 
 pytest.importorskip("espeakng_loader", reason="needs eSpeak NG: pip install 'ser-keras[demo]'")
 
@@ -27,16 +27,16 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def corpus(root):
-    return synthetic.read(root)
+    return reader.read(root)
 
 
 def hashes(root):
-    return {f["file"]: f["sha256"] for f in json.loads((root / synthetic.INDEX).read_text())["files"]}
+    return {f["file"]: f["sha256"] for f in json.loads((root / reader.INDEX).read_text())["files"]}
 
 
 def start(root):
     """Synthesise into `root` in a process of its own."""
-    code = "import sys; from ser_keras.corpora import synthetic; synthetic.read(sys.argv[1])"
+    code = "import sys; from ser_keras.corpora.synthetic import reader; reader.read(sys.argv[1])"
     return subprocess.Popen([sys.executable, "-c", code, str(root)], stderr=subprocess.PIPE, text=True)
 
 
@@ -45,7 +45,7 @@ def partials(root):
 
 
 def test_counts_are_the_published_ones(corpus):
-    published = synthetic.PUBLISHED
+    published = reader.PUBLISHED
     assert len(corpus) == published.n_utterances == len({u.path for u in corpus}) == 560
     assert len({u.speaker for u in corpus}) == published.n_speakers == 8
     for emotion, count in published.emotions.items():
@@ -56,7 +56,7 @@ def test_counts_are_the_published_ones(corpus):
     assert len(women) == len(men) == 4 and not women & men
     assert [u.name for u in corpus] == sorted(u.name for u in corpus)
     assert all(u.speaker.startswith("synthetic/") and u.corpus == "synthetic" for u in corpus)
-    assert "synthetic" in synthetic.TITLE
+    assert "synthetic" in reader.TITLE
 
 
 def test_audio_is_plain_16_khz_speech(corpus):
@@ -69,7 +69,7 @@ def test_audio_is_plain_16_khz_speech(corpus):
 
 
 def test_another_seed_makes_other_voices():
-    jobs = [synthetic_voices.job(seed, "s01", "anger", 0, "Hello.") for seed in (0, 0, 1)]
+    jobs = [voices.job(seed, "s01", "anger", 0, "Hello.") for seed in (0, 0, 1)]
     assert jobs[0] == jobs[1] != jobs[2]
 
 
@@ -90,7 +90,7 @@ def test_killed_processes_leave_nothing_and_two_at_once_make_one(corpus, root, t
     children = [start(other), start(other)]
     assert [c.wait(200) for c in children] == [0, 0], [c.stderr.read() for c in children]
     assert not partials(other)
-    assert len(synthetic.read(other)) == 560
+    assert len(reader.read(other)) == 560
     assert hashes(other) == hashes(root)
     for name, digest in hashes(other).items():
         assert hashlib.sha256((other / name).read_bytes()).hexdigest() == digest
@@ -103,41 +103,41 @@ def test_what_is_not_the_corpus_is_left_alone(tmp_path, kind):
         root.write_text("text")
     else:
         root.mkdir()
-        (root / ("thesis.txt" if kind == "folder" else synthetic.INDEX)).write_text("text")
+        (root / ("thesis.txt" if kind == "folder" else reader.INDEX)).write_text("text")
     with pytest.raises(NotThisCorpus, match="synthetic") as caught:
-        synthetic.read(root)
+        reader.read(root)
     assert "\n" not in str(caught.value) and str(root) in str(caught.value)
-    assert [p.name for p in tmp_path.rglob("*.*")] in (["thesis.txt"], [synthetic.INDEX], [])
+    assert [p.name for p in tmp_path.rglob("*.*")] in (["thesis.txt"], [reader.INDEX], [])
 
 
 def test_missing_files_and_other_versions_are_told(corpus, root, tmp_path):
     copy = tmp_path / "corpus"
     shutil.copytree(root, copy)
     (copy / corpus[3].name).unlink()
-    listing = synthetic.scan(copy)
+    listing = reader.scan(copy)
     assert listing.bad_files == {corpus[3].name: "missing"} and len(listing.utterances) == 559
-    index = json.loads((copy / synthetic.INDEX).read_text())
-    (copy / synthetic.INDEX).write_text(json.dumps({**index, "version": 99}))
+    index = json.loads((copy / reader.INDEX).read_text())
+    (copy / reader.INDEX).write_text(json.dumps({**index, "version": 99}))
     with pytest.raises(SerKerasError, match="version 99"):
-        synthetic.read(copy)
+        reader.read(copy)
 
 
 def test_without_espeak_one_line_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setattr(espeak, "find_spec", lambda name: None)
     with pytest.raises(SerKerasError, match=r"pip install 'ser-keras\[demo\]'"):
-        synthetic.read(tmp_path / "corpus")
+        reader.read(tmp_path / "corpus")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_failing_espeak_is_one_line_and_leaves_nothing(tmp_path, monkeypatch):
-    real = synthetic.job
+    real = reader.job
 
     def job(seed, name, emotion, number, text):
         return real(seed, name, emotion, number, text) | ({"voice": "language zz\n"} if number == 4 else {})
 
-    monkeypatch.setattr(synthetic, "job", job)
+    monkeypatch.setattr(reader, "job", job)
     with pytest.raises(SerKerasError, match="eSpeak NG failed at text 5 of 560") as caught:
-        synthetic.read(tmp_path / "corpus")
+        reader.read(tmp_path / "corpus")
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
 
@@ -146,16 +146,16 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_running(tmp_path, monkeypatc
     def record(*args):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(synthetic, "record", record)
+    monkeypatch.setattr(reader, "record", record)
     with pytest.raises(SerKerasError, match="can't be written to .*: No space left on device") as caught:
-        synthetic.read(tmp_path / "corpus")
+        reader.read(tmp_path / "corpus")
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
     assert not [line for _, line in _children() if "serve()" in line]
 
 
 def test_a_dying_espeak_is_one_line(monkeypatch):
-    job = synthetic_voices.job(0, "s01", "anger", 0, "Hello.")
+    job = voices.job(0, "s01", "anger", 0, "Hello.")
     spoken = espeak.speak([job] * 3000)
     next(spoken)
     child = next(p for p in _children() if "serve()" in p[1])
@@ -178,13 +178,13 @@ def _children():
 
 def test_default_root_follows_the_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("SER_KERAS_CACHE", str(tmp_path / "a"))
-    assert synthetic.default_root() == tmp_path / "a" / "synthetic-v1"
+    assert reader.default_root() == tmp_path / "a" / "synthetic-v1"
     monkeypatch.delenv("SER_KERAS_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "b"))
-    assert synthetic.default_root() == tmp_path / "b" / "ser-keras" / "synthetic-v1"
+    assert reader.default_root() == tmp_path / "b" / "ser-keras" / "synthetic-v1"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert synthetic.default_root() == tmp_path / ".cache" / "ser-keras" / "synthetic-v1"
+    assert reader.default_root() == tmp_path / ".cache" / "ser-keras" / "synthetic-v1"
 
 
 F0, RANGE, SECONDS, LEVEL, TILT, PERIODICITY = range(6)
@@ -230,7 +230,7 @@ def departures(measures):
         emotion: np.array(
             [np.mean([m for u, m in measures.items() if (u.speaker, u.emotion) == (s, emotion)], 0) for s in speakers]
         )
-        for emotion in synthetic.PUBLISHED.emotions
+        for emotion in reader.PUBLISHED.emotions
     }
     neutral = mean["neutral"]
     ratio = np.isin(np.arange(6), [RANGE, SECONDS])
@@ -238,7 +238,7 @@ def departures(measures):
 
 
 def test_neutral_voices_have_the_f0_that_is_asked_for(measures):
-    for name, speaker in synthetic_voices.SPEAKERS.items():
+    for name, speaker in voices.SPEAKERS.items():
         of_speaker = [m[F0] for u, m in measures.items() if u.speaker.endswith(name) and u.emotion == "neutral"]
         assert abs(np.mean(of_speaker) - 12 * np.log2(speaker.f0)) < 1.5, name
 

@@ -5,8 +5,9 @@ A module offers `TITLE`, `LICENCE`, `CITATION`, `LAYOUT`, `PUBLISHED`, `scan(roo
 """
 
 from ser_keras.common.errors import SerKerasError, nearest
-from ser_keras.corpora import (
-    audformat_db,
+from ser_keras.corpora.corpus import Listing, NotThisCorpus
+from ser_keras.corpora.readers import (
+    audformat,
     casia,
     cremad,
     des,
@@ -18,10 +19,10 @@ from ser_keras.corpora import (
     nemo,
     ravdess,
     savee,
-    synthetic,
     tess,
 )
-from ser_keras.corpora.base import Listing, NotThisCorpus, Utterance
+from ser_keras.corpora.synthetic import reader as synthetic
+from ser_keras.corpora.utterance import Utterance
 
 __all__ = ["CORPORA", "UNNAMED", "Listing", "NotThisCorpus", "Utterance", "read", "scan"]
 
@@ -39,7 +40,7 @@ CORPORA = {
     "mes": mes,
     "synthetic": synthetic,
     "manifest": manifest,
-    "audformat": audformat_db,
+    "audformat": audformat,
 }
 
 # Tables and databases: two of them are two corpora under one name.

@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.dimensions import LEVELS
+from ser_keras.corpora.dimensions import LEVELS
 from ser_keras.models.adapted import Standardization
 
 STILL = 1e-4  # greatest difference between frames of the same; rounding stays far below, speech far above
@@ -79,7 +79,7 @@ def neumann2016_cnn(
         width: frames that a kernel covers.
         dropout: share of the pooled activations dropped.
         multitask: whether the net also tells activation and valence, as low, middle or high
-            (`ser_keras.dimensions`).
+            (`ser_keras.corpora.dimensions`).
         alpha, beta: weight of the losses of activation and valence; they count with `multitask` alone.
 
     Input:

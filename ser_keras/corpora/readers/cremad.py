@@ -3,8 +3,9 @@
 import re
 from pathlib import Path
 
-from ser_keras.corpora.base import BadName, Published, audio_files, find_folder, list_by_name
-from ser_keras.corpora.sources import GitHub
+from ser_keras.corpora.corpus import BadName, Published, list_by_name
+from ser_keras.corpora.fetching.sources import GitHub
+from ser_keras.corpora.folders import audio_files, find_folder
 
 TITLE = "CREMA-D (Crowd-sourced Emotional Multimodal Actors Dataset), audio"
 LICENCE = "Open Database License 1.0"

@@ -3,19 +3,12 @@
 from pathlib import Path
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.corpora.base import (
-    GENDERS,
-    Listing,
-    NotThisCorpus,
-    Published,
-    Utterance,
-    audio_files,
-    canonical_emotion,
-    find_folder,
-    name_below,
-)
-from ser_keras.corpora.sources import GitHub
-from ser_keras.corpora.tables import read_table
+from ser_keras.corpora.corpus import GENDERS, Listing, NotThisCorpus, Published
+from ser_keras.corpora.emotions import canonical_emotion
+from ser_keras.corpora.fetching.sources import GitHub
+from ser_keras.corpora.folders import audio_files, find_folder, name_below
+from ser_keras.corpora.readers.tables import read_table
+from ser_keras.corpora.utterance import Utterance
 
 TITLE = "nEMO (Polish emotional speech)"
 LICENCE = "CC BY-NC-SA 4.0"

@@ -54,7 +54,7 @@ def speak(jobs):
         with open(paths[0], "w", encoding="utf-8") as f:
             json.dump(jobs, f)
         with open(paths[1], "w+", encoding="utf-8", errors="replace") as errors:
-            command = [sys.executable, "-c", "from ser_keras.corpora.espeak import serve; serve()", folder]
+            command = [sys.executable, "-c", "from ser_keras.corpora.synthetic.espeak import serve; serve()", folder]
             child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=environment)
             try:
                 for number in range(len(jobs)):

@@ -6,8 +6,8 @@ how the passages are cut is, so there is nothing that a reader could go by: `man
 """
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.corpora import manifest
-from ser_keras.corpora.sources import OnRequest
+from ser_keras.corpora.fetching.sources import OnRequest
+from ser_keras.corpora.readers import manifest
 
 TITLE = "DES (Danish Emotional Speech)"
 LICENCE = "by agreement with Aalborg University"

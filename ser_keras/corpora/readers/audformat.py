@@ -5,8 +5,10 @@ import tempfile
 from pathlib import Path
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.corpora.base import GENDERS, Listing, NotThisCorpus, Utterance, canonical_emotion
-from ser_keras.corpora.manifest import SPLITS
+from ser_keras.corpora.corpus import GENDERS, Listing, NotThisCorpus
+from ser_keras.corpora.emotions import canonical_emotion
+from ser_keras.corpora.readers.manifest import SPLITS
+from ser_keras.corpora.utterance import Utterance
 
 TITLE = "audformat database"
 LICENCE = "the database's own, in its db.yaml"

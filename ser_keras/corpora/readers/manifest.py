@@ -6,8 +6,11 @@ import os
 from pathlib import Path
 
 from ser_keras.common.errors import SerKerasError, nearest
-from ser_keras.corpora.base import GENDERS, Listing, NotThisCorpus, Utterance, canonical_emotion, describe
-from ser_keras.corpora.tables import read_table
+from ser_keras.corpora.corpus import GENDERS, Listing, NotThisCorpus
+from ser_keras.corpora.emotions import canonical_emotion
+from ser_keras.corpora.folders import describe
+from ser_keras.corpora.readers.tables import read_table
+from ser_keras.corpora.utterance import Utterance
 
 TITLE = "CSV manifest"
 LICENCE = "that of the audio it lists"

@@ -4,18 +4,10 @@ import re
 from pathlib import Path
 
 from ser_keras.common.errors import SerKerasError, nearest
-from ser_keras.corpora.base import (
-    GENDERS,
-    Listing,
-    NotThisCorpus,
-    Published,
-    Utterance,
-    find_folder,
-    folders_in,
-    is_audio,
-    name_below,
-)
-from ser_keras.corpora.sources import OnRequest
+from ser_keras.corpora.corpus import GENDERS, Listing, NotThisCorpus, Published
+from ser_keras.corpora.fetching.sources import OnRequest
+from ser_keras.corpora.folders import find_folder, folders_in, is_audio, name_below
+from ser_keras.corpora.utterance import Utterance
 
 TITLE = "IEMOCAP (Interactive Emotional Dyadic Motion Capture)"
 LICENCE = "free for research, by a release form of the University of Southern California"

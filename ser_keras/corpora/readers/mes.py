@@ -4,8 +4,8 @@ Huang et al. (2014) report figures on it; the copy of their paper that this proj
 speakers, classes and counts, and where to get it, are not known here: `manifest.csv` says what the files are.
 """
 
-from ser_keras.corpora import manifest
-from ser_keras.corpora.sources import OnRequest
+from ser_keras.corpora.fetching.sources import OnRequest
+from ser_keras.corpora.readers import manifest
 
 TITLE = "MES (Mandarin Emotional Speech)"
 LICENCE = "not known"

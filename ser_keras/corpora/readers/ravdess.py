@@ -4,8 +4,9 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from ser_keras.corpora.base import BadName, Published, find_folder, folders_in, is_audio, list_by_name
-from ser_keras.corpora.sources import Archive
+from ser_keras.corpora.corpus import BadName, Published, list_by_name
+from ser_keras.corpora.fetching.sources import Archive
+from ser_keras.corpora.folders import find_folder, folders_in, is_audio
 
 TITLE = "RAVDESS (Ryerson Audio-Visual Database of Emotional Speech and Song), speech audio"
 LICENCE = "CC BY-NC-SA 4.0"

@@ -8,8 +8,8 @@ from pathlib import Path
 from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.common.progress import stage
 from ser_keras.corpora import CORPORA, NotThisCorpus, scan
-from ser_keras.corpora.check import check
-from ser_keras.corpora.sources import OnRequest, is_free
+from ser_keras.corpora.checking import check
+from ser_keras.corpora.fetching.sources import OnRequest, is_free
 
 
 def get(name, out=None):
@@ -74,7 +74,7 @@ def _source(name):
 
 def _collect(name, source, work):
     """Fetch into `work/corpus`, and check it."""
-    from ser_keras.corpora.download import session
+    from ser_keras.corpora.fetching.download import session
 
     into = work / "corpus"
     with session() as http:

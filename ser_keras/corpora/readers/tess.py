@@ -3,8 +3,9 @@
 import re
 from pathlib import Path
 
-from ser_keras.corpora.base import BadName, Published, audio_files, find_folder, folders_in, list_by_name
-from ser_keras.corpora.sources import Dataverse
+from ser_keras.corpora.corpus import BadName, Published, list_by_name
+from ser_keras.corpora.fetching.sources import Dataverse
+from ser_keras.corpora.folders import audio_files, find_folder, folders_in
 
 TITLE = "TESS (Toronto Emotional Speech Set)"
 LICENCE = "CC BY-NC-ND 4.0"

@@ -3,8 +3,9 @@
 import re
 from pathlib import Path
 
-from ser_keras.corpora.base import BadName, Published, find_folder, folders_in, is_audio, list_by_name
-from ser_keras.corpora.sources import Archive
+from ser_keras.corpora.corpus import BadName, Published, list_by_name
+from ser_keras.corpora.fetching.sources import Archive
+from ser_keras.corpora.folders import find_folder, folders_in, is_audio
 
 TITLE = "eNTERFACE'05 audio-visual emotion database"
 LICENCE = "free for scientific research"

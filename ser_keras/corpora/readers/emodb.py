@@ -3,8 +3,9 @@
 import re
 from pathlib import Path
 
-from ser_keras.corpora.base import BadName, Published, audio_files, find_folder, list_by_name
-from ser_keras.corpora.sources import Archive, Audb
+from ser_keras.corpora.corpus import BadName, Published, list_by_name
+from ser_keras.corpora.fetching.sources import Archive, Audb
+from ser_keras.corpora.folders import audio_files, find_folder
 
 TITLE = "EMO-DB (Berlin Database of Emotional Speech)"
 LICENCE = "CC0-1.0"

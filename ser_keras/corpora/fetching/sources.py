@@ -32,7 +32,7 @@ class Archive:
 
     def collect(self, http, work, into):
         """Fetch and unpack it."""
-        from ser_keras.corpora.download import Remote, fetch_one, unpack
+        from ser_keras.corpora.fetching.download import Remote, fetch_one, unpack
 
         name = self.url.rpartition("/")[2]
         remote = Remote(name, self.url, self.size, "md5" if self.md5 else None, self.md5)
@@ -48,7 +48,7 @@ class Dataverse:
 
     def collect(self, http, work, into):
         """Fetch its files; those that are archives are unpacked."""
-        from ser_keras.corpora.download import Remote, fetch_all, fetch_one, get_json, unpack
+        from ser_keras.corpora.fetching.download import Remote, fetch_all, fetch_one, get_json, unpack
 
         address = f"{self.server}/api/datasets/:persistentId/?persistentId={self.doi}"
         remotes = []
@@ -89,7 +89,7 @@ class GitHub:
 
     def collect(self, http, work, into):
         """Fetch and unpack an archive of the repository, then what lies in Git LFS."""
-        from ser_keras.corpora.download import Remote, fetch_all, fetch_one, get_json, unpack
+        from ser_keras.corpora.fetching.download import Remote, fetch_all, fetch_one, get_json, unpack
 
         address = f"{self.api}/repos/{self.repository}/git/trees/{self.ref}?recursive=1"
         tree = get_json(http, address)

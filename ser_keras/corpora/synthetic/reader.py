@@ -18,9 +18,10 @@ import soundfile
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.progress import stage
 from ser_keras.common.row_store import cache_folder
-from ser_keras.corpora.base import Listing, NotThisCorpus, Published, Utterance
-from ser_keras.corpora.espeak import speak
-from ser_keras.corpora.synthetic_voices import EXPRESSIONS, SAMPLE_RATE, SPEAKERS, job, record
+from ser_keras.corpora.corpus import Listing, NotThisCorpus, Published
+from ser_keras.corpora.synthetic.espeak import speak
+from ser_keras.corpora.synthetic.voices import EXPRESSIONS, SAMPLE_RATE, SPEAKERS, job, record
+from ser_keras.corpora.utterance import Utterance
 
 VERSION = 1
 INDEX = "corpus.json"
