@@ -25,12 +25,12 @@ def converted(layer, products):
     from ai_edge_litert.interpreter import Interpreter
 
     from ser_keras.export.convert import to_tflite
-    from ser_keras.frontends.fourier import by_products
+    from ser_keras.features.frontends.fourier import by_products
 
     inputs = keras.Input((WINDOW,))
     model = keras.Model(inputs, keras.layers.Flatten()(layer(inputs)))
     way = by_products if products else contextlib.nullcontext
-    with mock.patch("ser_keras.frontends.fourier.by_products", way):
+    with mock.patch("ser_keras.features.frontends.fourier.by_products", way):
         content = to_tflite(model)
     interpreter = Interpreter(model_content=content, num_threads=1)
     interpreter.allocate_tensors()
@@ -50,7 +50,7 @@ def main():
     args = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from ser_keras.benchmark import machine
-    from ser_keras.frontends import FRONT_ENDS
+    from ser_keras.features.frontends import FRONT_ENDS
 
     rng = np.random.default_rng(0)
     window = (0.1 * rng.standard_normal((1, WINDOW))).astype(np.float32)

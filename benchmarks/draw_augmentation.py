@@ -24,11 +24,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
 
-from ser_keras.augmentation import draws, waveform
-from ser_keras.augmentation.spectra import SpectralAugmentation
-from ser_keras.frontends import LogMel
-from ser_keras.frontends.base import SAMPLE_RATE
-from ser_keras.frontends.log_mel import mel_matrix
+from ser_keras.features.augmentation import draws, waveform
+from ser_keras.features.augmentation.spectra import SpectralAugmentation
+from ser_keras.features.frontends import LogMel
+from ser_keras.features.frontends.base import SAMPLE_RATE
+from ser_keras.features.frontends.log_mel import mel_matrix
 from tests.augmentation_paths import utterance
 
 WINDOW = 24000

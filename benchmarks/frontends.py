@@ -172,8 +172,8 @@ def main():
     import keras
 
     from ser_keras.benchmark import machine
-    from ser_keras.frontends import MFCC, LogMel, LogSpectrogram, SpectrogramImage, SpectrogramPair
-    from ser_keras.graphs import feature_function
+    from ser_keras.features.batched_graph import feature_function
+    from ser_keras.features.frontends import MFCC, LogMel, LogSpectrogram, SpectrogramImage, SpectrogramPair
 
     lines = [
         f"{machine()}; {args.threads} thread(s) on either side; TensorFlow {tf.__version__}, "

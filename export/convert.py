@@ -172,7 +172,7 @@ def _convert_one(job):
 def _load_keras(source):
     import keras
 
-    import ser_keras.frontends
+    import ser_keras.features.frontends
     import ser_keras.models.assemble  # noqa: F401 - registers the project's layers
 
     try:
@@ -203,7 +203,7 @@ def graph_to_tflite(graph, scratch=None):
     """
     import tensorflow as tf
 
-    from ser_keras.frontends.fourier import by_products
+    from ser_keras.features.frontends.fourier import by_products
 
     # A module that holds the variables, and a saved model: other routes wrote files without weights, or Flex ops.
     module = tf.Module()

@@ -324,7 +324,7 @@ def _evaluate(chosen):
     from ser_keras.runs import Run
 
     run = Run.existing(chosen.run_directory)
-    from ser_keras import conditions
+    from ser_keras.features import conditions
 
     distortions = [conditions.parse(text) for text in chosen.condition]
     _quiet_tensorflow()

@@ -10,12 +10,12 @@ from ser_keras.audio.reading import load
 from ser_keras.audio.windows import cut_windows, window_starts
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.progress import say
-from ser_keras.conditions import folder_name
 from ser_keras.corpora import UNNAMED
 from ser_keras.corpora.emotions import class_of_emotion
 from ser_keras.evaluation import Predictions
+from ser_keras.features.batched_graph import feature_function
+from ser_keras.features.conditions import folder_name
 from ser_keras.figures import predict_items, write_figures
-from ser_keras.graphs import feature_function
 from ser_keras.models.attention import attention_weights
 from ser_keras.preparation import Prepared, clipped, describe_corpora, material_of, prepare, read_corpora, usable
 from ser_keras.runs import provenance

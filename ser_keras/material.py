@@ -5,14 +5,14 @@ import functools
 
 import numpy as np
 
-from ser_keras import conditions
 from ser_keras.audio.samples import from_int16, to_int16
 from ser_keras.audio.windows import cut_windows, window_starts
-from ser_keras.augmentation.grids import base_cut, copy_cuts, grid_cuts
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.progress import stage
 from ser_keras.common.row_store import RowStore, cache_folder, fingerprint
-from ser_keras.graphs import feature_function
+from ser_keras.features import conditions
+from ser_keras.features.augmentation.grids import base_cut, copy_cuts, grid_cuts
+from ser_keras.features.batched_graph import feature_function
 
 QUEUE = 64  # windows that are gathered before they go through the front end
 PREDICTION_BATCH = 64

@@ -13,7 +13,7 @@ from ser_keras.common.errors import SerKerasError
 from ser_keras.common.progress import say
 from ser_keras.common.row_store import fingerprint
 from ser_keras.corpora.emotions import select
-from ser_keras.faces import FACE_FRONT_ENDS, rows, watch
+from ser_keras.features.faces import FACE_FRONT_ENDS, rows, watch
 from ser_keras.material import Material, extract, feature_shape
 from ser_keras.models import MODELS
 

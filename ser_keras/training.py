@@ -7,8 +7,6 @@ import keras
 import numpy as np
 
 from ser_keras import baselines, pipeline
-from ser_keras.augmentation.live import Live
-from ser_keras.augmentation.mixup import Mixup
 from ser_keras.building import (
     PRIMARY,
     build_classifier,
@@ -24,6 +22,8 @@ from ser_keras.cleaning import mislabelled
 from ser_keras.common.files import write_atomic, write_json
 from ser_keras.common.progress import stage
 from ser_keras.corpora import dimensions
+from ser_keras.features.augmentation.live import Live
+from ser_keras.features.augmentation.mixup import Mixup
 from ser_keras.heads import cut_at, fit_head
 from ser_keras.models.adapted import adapt_model
 from ser_keras.models.corpus_heads import learn_which

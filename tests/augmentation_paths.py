@@ -12,10 +12,10 @@ import keras
 import numpy as np
 import soundfile
 
-from ser_keras.augmentation import draws, waveform
-from ser_keras.augmentation.draws import Point
-from ser_keras.augmentation.spectra import SpectralAugmentation
-from ser_keras.frontends import LogMel, SpectrogramPair
+from ser_keras.features.augmentation import draws, waveform
+from ser_keras.features.augmentation.draws import Point
+from ser_keras.features.augmentation.spectra import SpectralAugmentation
+from ser_keras.features.frontends import LogMel, SpectrogramPair
 
 SAMPLE_RATE = 16000
 START = 4000  # samples before the window, which is cut from within the utterance

@@ -27,7 +27,7 @@ def model(seed, frontend="log_mel", classifier="log_mel_cnn"):
     """An untrained end-to-end model whose decisions vary with its input."""
     import keras
 
-    from ser_keras.frontends import FRONT_ENDS
+    from ser_keras.features.frontends import FRONT_ENDS
     from ser_keras.models import MODELS
     from ser_keras.models.adapted import adapt_model
     from ser_keras.models.assemble import end_to_end

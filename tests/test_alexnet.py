@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.frontends import SpectrogramImage
+from ser_keras.features.frontends import SpectrogramImage
 from ser_keras.models.alexnet import LocalResponseNormalization, alexnet, layout, load_alexnet
 from ser_keras.models.assemble import end_to_end
 

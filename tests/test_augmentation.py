@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from ser_keras.augmentation import draws
-from ser_keras.augmentation.draws import Draws, Point
-from ser_keras.augmentation.spectra import SpectralAugmentation, white_noise
 from ser_keras.experiment import Augmentation
-from ser_keras.frontends import FRONT_ENDS, LogMel, SpectrogramPair
+from ser_keras.features.augmentation import draws
+from ser_keras.features.augmentation.draws import Draws, Point
+from ser_keras.features.augmentation.spectra import SpectralAugmentation, white_noise
+from ser_keras.features.frontends import FRONT_ENDS, LogMel, SpectrogramPair
 
 pytestmark = pytest.mark.smoke
 
@@ -408,8 +408,8 @@ def test_another_backend_gives_the_same(tmp_path):
         import sys
         sys.modules["tensorflow"] = None  # any import of it fails
         import jax, keras, numpy as np
-        from ser_keras.augmentation.spectra import SpectralAugmentation
-        from ser_keras.frontends import FRONT_ENDS
+        from ser_keras.features.augmentation.spectra import SpectralAugmentation
+        from ser_keras.features.frontends import FRONT_ENDS
 
         assert keras.backend.backend() == "jax"
         for name, window in {WINDOW}.items():

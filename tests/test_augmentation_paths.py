@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("python_stretch", reason="needs the extra `augment`")
 
-from ser_keras.augmentation.draws import Point
+from ser_keras.features.augmentation.draws import Point
 from tests.augmentation_paths import (
     BEYOND,
     FRONT_ENDS,

@@ -10,9 +10,9 @@ import pytest
 
 pytest.importorskip("python_stretch", reason="needs the extra `augment`")
 
-from ser_keras.augmentation import draws, waveform
-from ser_keras.augmentation.waveform import change, equalise, recorded_so, stretch
 from ser_keras.common.errors import SerKerasError
+from ser_keras.features.augmentation import draws, waveform
+from ser_keras.features.augmentation.waveform import change, equalise, recorded_so, stretch
 
 SAMPLE_RATE = 16000
 

@@ -6,7 +6,7 @@ import pytest
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.experiment import load_experiment
-from ser_keras.frontends import SpectrogramImage
+from ser_keras.features.frontends import SpectrogramImage
 from ser_keras.models import MODELS
 from ser_keras.models.adapted import adapt_model
 from ser_keras.models.assemble import end_to_end

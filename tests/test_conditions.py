@@ -10,9 +10,9 @@ import soundfile
 from scipy import signal
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.conditions import CONDITIONS, Condition, Step, folder_name, parse
-from ser_keras.conditions.g711 import mu_law_decode, mu_law_encode
-from ser_keras.conditions.noise import active_power
+from ser_keras.features.conditions import CONDITIONS, Condition, Step, folder_name, parse
+from ser_keras.features.conditions.g711 import mu_law_decode, mu_law_encode
+from ser_keras.features.conditions.noise import active_power
 
 SAMPLE_RATE = 16000
 ALL = ["noise:20", "noise:0:pink", "rate:5000", "rate:8000", "telephone", "reverb:0.5", "gain:-6", "snippet:0.5"]

@@ -7,8 +7,8 @@ import pytest
 
 from ser_keras.common.builders import complete_arguments
 from ser_keras.common.errors import SerKerasError
-from ser_keras.descriptors import DESCRIPTORS, Acoustic26
 from ser_keras.experiment import Component
+from ser_keras.features.descriptors import DESCRIPTORS, Acoustic26
 
 RATE, N = 16000, 8800
 BIN = RATE / 1024
@@ -184,7 +184,7 @@ def test_what_cannot_be_is_refused_in_one_line(call, message):
 
 
 def test_samples_are_cleaned_as_by_front_ends():
-    from ser_keras.frontends import FRONT_ENDS
+    from ser_keras.features.frontends import FRONT_ENDS
 
     wave = np.array([[np.nan, np.inf, -np.inf, 3e38, -7, 0.5]], np.float32)
     wave = np.concatenate([wave, noise()[None, :1000]], axis=1)

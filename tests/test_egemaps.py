@@ -10,11 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ser_keras import opensmile_process
 from ser_keras.common.builders import complete_arguments
 from ser_keras.common.errors import SerKerasError
-from ser_keras.descriptors import DESCRIPTORS, CompareFunctionals, EgemapsFunctionals, EgemapsLld
 from ser_keras.experiment import Component
+from ser_keras.features.descriptors import (
+    DESCRIPTORS,
+    CompareFunctionals,
+    EgemapsFunctionals,
+    EgemapsLld,
+    opensmile_process,
+)
 
 RATE = 16000
 
@@ -98,7 +103,7 @@ def test_padding_is_still_and_computed_as_if_whole(lld, monkeypatch):
     padded = np.concatenate([voice(150, 9000), noise(3000), np.zeros(20000, np.float32)])[None]
     quick = lld(padded)
     np.testing.assert_array_equal(quick[:, 80:], np.repeat(quick[:, 80:81], quick.shape[1] - 80, axis=1))
-    monkeypatch.setattr("ser_keras.descriptors.egemaps.TAIL", 10**6)
+    monkeypatch.setattr("ser_keras.features.descriptors.egemaps.TAIL", 10**6)
     np.testing.assert_array_equal(lld(padded), quick)
 
 
@@ -172,7 +177,8 @@ def test_its_process_is_started_again_once(functionals, monkeypatch):
         ("import os; os.abort()", r"died 2 times on a signal of 0\.19 s \(SIGABRT\); leave that file out"),
         ("raise SystemExit(3)", r"died 2 times on a signal of 0\.19 s \(exit code 3\)"),
         (
-            "import ser_keras.opensmile_process as o, sys; sys.modules['opensmile'] = None; o.serve()",
+            "from ser_keras.features.descriptors import opensmile_process as o; "
+            "import sys; sys.modules['opensmile'] = None; o.serve()",
             r"openSMILE \(eGeMAPSv02\): ModuleNotFoundError: import of opensmile halted",
         ),
     ],

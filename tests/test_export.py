@@ -376,7 +376,7 @@ def test_features_are_those_of_the_float_file(monkeypatch):
     """Quantised with the rest, the features of `spectrogram_pair` would be off by a tenth of their deviation."""
     import keras
 
-    from ser_keras.frontends import FRONT_ENDS
+    from ser_keras.features.frontends import FRONT_ENDS
 
     front = FRONT_ENDS["spectrogram_pair"]()
     wave = keras.Input((small_run.WINDOW,))

@@ -379,7 +379,7 @@ def test_features_file_gives_what_the_classifier_is_fed(stored):
 def sequence_model(name, chunks=3, **settings):
     import keras
 
-    from ser_keras.frontends import FRONT_ENDS
+    from ser_keras.features.frontends import FRONT_ENDS
     from ser_keras.models import MODELS
     from ser_keras.models.assemble import end_to_end
 

@@ -12,11 +12,11 @@ pytest.importorskip("av", reason="needs the extra `video`")
 from ser_keras import building, cli, crossvalidation, finished, saving  # noqa: E402
 from ser_keras.common.errors import SerKerasError  # noqa: E402
 from ser_keras.common.row_store import RowStore  # noqa: E402
-from ser_keras.conditions import parse  # noqa: E402
 from ser_keras.evaluation import Predictions  # noqa: E402
 from ser_keras.experiment import load_experiment  # noqa: E402
-from ser_keras.faces import FACE_FRONT_ENDS, AudioVisual, FaceFrames, video  # noqa: E402
-from ser_keras.faces.stores import JoinedSize, JoinedStore, PixelStore  # noqa: E402
+from ser_keras.features.conditions import parse  # noqa: E402
+from ser_keras.features.faces import FACE_FRONT_ENDS, AudioVisual, FaceFrames, video  # noqa: E402
+from ser_keras.features.faces.stores import JoinedSize, JoinedStore, PixelStore  # noqa: E402
 from ser_keras.models.anand2015_faces import anand2015_audio_visual  # noqa: E402
 from ser_keras.models.image_nets import APPLICATIONS, IMAGENET, keras_application  # noqa: E402
 from ser_keras.models.sequence import PerChunk  # noqa: E402

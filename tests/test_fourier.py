@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from ser_keras.frontends import FRONT_ENDS
-from ser_keras.frontends.fourier import by_products, cut_length, power_spectrum
+from ser_keras.features.frontends import FRONT_ENDS
+from ser_keras.features.frontends.fourier import by_products, cut_length, power_spectrum
 
 
 @pytest.mark.parametrize(("n_fft", "frame_length"), [(4, 4), (8, 5), (256, 256), (512, 320), (512, 512), (2048, 640)])

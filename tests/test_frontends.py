@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.frontends import FRONT_ENDS, LogMel, SpectrogramPair
-from ser_keras.frontends.log_mel import mel_matrix
+from ser_keras.features.frontends import FRONT_ENDS, LogMel, SpectrogramPair
+from ser_keras.features.frontends.log_mel import mel_matrix
 
 pytestmark = pytest.mark.smoke
 
@@ -292,7 +292,7 @@ def test_another_backend_runs_forward_and_backward(tmp_path):
         import sys
         sys.modules["tensorflow"] = None  # any import of it fails
         import keras, numpy as np
-        from ser_keras.frontends import FRONT_ENDS
+        from ser_keras.features.frontends import FRONT_ENDS
         from ser_keras.models import MODELS
         from ser_keras.models.adapted import adapt_model
         from ser_keras.models.assemble import end_to_end

@@ -5,12 +5,12 @@ import librosa
 import numpy as np
 import pytest
 
-from ser_keras.augmentation import draws
-from ser_keras.augmentation.draws import Draws, Point
-from ser_keras.augmentation.spectra import SpectralAugmentation
 from ser_keras.common.errors import SerKerasError
-from ser_keras.frontends import FRONT_ENDS, MFCC, LogMel, LogSpectrogram, SpectrogramImage
-from ser_keras.frontends.spectrogram_image import jet
+from ser_keras.features.augmentation import draws
+from ser_keras.features.augmentation.draws import Draws, Point
+from ser_keras.features.augmentation.spectra import SpectralAugmentation
+from ser_keras.features.frontends import FRONT_ENDS, MFCC, LogMel, LogSpectrogram, SpectrogramImage
+from ser_keras.features.frontends.spectrogram_image import jet
 from tests.test_augmentation import vowel
 from tests.test_frontends import array, clips, noise, speech
 

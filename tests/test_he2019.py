@@ -13,7 +13,7 @@ import pytest
 from ser_keras import baselines
 from ser_keras.audio.windows import cut_windows
 from ser_keras.common.errors import SerKerasError
-from ser_keras.frontends import FRONT_ENDS
+from ser_keras.features.frontends import FRONT_ENDS
 from ser_keras.models import MODELS
 from ser_keras.models.adapted import adapt_model
 from ser_keras.models.assemble import end_to_end, split

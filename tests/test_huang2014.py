@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.experiment import load_experiment
-from ser_keras.frontends import LogSpectrogram
+from ser_keras.features.frontends import LogSpectrogram
 from ser_keras.models.adapted import adapt_model
 from ser_keras.models.assemble import end_to_end
 from ser_keras.models.disentangling import Disentangling

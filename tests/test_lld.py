@@ -9,11 +9,11 @@ from scipy.stats import kurtosis, linregress, skew
 
 from ser_keras.common.builders import complete_arguments
 from ser_keras.common.errors import SerKerasError
-from ser_keras.descriptors import DESCRIPTORS
-from ser_keras.descriptors.formants import burg, lpc_formants
-from ser_keras.descriptors.functionals import STATISTICS, deltas, statistics
-from ser_keras.descriptors.teager import autocorrelation_area, teager_energy
 from ser_keras.experiment import Component
+from ser_keras.features.descriptors import DESCRIPTORS
+from ser_keras.features.descriptors.formants import burg, lpc_formants
+from ser_keras.features.descriptors.functionals import STATISTICS, deltas, statistics
+from ser_keras.features.descriptors.teager import autocorrelation_area, teager_energy
 
 RATE = 16000
 NAMES = ("he2019_lld", "he2019_functionals", "functionals", "teager")

@@ -6,16 +6,17 @@ import zlib
 import numpy as np
 import pytest
 
-from ser_keras import conditions, corpora, decoding
+from ser_keras import corpora, decoding
 from ser_keras.audio import reading
 from ser_keras.audio.samples import to_int16
 from ser_keras.audio.windows import cut_windows, window_starts
-from ser_keras.augmentation import draws
-from ser_keras.augmentation.spectra import SpectralAugmentation
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.row_store import cache_folder
 from ser_keras.experiment import Augmentation
-from ser_keras.frontends import FRONT_ENDS
+from ser_keras.features import conditions
+from ser_keras.features.augmentation import draws
+from ser_keras.features.augmentation.spectra import SpectralAugmentation
+from ser_keras.features.frontends import FRONT_ENDS
 from ser_keras.material import extract
 from tests.made_corpus import EMOTIONS, write_corpus
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.faces.stores import JoinedSize
-from ser_keras.frontends import LogMel, SpectrogramPair
+from ser_keras.features.faces.stores import JoinedSize
+from ser_keras.features.frontends import LogMel, SpectrogramPair
 from ser_keras.models import MODELS
 from ser_keras.models.adapted import Standardization, adapt_model
 from ser_keras.models.anand2015 import anand2015_cnn, anand2015_dense

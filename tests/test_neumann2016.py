@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.frontends import FRONT_ENDS
+from ser_keras.features.frontends import FRONT_ENDS
 from ser_keras.models.adapted import adapt_model
 from ser_keras.models.assemble import end_to_end
 from ser_keras.models.neumann2016 import FrameStandardization, neumann2016_cnn

@@ -6,11 +6,11 @@ import tensorflow as tf
 
 from ser_keras import corpora, pipeline
 from ser_keras.audio.samples import from_int16, to_int16
-from ser_keras.augmentation.live import Live
-from ser_keras.augmentation.mixup import Mixup
-from ser_keras.augmentation.waveform import recorded_so
 from ser_keras.experiment import Augmentation
-from ser_keras.frontends import FRONT_ENDS
+from ser_keras.features.augmentation.live import Live
+from ser_keras.features.augmentation.mixup import Mixup
+from ser_keras.features.augmentation.waveform import recorded_so
+from ser_keras.features.frontends import FRONT_ENDS
 from tests.made_corpus import write_corpus
 from tests.test_material import WINDOW, material_of
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.frontends import LogMel, SpectrogramPair
+from ser_keras.features.frontends import LogMel, SpectrogramPair
 from ser_keras.models import MODELS
 from ser_keras.models.adapted import Standardization, adapt_model
 from ser_keras.models.anand2015 import anand2015_cnn

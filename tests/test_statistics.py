@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.frontends import FRONT_ENDS
-from ser_keras.frontends.statistics import _power_at
+from ser_keras.features.frontends import FRONT_ENDS
+from ser_keras.features.frontends.statistics import _power_at
 from tests.made_corpus import vowel
 
 pytestmark = pytest.mark.smoke

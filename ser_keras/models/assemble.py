@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.frontends.base import frames
+from ser_keras.features.frontends.base import frames
 from ser_keras.models.sequence import takes_sequences
 
 FRONT_END = "frontend"

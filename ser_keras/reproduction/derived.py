@@ -11,8 +11,8 @@ from ser_keras import protocols, saving
 from ser_keras.audio.windows import cut_windows
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json, write_atomic, write_json
-from ser_keras.descriptors import DESCRIPTORS
 from ser_keras.evaluation import Predictions
+from ser_keras.features.descriptors import DESCRIPTORS
 from ser_keras.figures import predict_items, write_figures
 from ser_keras.finished import reopen
 from ser_keras.heads import cut_at, fit_head

@@ -5,8 +5,9 @@ import dataclasses
 import functools
 from pathlib import Path
 
-from ser_keras import conditions, finished
+from ser_keras import finished
 from ser_keras.common.files import read_json
+from ser_keras.features import conditions
 from ser_keras.protocols import PROTOCOLS
 from ser_keras.reproduction import figures, rows
 from ser_keras.runs import Run

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import keras
 
-from ser_keras import conditions, crossvalidation, finished
+from ser_keras import crossvalidation, finished
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json, write_json
 from ser_keras.common.row_store import fingerprint
+from ser_keras.features import conditions
 from ser_keras.preparation import read_corpora
 from ser_keras.protocols import PROTOCOLS
 from ser_keras.reproduction import curves, derived, page, rows, table

@@ -1,0 +1,159 @@
+"""Conditions: distortions of test audio, under which a trained model is evaluated again.
+
+A condition is written as its kind and values, `noise:20`; several in the order in which they happen,
+`reverb:0.5+noise:20`.
+"""
+
+import dataclasses
+import re
+
+import numpy as np
+
+from ser_keras.common.errors import SerKerasError, nearest
+from ser_keras.features.conditions.channel import RATE, TELEPHONE
+from ser_keras.features.conditions.gain import GAIN
+from ser_keras.features.conditions.noise import NOISE
+from ser_keras.features.conditions.room import REVERB
+from ser_keras.features.conditions.snippet import SNIPPET
+
+__all__ = ["CONDITIONS", "VERSION", "Condition", "Step", "folder_name", "parse"]
+
+VERSION = 1  # of what conditions do to samples: raised when that changes, since features are cached
+
+CONDITIONS = {
+    "noise": NOISE,
+    "rate": RATE,
+    "telephone": TELEPHONE,
+    "reverb": REVERB,
+    "gain": GAIN,
+    "snippet": SNIPPET,
+}
+
+STEP_MARK = re.compile(r"\+(?![\d.])")  # before a digit it is a number's sign, as in gain:+6
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One distortion of a condition; made by `parse`.
+
+    Attributes:
+        kind: a name in CONDITIONS.
+        values: a value for each of the kind's arguments.
+    """
+
+    kind: str
+    values: tuple = ()
+
+    @property
+    def name(self):
+        """As it is written, without values that are understood anyway: `noise:20`."""
+        arguments = zip(CONDITIONS[self.kind].arguments, self.values, strict=True)
+        said = [v for a, v in arguments if not (a.optional and v == a.words[0])]
+        return ":".join([self.kind, *(v if isinstance(v, str) else f"{v:g}" for v in said)])
+
+    @property
+    def title(self):
+        """As reports call it: `white noise at 20 dB SNR`."""
+        return CONDITIONS[self.kind].title(*self.values)
+
+
+@dataclasses.dataclass(frozen=True)
+class Condition:
+    """A distortion of audio, or several in their order; made by `parse`.
+
+    Attributes:
+        steps: tuple of Step.
+        name: the one name that all ways to write it have (`noise:20`); `parse` understands it.
+        title: for reports (`white noise at 20 dB SNR`).
+    """
+
+    steps: tuple
+
+    @property
+    def name(self):
+        return "+".join(step.name for step in self.steps)
+
+    @property
+    def title(self):
+        return ", then ".join(step.title for step in self.steps)
+
+    def __call__(self, samples, seed):
+        """Distort one utterance.
+
+        Every step hears finite samples in [-1, 1], as a device does: what the step before it made louder than full
+        scale is clipped.
+
+        Args:
+            samples: [n] floats at 16 kHz in [-1, 1]; those that aren't finite become 0, others are clipped.
+            seed: integer. Equal samples, condition and seed give equal results; give each utterance a seed of its own,
+                or all of them hear the same noise.
+
+        Returns:
+            [self.length(n)] float32 in [-1, 1], a new array. What happens at a sample still happens there.
+
+        Raises:
+            SerKerasError: samples that aren't one-dimensional.
+        """
+        samples = np.asarray(samples, np.float32)
+        if samples.ndim != 1:
+            raise SerKerasError(f"a condition takes one channel [n], not {list(samples.shape)}; mix the channels first")
+        samples = np.clip(np.where(np.isfinite(samples), samples, np.float32(0)), -1, 1)
+        if not samples.size:
+            return samples
+        for number, step in enumerate(self.steps):
+            generator = np.random.default_rng([int(seed) & 0xFFFFFFFFFFFFFFFF, number])  # takes no negative seeds
+            distorted = CONDITIONS[step.kind].distort(samples, generator, *step.values)
+            samples = np.clip(distorted, -1, 1).astype(np.float32)
+        return samples
+
+    def length(self, n):
+        """How many samples come of `n`: as many, unless a snippet is taken."""
+        for step in self.steps:
+            n = CONDITIONS[step.kind].length(n, *step.values)
+        return n
+
+
+def parse(text):
+    """The condition that a user wrote: `noise:20`, `noise:10:pink`, `telephone+noise:20`.
+
+    Args:
+        text: kinds of CONDITIONS, each followed by its values after colons, joined by `+` in the order in which they
+            happen. Case doesn't matter.
+
+    Returns:
+        Condition.
+
+    Raises:
+        SerKerasError: an unknown kind, a value that is missing, too many, or out of range.
+    """
+    text = str(text)
+    try:
+        return Condition(tuple(_parse_step(part) for part in STEP_MARK.split(text.lower())))
+    except SerKerasError as error:
+        raise SerKerasError(f"condition '{text}': {error}") from None
+
+
+def _parse_step(text):
+    name, *given = (word.strip() for word in text.split(":"))
+    if not name:
+        raise SerKerasError("a distortion's name is missing; known: " + ", ".join(CONDITIONS))
+    if name not in CONDITIONS:
+        raise SerKerasError(f"'{name}' is not known; nearest: {nearest(name, CONDITIONS)}")
+    kind = CONDITIONS[name]
+    required = sum(not a.optional for a in kind.arguments)
+    if not required <= len(given) <= len(kind.arguments) or "" in given:
+        raise SerKerasError(f"it is written {kind.usage}, e.g. {kind.example}")
+    left_out = [a.words[0] for a in kind.arguments[len(given) :]]
+    return Step(name, (*(a.parse(word) for a, word in zip(kind.arguments, given, strict=False)), *left_out))
+
+
+def folder_name(condition):
+    """A condition's name as the name of a folder, on every file system; different for different conditions.
+
+    Args:
+        condition: Condition.
+
+    Returns:
+        str: `noise_20`, `telephone+noise_10`.
+    """
+    return condition.name.replace(":", "_")

@@ -1,0 +1,143 @@
+"""openSMILE in a process of its own: with TensorFlow 2.21 in one process, it dies of heap corruption.
+
+Neither side imports TensorFlow. `opensmile` is under the audEERING Research License: see `descriptors/egemaps.py`.
+"""
+
+import json
+import weakref
+from importlib import metadata, util
+
+import numpy as np
+
+from ser_keras.audio.samples import SAMPLE_RATE, to_int16
+from ser_keras.common.child_process import Child, Died, answering
+from ser_keras.common.errors import SerKerasError
+
+PACKAGE = "opensmile"
+START_S = ANSWER_S = 60  # patience with importing the package, and with an answer
+ANSWER_S_PER_S = 10  # and this much more for each second of its audio; it takes about a fortieth
+ATTEMPTS = 2
+CHILD = "from ser_keras.features.descriptors.opensmile_process import serve; serve()"
+
+
+class OpenSmile:
+    """One openSMILE feature set at one level. The child starts with the first signal and lives as long as this object.
+
+    Args:
+        feature_set: member of `opensmile.FeatureSet`.
+        level: member of `opensmile.FeatureLevel`.
+
+    Attributes:
+        version: the package's version.
+
+    Raises:
+        SerKerasError: the package isn't installed.
+    """
+
+    def __init__(self, feature_set, level):
+        if util.find_spec(PACKAGE) is None:
+            raise SerKerasError(f"this needs the package {PACKAGE}: pip install 'ser-keras[systems]'")
+        self.version = metadata.version(PACKAGE)
+        self._set, self._level = feature_set, level
+        self._child = self._names = None
+        self.close = lambda: None
+
+    @property
+    def names(self):
+        """The features' names, in order.
+
+        Raises:
+            SerKerasError: as a call.
+        """
+        return self._insist(lambda: self._names, "while it started")
+
+    def __call__(self, samples):
+        """Features of a signal.
+
+        Args:
+            samples: [N] at 16 kHz in [-1, 1].
+
+        Returns:
+            [T, features] float32; NaN where openSMILE finds the signal too short.
+
+        Raises:
+            SerKerasError: openSMILE refuses the signal, or its process died of it and again after a restart.
+        """
+        pcm = np.ascontiguousarray(to_int16(samples), "<i2")
+        return self._insist(lambda: self._ask(pcm), f"on a signal of {len(pcm) / SAMPLE_RATE:.2f} s")
+
+    def _insist(self, work, when):
+        """What `work` gives with a living child, which is started again where it dies of it."""
+        for _ in range(ATTEMPTS):
+            try:
+                if self._child is None:
+                    self._start()
+                return work()
+            except Died as death:
+                self.close()
+                self._child, how = None, str(death)
+        raise SerKerasError(
+            f"openSMILE's process died {ATTEMPTS} times {when} ({how}); leave that file out, or where all files fail, "
+            f"reinstall the package {PACKAGE} {self.version}"
+        )
+
+    def _start(self):
+        try:
+            self._child = Child(CHILD)
+        except OSError as error:
+            raise SerKerasError(f"openSMILE can't be run in a process of its own: {error.strerror}") from None
+        self.close = weakref.finalize(self, self._child.close)
+        self._child.send(json.dumps({"feature_set": self._set, "level": self._level}).encode() + b"\n")
+        self._accept(START_S)
+        size = int.from_bytes(self._child.read(4, START_S), "little")
+        self._names = tuple(json.loads(self._child.read(size, START_S)))
+
+    def _ask(self, pcm):
+        self._child.send(len(pcm).to_bytes(8, "little") + pcm.tobytes())
+        patience = ANSWER_S + ANSWER_S_PER_S * len(pcm) / SAMPLE_RATE
+        self._accept(patience)
+        shape = np.frombuffer(self._child.read(16, patience), "<i8")
+        return np.frombuffer(self._child.read(4 * int(shape.prod()), patience), "<f4").reshape(shape)
+
+    def _accept(self, seconds):
+        complaint = self._child.complaint(seconds)
+        if complaint is not None:
+            raise SerKerasError(f"openSMILE ({self._set}): {complaint}")
+
+
+def serve():
+    """The child's side: a line of settings on standard input, then signals."""
+    with answering() as (stdin, answer):
+        request = json.loads(stdin.readline())
+
+        def succeeds(work):
+            try:
+                data = work()
+            except Exception as error:  # a missing library, a set that it doesn't have, a component that fails
+                answer(failure=" ".join(f"{type(error).__name__}: {error}".split())[:300])
+                return False
+            answer(data)
+            return True
+
+        extractors = []
+
+        def start():
+            import opensmile
+
+            feature_set = getattr(opensmile.FeatureSet, request["feature_set"])
+            level = getattr(opensmile.FeatureLevel, request["level"])
+            extractors.append(opensmile.Smile(feature_set=feature_set, feature_level=level))
+            names = json.dumps(extractors[0].feature_names).encode()
+            return len(names).to_bytes(4, "little") + names
+
+        def extract():
+            # Exact: openSMILE multiplies by 32768 and truncates.
+            samples = np.frombuffer(pcm, "<i2").astype(np.float32) / 32768
+            values = extractors[0].process_signal(samples, SAMPLE_RATE).to_numpy("<f4")
+            return np.array(values.shape, "<i8").tobytes() + values.tobytes()
+
+        working = succeeds(start)
+        while working and len(size := stdin.read(8)) == 8:
+            n_bytes = 2 * int.from_bytes(size, "little")
+            pcm = stdin.read(n_bytes)
+            working = len(pcm) == n_bytes and succeeds(extract)

@@ -1,0 +1,166 @@
+"""What is seen of a video: the settings by which frames are chosen and shaped."""
+
+import numpy as np
+
+from ser_keras.audio.samples import SAMPLE_RATE
+from ser_keras.audio.windows import window_starts
+from ser_keras.common.errors import SerKerasError
+from ser_keras.common.row_store import cache_folder, fingerprint
+from ser_keras.features.faces.stores import JoinedSize, PixelStore
+from ser_keras.features.faces.video import VideoError, read_frames
+
+LEAST_SIZE, MOST_SIZE = 8, 512
+LATE_S = 0.5  # how long after the last picture a chunk may still be given it
+
+
+class _Pictures:
+    """What both front ends share: square pictures of `size` pixels, grey or in colour.
+
+    Args:
+        size: rows and columns of a picture, 8 to 512.
+        colour: RGB, otherwise grey.
+        crop: whether the largest square in the middle of a frame is taken; otherwise the whole frame is squeezed.
+
+    Raises:
+        SerKerasError: a setting out of its range.
+    """
+
+    NAME = None
+    VERSION = 1  # goes up when the same settings would give other pixels
+
+    def __init__(self, size, colour, crop):
+        if not isinstance(size, int) or not LEAST_SIZE <= size <= MOST_SIZE:
+            raise SerKerasError(f"{self.NAME}: size is {size}; it must be an integer from {LEAST_SIZE} to {MOST_SIZE}")
+        self.size, self.colour, self.crop = size, bool(colour), bool(crop)
+
+    @property
+    def picture_shape(self):
+        """(rows, columns, channels)."""
+        return (self.size, self.size, 3 if self.colour else 1)
+
+    def picture_store(self):
+        """PixelStore of frames of this shape; both front ends share it where their settings are the same."""
+        settings = [_Pictures.VERSION, self.size, self.colour, self.crop]
+        return PixelStore(cache_folder() / "frames" / fingerprint(settings), np.uint8, self.picture_shape)
+
+    def read(self, path, numbers):
+        """As `video.read_frames`."""
+        return read_frames(path, numbers, self.size, self.colour, self.crop)
+
+
+class FaceFrames(_Pictures):
+    """Random frames of each video, a row each.
+
+    Frames are drawn without replacement from those that are shown while the utterance lasts; one with fewer gives all
+    of them. The draw follows from (seed, the file's content, the part of it that is used).
+
+    Reference: N. Anand, P. Verma, Convoluting Feelings, Stanford CS231n 2015, section 3.2: "sampling 5 random image
+    frames from videos of the subjects".
+
+    Args:
+        frames: frames of each utterance.
+        size, colour, crop: see `_Pictures`.
+
+    Output:
+        [size, size, 1 or 3], in [0, 1].
+
+    Raises:
+        SerKerasError: a setting out of its range.
+    """
+
+    NAME = "face_frames"
+
+    def __init__(self, frames=5, size=64, colour=False, crop=True):
+        super().__init__(size, colour, crop)
+        if not isinstance(frames, int) or not 1 <= frames <= 1000:
+            raise SerKerasError(f"face_frames: frames is {frames}; it must be an integer from 1 to 1000")
+        self.frames = frames
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], *self.picture_shape)
+
+    def choose(self, path, times, start, n_samples, window, hop, tail, rng):
+        """Frames of one utterance.
+
+        Args:
+            path: for messages.
+            times: [n] seconds of the video's frames.
+            start: seconds at which the utterance begins in the file.
+            n_samples: its length.
+            window, hop, tail: of the sound; not used.
+            rng: numpy Generator.
+
+        Returns:
+            (frame numbers [k], the samples of the utterance [k] at which they are shown), ascending.
+
+        Raises:
+            VideoError: no picture while the utterance lasts.
+        """
+        places = np.floor((times - start) * SAMPLE_RATE + 1e-6).astype(int)
+        shown = np.flatnonzero((places >= 0) & (places < n_samples))
+        if not len(shown):
+            end = start + n_samples / SAMPLE_RATE
+            raise VideoError(path, f"no picture from {start:.2f} s to {end:.2f} s; they end at {times[-1]:.2f} s")
+        numbers = np.sort(rng.choice(shown, min(self.frames, len(shown)), replace=False))
+        return numbers, places[numbers]
+
+
+class AudioVisual(_Pictures):
+    """The sound's features of each chunk (window), and behind them, flattened, the frame in its middle.
+
+    Reference: N. Anand, P. Verma, Convoluting Feelings, Stanford CS231n 2015, figure 1.
+
+    Args:
+        sound: a front end's name, or a mapping of `name` and its settings.
+        size, colour, crop: see `_Pictures`.
+
+    Output:
+        [n] for a sound of [F, T, C]: n = F * T * C + size * size * (1 or 3); pictures are in [0, 1].
+
+    Raises:
+        SerKerasError: a setting out of its range, or an unknown front end.
+    """
+
+    NAME = "audio_visual"
+
+    def __init__(self, sound="spectrogram_pair", size=64, colour=False, crop=True):
+        super().__init__(size, colour, crop)
+        self.sound = sound_front_end(sound)
+
+    def compute_output_shape(self, input_shape):
+        sound = self.sound.compute_output_shape(input_shape)[1:]
+        return (input_shape[0], JoinedSize([sound, self.picture_shape]))
+
+    def choose(self, path, times, start, n_samples, window, hop, tail, rng):
+        """The frame nearest to the middle of each chunk of one utterance; see `FaceFrames.choose`.
+
+        Raises:
+            VideoError: the pictures end before the sound does.
+        """
+        starts = window_starts(n_samples, window, hop, tail)
+        middles = start + (starts + np.minimum(starts + window, n_samples)) / 2 / SAMPLE_RATE
+        if middles[-1] > times[-1] + LATE_S:
+            raise VideoError(
+                path, f"its pictures end at {times[-1]:.2f} s, its sound at {start + n_samples / SAMPLE_RATE:.2f}"
+            )
+        numbers = np.abs(times[None] - middles[:, None]).argmin(axis=1)
+        return numbers, starts
+
+
+def sound_front_end(sound):
+    """A front end from its name, or from a mapping of `name` and settings.
+
+    Raises:
+        SerKerasError: an unknown front end or setting, with the nearest valid ones.
+    """
+    from ser_keras import experiment as settings
+    from ser_keras.common.builders import complete_arguments
+    from ser_keras.features.frontends import FRONT_ENDS
+
+    tree = {"name": sound} if isinstance(sound, str) else sound
+    if not isinstance(tree, dict) or not isinstance(tree.get("name"), str):
+        raise SerKerasError(f"frontend.sound is {sound!r}; give a front end's name, or a mapping with `name`")
+    given = ("self", "name", "trainable", "dtype", "kwargs")
+    component = settings.Component(**tree)
+    arguments = complete_arguments(component, FRONT_ENDS, "frontend.sound", given)
+    return FRONT_ENDS[component.name](**arguments)

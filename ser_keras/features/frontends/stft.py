@@ -1,0 +1,67 @@
+"""Short-time Fourier transform: what front ends share that show the spectra of single frames."""
+
+import math
+
+import numpy as np
+
+from ser_keras.common.errors import SerKerasError
+from ser_keras.features.frontends.base import SAMPLE_RATE, FrontEnd, frames, frames_at
+from ser_keras.features.frontends.fourier import cut_length, power_spectrum
+
+
+class ShortTimeFourier(FrontEnd):
+    """Power spectra of Hann frames, to be made into features by a subclass.
+
+    Args:
+        frame_ms: length of the Hann window in milliseconds.
+        hop_ms: step from frame to frame in milliseconds.
+        n_fft: points of the FFT, a power of two from 4 on, at least a frame; zeros fill it up.
+        kwargs: see `FrontEnd`.
+
+    Raises:
+        SerKerasError: a setting out of its range; the line calls the front end by `NAME`.
+    """
+
+    NAME = None  # in the registry
+
+    def __init__(self, frame_ms, hop_ms, n_fft, **kwargs):
+        super().__init__(**kwargs)
+        self.frame_ms, self.hop_ms, self.n_fft = frame_ms, hop_ms, n_fft
+        self.frame_length = round(SAMPLE_RATE * frame_ms / 1000)
+        self.hop_length = round(SAMPLE_RATE * hop_ms / 1000)
+        self.require(
+            ("hop_ms", self.hop_length >= 1, "at least a sample (0.0625)"),
+            ("frame_ms", self.frame_length >= 2, "at least two samples (0.125)"),
+            (
+                "n_fft",
+                n_fft >= max(4, self.frame_length) and n_fft & (n_fft - 1) == 0,
+                f"a power of two from 4 on and at least the frame of {self.frame_length} samples",
+            ),
+        )
+        # Frames are cut longer than they are; zeros of the window shorten them, cheaper than padding each.
+        self._window = np.zeros(n_fft, np.float32)
+        n = np.arange(self.frame_length)
+        self._window[: self.frame_length] = 0.5 - 0.5 * np.cos(2 * np.pi * n / self.frame_length)
+
+    def require(self, *conditions):
+        """Refuse the first setting that isn't as it must be; conditions are (name, whether it holds, what is valid)."""
+        for name, holds, valid in conditions:
+            if not holds:
+                raise SerKerasError(f"{self.NAME}: {name} is {getattr(self, name)}; it must be {valid}")
+
+    @property
+    def bin_hz(self):
+        """Hz of each bin of the spectrum, which always reaches half the sampling rate."""
+        return np.arange(self.n_fft // 2 + 1) * SAMPLE_RATE / self.n_fft
+
+    def power(self, wave, starts=None):
+        """[B, N] to power [B, T, n_fft // 2 + 1]; `starts` as in `FrontEnd.spectrum`."""
+        length = cut_length(self.frame_length, self.n_fft)
+        if starts is None:
+            framed = frames(wave, length, self.hop_length, self.n_frames(wave.shape[1]))
+        else:
+            framed = frames_at(wave, length, starts, math.gcd(self.start_step, length))
+        return power_spectrum(framed * self._window[:length], self.n_fft)
+
+    def get_config(self):
+        return {**super().get_config(), "frame_ms": self.frame_ms, "hop_ms": self.hop_ms, "n_fft": self.n_fft}
