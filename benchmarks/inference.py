@@ -29,8 +29,8 @@ def converted(recipe, changes, folder):
     from ser_keras.export.convert import Conversion, convert
     from ser_keras.export.metadata import with_metadata
     from ser_keras.export.origin import metadata_of, run_settings
-    from ser_keras.models.adapted import adapt_model
-    from ser_keras.models.assemble import end_to_end
+    from ser_keras.models.end_to_end import end_to_end
+    from ser_keras.models.layers.adaptation import adapt_model
 
     keras.utils.set_random_seed(0)
     experiment = building.complete(load_experiment(recipe, changes))

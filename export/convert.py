@@ -173,7 +173,7 @@ def _load_keras(source):
     import keras
 
     import ser_keras.features.frontends
-    import ser_keras.models.assemble  # noqa: F401 - registers the project's layers
+    import ser_keras.models.end_to_end  # noqa: F401 - registers the project's layers
 
     try:
         return keras.models.load_model(source, compile=False)

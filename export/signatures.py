@@ -7,8 +7,8 @@ import dataclasses
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.export.convert import FEATURES, INPUT_NAME, OUTPUT_NAME, SIGNATURE, STEP
-from ser_keras.models.assemble import FRONT_END, WindowedFrontEnd, split
-from ser_keras.models.online import step_model
+from ser_keras.models.end_to_end import FRONT_END, WindowedFrontEnd, split
+from ser_keras.models.step_model import step_model
 
 STATE = ("h", "c")  # of the LSTM; as inputs and as outputs
 

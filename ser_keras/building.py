@@ -5,16 +5,15 @@ import contextlib
 import keras
 import tensorflow as tf
 
-from ser_keras import baselines
 from ser_keras import experiment as settings
 from ser_keras.common.builders import complete_arguments
 from ser_keras.common.errors import SerKerasError
 from ser_keras.features.descriptors import DESCRIPTORS
 from ser_keras.features.faces import FACE_FRONT_ENDS
 from ser_keras.features.frontends import FRONT_ENDS
-from ser_keras.models import MODELS
+from ser_keras.models import MODELS, baselines
 from ser_keras.models.corpus_heads import heard_as, with_corpus_heads
-from ser_keras.models.sequence import takes_sequences
+from ser_keras.models.layers.sequence import takes_sequences
 from ser_keras.protocols import protocol_kind
 
 EXTRACTORS = {**FRONT_ENDS, **DESCRIPTORS, **FACE_FRONT_ENDS}

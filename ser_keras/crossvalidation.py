@@ -9,7 +9,6 @@ import numpy as np
 
 from ser_keras import building, calibration, protocols, saving, training
 from ser_keras import experiment as settings
-from ser_keras.baselines import BASELINES
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json, write_atomic, write_json
 from ser_keras.common.row_store import fingerprint
@@ -17,7 +16,8 @@ from ser_keras.common.text import duration
 from ser_keras.corpora.dimensions import dimension_levels
 from ser_keras.evaluation import Predictions
 from ser_keras.figures import predict_items, write_figures
-from ser_keras.heads import cut_at
+from ser_keras.models.baselines import BASELINES
+from ser_keras.models.fitted_head import cut_at
 from ser_keras.preparation import prepare, read_corpora
 from ser_keras.reports.html import write_report
 from ser_keras.runs import Run, provenance

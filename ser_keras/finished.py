@@ -16,7 +16,7 @@ from ser_keras.evaluation import Predictions
 from ser_keras.features.batched_graph import feature_function
 from ser_keras.features.conditions import folder_name
 from ser_keras.figures import predict_items, write_figures
-from ser_keras.models.attention import attention_weights
+from ser_keras.models.layers.attention import attention_weights
 from ser_keras.preparation import Prepared, clipped, describe_corpora, material_of, prepare, read_corpora, usable
 from ser_keras.runs import provenance
 

@@ -6,7 +6,7 @@ import warnings
 import keras
 import numpy as np
 
-from ser_keras import baselines, pipeline
+from ser_keras import pipeline
 from ser_keras.building import (
     PRIMARY,
     build_classifier,
@@ -24,9 +24,10 @@ from ser_keras.common.progress import stage
 from ser_keras.corpora import dimensions
 from ser_keras.features.augmentation.live import Live
 from ser_keras.features.augmentation.mixup import Mixup
-from ser_keras.heads import cut_at, fit_head
-from ser_keras.models.adapted import adapt_model
+from ser_keras.models import baselines
 from ser_keras.models.corpus_heads import learn_which
+from ser_keras.models.fitted_head import cut_at, fit_head
+from ser_keras.models.layers.adaptation import adapt_model
 from ser_keras.protocols import protocol_kind
 from ser_keras.saving import save_model
 

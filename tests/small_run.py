@@ -29,8 +29,8 @@ def model(seed, frontend="log_mel", classifier="log_mel_cnn"):
 
     from ser_keras.features.frontends import FRONT_ENDS
     from ser_keras.models import MODELS
-    from ser_keras.models.adapted import adapt_model
-    from ser_keras.models.assemble import end_to_end
+    from ser_keras.models.end_to_end import end_to_end
+    from ser_keras.models.layers.adaptation import adapt_model
 
     keras.utils.set_random_seed(seed)
     front = FRONT_ENDS[frontend]()

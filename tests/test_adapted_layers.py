@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.models.adapted import Standardization, adapt_model
-from ser_keras.models.pca import Pca
-from ser_keras.models.sparse_autoencoder import SparseKernels, loss_and_gradients
+from ser_keras.models.layers.adaptation import adapt_model
+from ser_keras.models.layers.pca import Pca
+from ser_keras.models.layers.sparse_autoencoder import SparseKernels, loss_and_gradients
+from ser_keras.models.layers.standardization import Standardization
 
 
 def array(tensor):

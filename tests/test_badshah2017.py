@@ -8,9 +8,9 @@ from ser_keras.common.errors import SerKerasError
 from ser_keras.experiment import load_experiment
 from ser_keras.features.frontends import SpectrogramImage
 from ser_keras.models import MODELS
-from ser_keras.models.adapted import adapt_model
-from ser_keras.models.assemble import end_to_end
-from ser_keras.models.badshah2017 import badshah2017_cnn
+from ser_keras.models.end_to_end import end_to_end
+from ser_keras.models.layers.adaptation import adapt_model
+from ser_keras.models.papers.badshah2017 import badshah2017_cnn
 
 SMALL = {"filters": (16, 16, 24), "hidden": (64, 64)}
 

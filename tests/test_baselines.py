@@ -11,12 +11,12 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 
-from ser_keras import baselines
-from ser_keras.baselines import BASELINES, Baseline
-from ser_keras.baselines.kernel import OneVsOneSVM
-from ser_keras.baselines.mixture import ClassMixture
-from ser_keras.baselines.preprocessing import ReplaceAnomalies
 from ser_keras.common.errors import SerKerasError
+from ser_keras.models import baselines
+from ser_keras.models.baselines import BASELINES, Baseline
+from ser_keras.models.baselines.kernel import OneVsOneSVM
+from ser_keras.models.baselines.mixture import ClassMixture
+from ser_keras.models.baselines.preprocessing import ReplaceAnomalies
 
 N_CLASSES = 5
 

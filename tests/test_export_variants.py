@@ -364,7 +364,7 @@ def test_card_shows_conditions_genders_steps_and_refusals(tmp_path_factory):
 
 
 def test_features_file_gives_what_the_classifier_is_fed(stored):
-    from ser_keras.models.assemble import split
+    from ser_keras.models.end_to_end import split
 
     model, _ = stored
     content = graph_to_tflite(signatures.features(model))
@@ -381,7 +381,7 @@ def sequence_model(name, chunks=3, **settings):
 
     from ser_keras.features.frontends import FRONT_ENDS
     from ser_keras.models import MODELS
-    from ser_keras.models.assemble import end_to_end
+    from ser_keras.models.end_to_end import end_to_end
 
     keras.utils.set_random_seed(0)
     front = FRONT_ENDS["spectrogram_pair"]()

@@ -17,9 +17,9 @@ from ser_keras.experiment import load_experiment  # noqa: E402
 from ser_keras.features.conditions import parse  # noqa: E402
 from ser_keras.features.faces import FACE_FRONT_ENDS, AudioVisual, FaceFrames, video  # noqa: E402
 from ser_keras.features.faces.stores import JoinedSize, JoinedStore, PixelStore  # noqa: E402
-from ser_keras.models.anand2015_faces import anand2015_audio_visual  # noqa: E402
-from ser_keras.models.image_nets import APPLICATIONS, IMAGENET, keras_application  # noqa: E402
-from ser_keras.models.sequence import PerChunk  # noqa: E402
+from ser_keras.models.layers.sequence import PerChunk  # noqa: E402
+from ser_keras.models.papers.anand2015_faces import anand2015_audio_visual  # noqa: E402
+from ser_keras.models.papers.image_nets import APPLICATIONS, IMAGENET, keras_application  # noqa: E402
 from ser_keras.preparation import prepare, read_corpora  # noqa: E402
 from ser_keras.runs import Run  # noqa: E402
 from tests.made_corpus import vowel, write_corpus  # noqa: E402

@@ -9,9 +9,9 @@ import pytest
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.features.frontends import SpectrogramPair
-from ser_keras.models.adapted import adapt_model
-from ser_keras.models.anand2015 import anand2015_cnn, anand2015_dense
-from ser_keras.models.log_mel_cnn import log_mel_cnn
+from ser_keras.models.layers.adaptation import adapt_model
+from ser_keras.models.own.log_mel_cnn import log_mel_cnn
+from ser_keras.models.papers.anand2015 import anand2015_cnn, anand2015_dense
 from ser_keras.reports import filters
 
 PAIR = (64, 64, 2)

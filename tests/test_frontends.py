@@ -294,8 +294,8 @@ def test_another_backend_runs_forward_and_backward(tmp_path):
         import keras, numpy as np
         from ser_keras.features.frontends import FRONT_ENDS
         from ser_keras.models import MODELS
-        from ser_keras.models.adapted import adapt_model
-        from ser_keras.models.assemble import end_to_end
+        from ser_keras.models.layers.adaptation import adapt_model
+        from ser_keras.models.end_to_end import end_to_end
 
         assert keras.backend.backend() == "jax"
         keras.utils.set_random_seed(0)

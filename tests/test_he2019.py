@@ -10,16 +10,15 @@ import keras
 import numpy as np
 import pytest
 
-from ser_keras import baselines
 from ser_keras.audio.windows import cut_windows
 from ser_keras.common.errors import SerKerasError
 from ser_keras.features.frontends import FRONT_ENDS
-from ser_keras.models import MODELS
-from ser_keras.models.adapted import adapt_model
-from ser_keras.models.assemble import end_to_end, split
-from ser_keras.models.attention import AttentionWeights, attention_weights
-from ser_keras.models.he2019 import MeanAndVariance, he2019_cnn_blstm, he2019_lld_blstm
-from ser_keras.models.sequence import takes_sequences
+from ser_keras.models import MODELS, baselines
+from ser_keras.models.end_to_end import end_to_end, split
+from ser_keras.models.layers.adaptation import adapt_model
+from ser_keras.models.layers.attention import AttentionWeights, attention_weights
+from ser_keras.models.layers.sequence import takes_sequences
+from ser_keras.models.papers.he2019 import MeanAndVariance, he2019_cnn_blstm, he2019_lld_blstm
 from ser_keras.reports.attention import attention_figure, write_attention
 
 BLOCK = (15, 40, 1)
@@ -231,7 +230,7 @@ def test_another_backend_adapts_and_learns(tmp_path):
         sys.modules["tensorflow"] = None  # any import of it fails
         import keras, numpy as np
         import ser_keras.models
-        from ser_keras.models.adapted import adapt_model
+        from ser_keras.models.layers.adaptation import adapt_model
 
         assert keras.backend.backend() == "jax"
         given = np.load("given.npz")

@@ -14,11 +14,11 @@ import tensorflow as tf
 from ser_keras.common.errors import SerKerasError
 from ser_keras.experiment import load_experiment
 from ser_keras.features.frontends import LogSpectrogram
-from ser_keras.models.adapted import adapt_model
-from ser_keras.models.assemble import end_to_end
-from ser_keras.models.disentangling import Disentangling
-from ser_keras.models.huang2014 import STAGES, SemiCnn, huang2014_features, huang2014_semi_cnn
-from ser_keras.models.pca import Pca
+from ser_keras.models.end_to_end import end_to_end
+from ser_keras.models.layers.adaptation import adapt_model
+from ser_keras.models.layers.disentangling import Disentangling
+from ser_keras.models.layers.pca import Pca
+from ser_keras.models.papers.huang2014 import STAGES, SemiCnn, huang2014_features, huang2014_semi_cnn
 
 FRAGMENT = (15, 20, 1)
 TINY = {"n_components": 6, "n_kernels": 3, "salient": 5, "nuisance": 4, "n_patches": 200, "autoencoder_epochs": 1}
@@ -288,7 +288,7 @@ def test_another_backend_has_the_same_loss_and_learns(tmp_path):
         sys.modules["tensorflow"] = None  # any import of it fails
         import keras, numpy as np
         import ser_keras.models
-        from ser_keras.models.adapted import adapt_model
+        from ser_keras.models.layers.adaptation import adapt_model
 
         assert keras.backend.backend() == "jax"
         given = np.load("given.npz")

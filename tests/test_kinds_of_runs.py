@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from ser_keras import baselines, building, cli, crossvalidation, pipeline, saving, training
+from ser_keras import building, cli, crossvalidation, pipeline, saving, training
 from ser_keras import finished as finished_runs
 from ser_keras.audio.windows import cut_windows
 from ser_keras.common.errors import SerKerasError
@@ -18,7 +18,7 @@ from ser_keras.experiment import load_experiment
 from ser_keras.features import conditions
 from ser_keras.features.descriptors import DESCRIPTORS
 from ser_keras.inference import load
-from ser_keras.models import MODELS
+from ser_keras.models import MODELS, baselines
 from ser_keras.preparation import prepare, read_corpora
 from ser_keras.runs import Run
 from tests.made_corpus import write_corpus

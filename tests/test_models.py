@@ -8,13 +8,14 @@ from ser_keras.common.errors import SerKerasError
 from ser_keras.features.faces.stores import JoinedSize
 from ser_keras.features.frontends import LogMel, SpectrogramPair
 from ser_keras.models import MODELS
-from ser_keras.models.adapted import Standardization, adapt_model
-from ser_keras.models.anand2015 import anand2015_cnn, anand2015_dense
-from ser_keras.models.anomalies import ReplaceAnomalies
-from ser_keras.models.assemble import end_to_end, split
-from ser_keras.models.log_mel_cnn import AttentiveStatistics, log_mel_cnn
-from ser_keras.models.sequence import takes_sequences
-from ser_keras.models.statistics_cnn import WeightedStatistics
+from ser_keras.models.end_to_end import end_to_end, split
+from ser_keras.models.layers.adaptation import adapt_model
+from ser_keras.models.layers.anomalies import ReplaceAnomalies
+from ser_keras.models.layers.sequence import takes_sequences
+from ser_keras.models.layers.standardization import Standardization
+from ser_keras.models.own.log_mel_cnn import AttentiveStatistics, log_mel_cnn
+from ser_keras.models.own.statistics_cnn import WeightedStatistics
+from ser_keras.models.papers.anand2015 import anand2015_cnn, anand2015_dense
 
 pytestmark = pytest.mark.smoke
 
@@ -359,7 +360,7 @@ def test_replacing_passes_on_what_it_should_not_touch():
 
 def test_replacing_learns_from_a_sample_where_memory_is_bounded(monkeypatch):
     x = np.arange(10_000, dtype=np.float32)[:, np.newaxis]
-    monkeypatch.setattr("ser_keras.models.anomalies.SAMPLE_VALUES", 500)
+    monkeypatch.setattr("ser_keras.models.layers.anomalies.SAMPLE_VALUES", 500)
     layers = [ReplaceAnomalies(seed=seed) for seed in (0, 0, 1)]
     for layer, cuts in zip(layers, ([3, 600], range(0, 10_000, 64), [3]), strict=True):
         layer.adapt(np.split(x, cuts))

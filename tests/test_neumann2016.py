@@ -12,9 +12,9 @@ import pytest
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.features.frontends import FRONT_ENDS
-from ser_keras.models.adapted import adapt_model
-from ser_keras.models.assemble import end_to_end
-from ser_keras.models.neumann2016 import FrameStandardization, neumann2016_cnn
+from ser_keras.models.end_to_end import end_to_end
+from ser_keras.models.layers.adaptation import adapt_model
+from ser_keras.models.papers.neumann2016 import FrameStandardization, neumann2016_cnn
 
 SHAPE = (40, 26, 1)
 TASKS = ["probabilities", "activation", "valence"]
@@ -188,8 +188,8 @@ def test_the_net_learns_under_another_backend(tmp_path):
         import sys
         sys.modules["tensorflow"] = None  # importing it fails
         import keras, numpy as np
-        from ser_keras.models.adapted import adapt_model
-        from ser_keras.models.neumann2016 import neumann2016_cnn
+        from ser_keras.models.layers.adaptation import adapt_model
+        from ser_keras.models.papers.neumann2016 import neumann2016_cnn
         assert keras.backend.backend() == "jax"
         x, *weights = np.load("given.npz").values()
         net = neumann2016_cnn(x.shape[1:], 4, n_kernels=6, dropout=0, multitask=True)

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import yaml
 
-from ser_keras import baselines, building, reproduction
+from ser_keras import building, reproduction
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json, write_atomic, write_json
 from ser_keras.evaluation import Predictions, paired_difference
 from ser_keras.experiment import load_experiment, recipes
 from ser_keras.features import conditions
 from ser_keras.figures import write_figures
+from ser_keras.models import baselines
 from ser_keras.protocols import PROTOCOLS
 from ser_keras.reproduction import claims, derived, figures, notes, rows, running
 from ser_keras.runs import Run

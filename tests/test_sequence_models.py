@@ -13,12 +13,13 @@ import pytest
 from ser_keras.common.errors import SerKerasError
 from ser_keras.features.frontends import LogMel, SpectrogramPair
 from ser_keras.models import MODELS
-from ser_keras.models.adapted import Standardization, adapt_model
-from ser_keras.models.anand2015 import anand2015_cnn
-from ser_keras.models.anand2015_sequence import anand2015_cnn_lstm, anand2015_lstm
-from ser_keras.models.assemble import end_to_end, split
-from ser_keras.models.online import step_model
-from ser_keras.models.sequence import PerChunk, takes_sequences
+from ser_keras.models.end_to_end import end_to_end, split
+from ser_keras.models.layers.adaptation import adapt_model
+from ser_keras.models.layers.sequence import PerChunk, takes_sequences
+from ser_keras.models.layers.standardization import Standardization
+from ser_keras.models.papers.anand2015 import anand2015_cnn
+from ser_keras.models.papers.anand2015_sequence import anand2015_cnn_lstm, anand2015_lstm
+from ser_keras.models.step_model import step_model
 
 CHUNK = (16, 12, 2)
 WINDOW, HOP, CHUNKS = 8800, 8192, 3
@@ -226,7 +227,7 @@ def test_another_backend_runs_forward_and_backward(tmp_path):
         sys.modules["tensorflow"] = None  # any import of it fails
         import keras, numpy as np
         import ser_keras.models
-        from ser_keras.models.adapted import adapt_model
+        from ser_keras.models.layers.adaptation import adapt_model
 
         assert keras.backend.backend() == "jax"
         given = np.load("given.npz")

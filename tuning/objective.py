@@ -11,7 +11,7 @@ import numpy as np
 
 from ser_keras import building
 from ser_keras.common.errors import SerKerasError, nearest
-from ser_keras.models.assemble import end_to_end
+from ser_keras.models.end_to_end import end_to_end
 
 # name -> (whether more is better, what it is)
 MEASURES = {
@@ -124,7 +124,7 @@ def costs(experiment, feature_shape, n_classes):
         raise SerKerasError(f"its size and latency can't be measured: {reason}")
     from ser_keras.export.convert import Conversion, convert
     from ser_keras.interpreter import Interpreter
-    from ser_keras.models.adapted import adapt_model
+    from ser_keras.models.layers.adaptation import adapt_model
 
     net = building.primary(building.build_classifier(experiment, feature_shape, n_classes))
     drawn = np.random.default_rng(0).standard_normal((64, *feature_shape)).astype(np.float32)

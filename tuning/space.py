@@ -238,7 +238,7 @@ def check(space):
     import keras
 
     from ser_keras import building
-    from ser_keras.baselines import BASELINES
+    from ser_keras.models.baselines import BASELINES
 
     building.complete(space.experiment({}))
     built = set()

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.models.sequence import takes_sequences
+from ser_keras.models.layers.sequence import takes_sequences
 
 PREFIX = "head_"
 

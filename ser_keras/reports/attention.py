@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.files import write_atomic
-from ser_keras.models.attention import attention_weights
+from ser_keras.models.layers.attention import attention_weights
 from ser_keras.reports.plots import LIGHT, WIDTH, dress, png
 
 

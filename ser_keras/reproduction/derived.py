@@ -15,7 +15,7 @@ from ser_keras.evaluation import Predictions
 from ser_keras.features.descriptors import DESCRIPTORS
 from ser_keras.figures import predict_items, write_figures
 from ser_keras.finished import reopen
-from ser_keras.heads import cut_at, fit_head
+from ser_keras.models.fitted_head import cut_at, fit_head
 from ser_keras.reports import beliefs, filters, plots
 from ser_keras.reproduction import figures
 from ser_keras.runs import provenance

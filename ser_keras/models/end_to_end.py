@@ -5,7 +5,7 @@ from keras import ops
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.features.frontends.base import frames
-from ser_keras.models.sequence import takes_sequences
+from ser_keras.models.layers.sequence import takes_sequences
 
 FRONT_END = "frontend"
 CLASSIFIER = "classifier"

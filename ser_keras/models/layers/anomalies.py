@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.models.adapted import kept_axes
+from ser_keras.models.layers.standardization import kept_axes
 
 TO_DEVIATION = 1.4826  # of a normal distribution, by its median absolute deviation
 LARGEST_FLOAT32 = 3.4028235e38

@@ -5,18 +5,18 @@ import zipfile
 
 import numpy as np
 
-from ser_keras.baselines.search import GridSearch
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import replacing
+from ser_keras.models.baselines.search import GridSearch
 
 FORMAT = 1  # of the saved dictionary
 # What a file may hold beside the scikit-learn and numpy types that skops trusts by itself.
 TRUSTED = (
-    "ser_keras.baselines.kernel.OneVsOneSVM",
-    "ser_keras.baselines.linear.OneVsRestSVM",
-    "ser_keras.baselines.mixture.ClassMixture",
-    "ser_keras.baselines.preprocessing.ReplaceAnomalies",
-    "ser_keras.baselines.search.GridSearch",
+    "ser_keras.models.baselines.kernel.OneVsOneSVM",
+    "ser_keras.models.baselines.linear.OneVsRestSVM",
+    "ser_keras.models.baselines.mixture.ClassMixture",
+    "ser_keras.models.baselines.preprocessing.ReplaceAnomalies",
+    "ser_keras.models.baselines.search.GridSearch",
 )
 
 
@@ -96,7 +96,7 @@ class Baseline:
 
 
 def fit_classifier(name, estimator, x, y, n_classes, seed, groups=None):
-    """Fit a builder's pipeline; see `ser_keras.baselines.fit`."""
+    """Fit a builder's pipeline; see `ser_keras.models.baselines.fit`."""
     x, y = _flat(x, name, estimator), np.asarray(y)
     if len(x) != len(y):
         raise SerKerasError(f"baseline '{name}': {len(x)} rows of features but {len(y)} labels; give one of each a row")

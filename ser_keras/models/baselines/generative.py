@@ -3,9 +3,9 @@
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
 from sklearn.naive_bayes import GaussianNB
 
-from ser_keras.baselines.mixture import ClassMixture
-from ser_keras.baselines.preprocessing import standardised
 from ser_keras.common.errors import SerKerasError
+from ser_keras.models.baselines.mixture import ClassMixture
+from ser_keras.models.baselines.preprocessing import standardised
 
 
 def naive_bayes(*, replace_anomalous=None):

@@ -6,10 +6,10 @@ import keras
 from keras import ops
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.models.adapted import Standardization
-from ser_keras.models.anand2015 import convolved, fully_connected, l2_regularizer, minus_training_mean
-from ser_keras.models.anand2015_sequence import recurrent
-from ser_keras.models.image_nets import SMALL, picture_vector
+from ser_keras.models.layers.blocks import convolved, fully_connected, l2_regularizer, minus_training_mean
+from ser_keras.models.layers.standardization import Standardization
+from ser_keras.models.papers.anand2015_sequence import recurrent
+from ser_keras.models.papers.image_nets import SMALL, picture_vector
 
 
 def anand2015_face_dense(input_shape, n_classes, *, hidden=(), dropout=0.0, l2=1e-4, scale=False):

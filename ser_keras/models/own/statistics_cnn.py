@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.models.pooling import mean_and_deviation
+from ser_keras.models.layers.pooling import mean_and_deviation
 
 LEAST_SHARE = 0.05  # of a window's frames, as which fewer active ones count
 

@@ -8,8 +8,8 @@ import numpy as np
 from keras import ops
 
 from ser_keras.common.errors import SerKerasError, nearest
-from ser_keras.models.adapted import Standardization
-from ser_keras.models.anand2015 import class_probabilities, l2_regularizer
+from ser_keras.models.layers.blocks import class_probabilities, l2_regularizer
+from ser_keras.models.layers.standardization import Standardization
 
 VARIANTS = ("alexnet", "caffenet")
 FILTERS = (96, 256, 384, 384, 256)

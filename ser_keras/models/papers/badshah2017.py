@@ -3,8 +3,8 @@
 import keras
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.models.adapted import Standardization
-from ser_keras.models.anand2015 import class_probabilities, l2_regularizer
+from ser_keras.models.layers.blocks import class_probabilities, l2_regularizer
+from ser_keras.models.layers.standardization import Standardization
 
 KERNELS = (11, 5, 3)
 STRIDE = 4  # of the first convolution

@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 
-from ser_keras import baselines
 from ser_keras.common.errors import SerKerasError, nearest
+from ser_keras.models import baselines
 
 
 class Headed:

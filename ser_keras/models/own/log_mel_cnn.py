@@ -4,8 +4,8 @@ import keras
 from keras import ops
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.models.adapted import Standardization
-from ser_keras.models.pooling import mean_and_deviation
+from ser_keras.models.layers.pooling import mean_and_deviation
+from ser_keras.models.layers.standardization import Standardization
 
 
 @keras.saving.register_keras_serializable("ser_keras")

@@ -1,10 +1,10 @@
 """Baselines: name -> builder of a scikit-learn classifier, features -> probabilities. They can't be exported."""
 
-from ser_keras.baselines.base import Baseline, fit_classifier
-from ser_keras.baselines.generative import gmm, lda, naive_bayes, qda
-from ser_keras.baselines.kernel import rbf_svm
-from ser_keras.baselines.linear import linear_svm, softmax
 from ser_keras.common.errors import SerKerasError, nearest
+from ser_keras.models.baselines.base import Baseline, fit_classifier
+from ser_keras.models.baselines.generative import gmm, lda, naive_bayes, qda
+from ser_keras.models.baselines.kernel import rbf_svm
+from ser_keras.models.baselines.linear import linear_svm, softmax
 
 BASELINES = {
     "linear_svm": linear_svm,

@@ -6,7 +6,7 @@ from keras import ops
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora.dimensions import LEVELS
-from ser_keras.models.adapted import Standardization
+from ser_keras.models.layers.standardization import Standardization
 
 STILL = 1e-4  # greatest difference between frames of the same; rounding stays far below, speech far above
 

@@ -4,11 +4,11 @@ import keras
 from keras import ops
 
 from ser_keras.common.errors import SerKerasError, nearest
-from ser_keras.models.adapted import Standardization
-from ser_keras.models.attention import attention_pooling
-from ser_keras.models.pca import Pca
-from ser_keras.models.sequence import PerChunk, UnrollingLSTM
-from ser_keras.models.sparse_autoencoder import SparseKernels
+from ser_keras.models.layers.attention import attention_pooling
+from ser_keras.models.layers.pca import Pca
+from ser_keras.models.layers.sequence import PerChunk, UnrollingLSTM
+from ser_keras.models.layers.sparse_autoencoder import SparseKernels
+from ser_keras.models.layers.standardization import Standardization
 
 POOLINGS = ("last", "attention")
 

@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.models.adapted import kept_axes
+from ser_keras.models.layers.standardization import kept_axes
 
 # Share of the greatest variance below which a component holds only what rounding left.
 RANK_TOLERANCE = 1e-9

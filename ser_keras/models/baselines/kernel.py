@@ -5,9 +5,9 @@ from scipy.special import softmax as normalised_exponential
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.svm import SVC
 
-from ser_keras.baselines.preprocessing import standardised
-from ser_keras.baselines.search import searched
 from ser_keras.common.errors import SerKerasError, nearest
+from ser_keras.models.baselines.preprocessing import standardised
+from ser_keras.models.baselines.search import searched
 
 KERNELS = ("rbf", "linear")
 
@@ -73,7 +73,7 @@ def rbf_svm(
     """Support vector machines of pairs of classes, with an RBF kernel; C and its width by grid search.
 
     The search is within the training part: `grid_folds` folds over at most `grid_examples` of its examples, a group
-    (`ser_keras.baselines.fit`) never on both sides; the point of the grid with the best UAR of single examples is
+    (see `baselines.fit`) never on both sides; the point of the grid with the best UAR of single examples is
     fitted to all. The features' mean and deviation are those of the whole training part, in the inner folds too.
 
     Reference: C.-C. Chang, C.-J. Lin, LIBSVM, ACM TIST 2, 2011; its use on learnt features: Z. Huang, M. Dong, Q. Mao,

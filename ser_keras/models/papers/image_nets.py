@@ -6,9 +6,9 @@ from pathlib import Path
 import keras
 
 from ser_keras.common.errors import SerKerasError, nearest
-from ser_keras.models.adapted import Standardization
-from ser_keras.models.alexnet import VARIANTS, alexnet
-from ser_keras.models.anand2015 import class_probabilities, l2_regularizer
+from ser_keras.models.layers.blocks import class_probabilities, l2_regularizer
+from ser_keras.models.layers.standardization import Standardization
+from ser_keras.models.papers.alexnet import VARIANTS, alexnet
 
 # Of `keras.applications`: how each expects its pixels (`keras.applications.imagenet_utils.preprocess_input`).
 APPLICATIONS = {

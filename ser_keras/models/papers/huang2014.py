@@ -4,10 +4,10 @@ import keras
 from keras import ops
 
 from ser_keras.common.errors import SerKerasError, nearest
-from ser_keras.models.adapted import Standardization
-from ser_keras.models.disentangling import Disentangling
-from ser_keras.models.pca import Pca
-from ser_keras.models.sparse_autoencoder import SparseKernels
+from ser_keras.models.layers.disentangling import Disentangling
+from ser_keras.models.layers.pca import Pca
+from ser_keras.models.layers.sparse_autoencoder import SparseKernels
+from ser_keras.models.layers.standardization import Standardization
 
 STAGES = ("raw", "k1", "k2", "lif")
 SCALES = ("none", "inputs", "pairs")

@@ -4,9 +4,9 @@ from scipy.special import softmax as normalised_exponential
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
-from ser_keras.baselines.preprocessing import standardised
-from ser_keras.baselines.search import searched
 from ser_keras.common.errors import SerKerasError
+from ser_keras.models.baselines.preprocessing import standardised
+from ser_keras.models.baselines.search import searched
 
 
 class OneVsRestSVM(LinearSVC):

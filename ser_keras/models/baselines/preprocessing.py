@@ -6,7 +6,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.models.anomalies import robust_statistics
+from ser_keras.models.layers.anomalies import robust_statistics
 
 
 def standardised(classifier, replace_anomalous):
@@ -33,7 +33,7 @@ class ReplaceAnomalies(TransformerMixin, BaseEstimator):
     """Values that aren't finite, or far from the training median, become a typical training value of their column.
 
     Far is beyond `threshold` robust standard deviations (1.4826 x the median absolute deviation); where that deviation
-    is 0, only what isn't finite is replaced. `ser_keras.models.anomalies` does the same within a network.
+    is 0, only what isn't finite is replaced. `ser_keras.models.layers.anomalies` does the same within a network.
 
     Reference: N. Anand, P. Verma, Convoluting Feelings, Stanford CS231n 2015, section 2 (anomalous data points:
     replaced by the median of 1000 random values). The threshold is ours: the paper gives none.

@@ -2,8 +2,8 @@
 
 import keras
 
-from ser_keras.models.anand2015 import class_probabilities, convolved, l2_regularizer, minus_training_mean
-from ser_keras.models.sequence import PerChunk, UnrollingLSTM
+from ser_keras.models.layers.blocks import class_probabilities, convolved, l2_regularizer, minus_training_mean
+from ser_keras.models.layers.sequence import PerChunk, UnrollingLSTM
 
 
 def anand2015_lstm(
