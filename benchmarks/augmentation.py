@@ -128,7 +128,7 @@ def main():
     import keras
 
     from ser_keras.benchmark import machine
-    from ser_keras.experiment import Augmentation
+    from ser_keras.experiment.settings import Augmentation
     from ser_keras.features.augmentation import draws
     from ser_keras.features.augmentation.spectra import SpectralAugmentation
     from ser_keras.features.frontends import FRONT_ENDS

@@ -24,8 +24,8 @@ def converted(recipe, changes, folder):
     """Paths of a recipe's int8 and float32 files, and the samples from one window to the next."""
     import keras
 
-    from ser_keras import building
-    from ser_keras.experiment import load_experiment
+    from ser_keras.experiment import assembly, rules
+    from ser_keras.experiment.recipes import load_experiment
     from ser_keras.export.convert import Conversion, convert
     from ser_keras.export.metadata import with_metadata
     from ser_keras.export.origin import metadata_of, run_settings
@@ -33,10 +33,10 @@ def converted(recipe, changes, folder):
     from ser_keras.models.layers.adaptation import adapt_model
 
     keras.utils.set_random_seed(0)
-    experiment = building.complete(load_experiment(recipe, changes))
-    extractor = building.build_extractor(experiment)
+    experiment = rules.complete(load_experiment(recipe, changes))
+    extractor = assembly.build_extractor(experiment)
     shape = extractor.compute_output_shape((None, experiment.window_samples))[1:]
-    net = building.primary(building.build_classifier(experiment, shape, len(experiment.classes)))
+    net = assembly.primary(assembly.build_classifier(experiment, shape, len(experiment.classes)))
     noise = 0.1 * np.random.default_rng(0).standard_normal((16, experiment.window_samples)).clip(-1, 1)
     features = np.array(extractor(noise.astype(np.float32)))
     adapt_model(net, lambda subset=None: [features])

@@ -33,8 +33,9 @@ WARM_UP = 5
 
 def steps_of(recipe, changes, corpora, n_steps):
     """(milliseconds a step, milliseconds of it waiting), means."""
-    from ser_keras import building, training
-    from ser_keras.experiment import load_experiment
+    from ser_keras import training
+    from ser_keras.experiment import assembly
+    from ser_keras.experiment.recipes import load_experiment
     from ser_keras.preparation import prepare, read_corpora
 
     experiment = load_experiment(recipe, ["cleaning.drop_mislabelled=0", "protocol.folds=2", *changes])
@@ -42,8 +43,8 @@ def steps_of(recipe, changes, corpora, n_steps):
     experiment, material, n_classes = prepared.experiment, prepared.material, prepared.n_classes
     examples = material.examples(prepared.folds[0].train)
     settings = experiment.training.model_copy(update={"epochs": 1000})
-    classifier = building.build_classifier(experiment, material.feature_shape, n_classes)
-    classifier.compile(building.make_optimizer(settings), loss=building.SmoothedCrossEntropy(n_classes))
+    classifier = assembly.build_classifier(experiment, material.feature_shape, n_classes)
+    classifier.compile(assembly.make_optimizer(settings), loss=assembly.SmoothedCrossEntropy(n_classes))
     dataset, _ = training.dataset_of(experiment, settings, material, examples, n_classes, 0, 0)
     batches, waits, times = iter(dataset), [], []
     for _ in range(WARM_UP + n_steps):

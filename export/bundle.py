@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_keras import benchmark, runs
+from ser_keras import benchmark
 from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json
 from ser_keras.common.progress import stage
+from ser_keras.experiment.protocols import PROTOCOLS
+from ser_keras.experiment.run import Run
 from ser_keras.export import card, licence, parity
 from ser_keras.export.convert import (
     FEATURES,
@@ -36,7 +38,6 @@ from ser_keras.export.variants import ALWAYS, INT8_WEIGHTS, VARIANTS, check_name
 from ser_keras.export.vectors import write_vectors
 from ser_keras.interpreter import Interpreter, choose
 from ser_keras.model_files import LICENCE, SCHEMA_VERSION
-from ser_keras.protocols import PROTOCOLS
 
 FLOAT = VARIANTS["float32"].file
 CARD = "model_card.md"
@@ -67,7 +68,7 @@ def export_run(run_dir, out, fold=None, test_utterances=None, default=INT8_WEIGH
             `out` isn't ours to replace.
     """
     check_name(default)
-    run = runs.Run.existing(run_dir)
+    run = Run.existing(run_dir)
     source = run.final if fold is None else run.fold(fold)
     if not (source / KERAS).is_file():
         raise SerKerasError(_no_model(run, fold))
@@ -143,7 +144,7 @@ def _listing(folder):
 class _Export:
     """What one export works on."""
 
-    run: runs.Run
+    run: Run
     source: Path
     fold: int | None
     settings: object

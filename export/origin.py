@@ -1,8 +1,8 @@
 """What a bundle says of the run that it was made from."""
 
-from ser_keras import __version__
 from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.files import read_json
+from ser_keras.common.version import __version__
 from ser_keras.evaluation import Predictions
 from ser_keras.export import card
 from ser_keras.export.licence import NAME, share_alike

@@ -1,6 +1,6 @@
 """ser-keras: speech emotion recognition trained in Keras, judged honestly, and run on a phone."""
 
-__version__ = "0.1.0"
+from ser_keras.common.version import __version__
 
 __all__ = ["SerKerasError", "load", "__version__"]
 

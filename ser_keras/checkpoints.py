@@ -10,9 +10,9 @@ import zipfile
 import keras
 import numpy as np
 
-from ser_keras.building import PRIMARY
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import replacing
+from ser_keras.experiment.assembly import PRIMARY
 
 
 def learning_rate(training, epoch):

@@ -5,8 +5,8 @@ import json
 import sys
 from pathlib import Path
 
-from ser_keras import __version__
 from ser_keras.common.errors import SerKerasError
+from ser_keras.common.version import __version__
 
 
 class Parser(argparse.ArgumentParser):
@@ -288,7 +288,7 @@ def _corpora_get(chosen):
 
 
 def _train(chosen):
-    from ser_keras.experiment import load_experiment
+    from ser_keras.experiment.recipes import load_experiment
 
     changes = list(chosen.set)
     if chosen.protocol:
@@ -321,7 +321,7 @@ def _headline(figures):
 
 
 def _evaluate(chosen):
-    from ser_keras.runs import Run
+    from ser_keras.experiment.run import Run
 
     run = Run.existing(chosen.run_directory)
     from ser_keras.features import conditions
@@ -349,7 +349,7 @@ def _reproduce(chosen):
 
 
 def _attention(chosen):
-    from ser_keras.runs import Run
+    from ser_keras.experiment.run import Run
 
     run = Run.existing(chosen.run_directory)
     _quiet_tensorflow()
@@ -395,7 +395,7 @@ def _tune(chosen):
 
 
 def _export(chosen):
-    from ser_keras.runs import Run
+    from ser_keras.experiment.run import Run
 
     run = Run.existing(chosen.run_directory)
     _quiet_tensorflow()
@@ -469,7 +469,7 @@ def _report(chosen):
         print(write_comparison(chosen.run_directories, chosen.out or Path("comparison.html")))
     else:
         from ser_keras.common.files import write_atomic
-        from ser_keras.runs import Run
+        from ser_keras.experiment.run import Run
 
         written = write_report(Run.existing(chosen.run_directories[0]).path)
         if chosen.out:

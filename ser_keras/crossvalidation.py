@@ -7,20 +7,22 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_keras import building, calibration, protocols, saving, training
-from ser_keras import experiment as settings
+from ser_keras import calibration, training
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json, write_atomic, write_json
 from ser_keras.common.row_store import fingerprint
 from ser_keras.common.text import duration
 from ser_keras.corpora.dimensions import dimension_levels
 from ser_keras.evaluation import Predictions
+from ser_keras.experiment import assembly, protocols, saved_model
+from ser_keras.experiment.provenance import provenance
+from ser_keras.experiment.run import Run
+from ser_keras.experiment.settings import dump_yaml
 from ser_keras.figures import predict_items, write_figures
 from ser_keras.models.baselines import BASELINES
 from ser_keras.models.fitted_head import cut_at
 from ser_keras.preparation import prepare, read_corpora
 from ser_keras.reports.html import write_report
-from ser_keras.runs import Run, provenance
 
 
 def dry_run(experiment, corpora, only_fold=None, init=None):
@@ -28,7 +30,7 @@ def dry_run(experiment, corpora, only_fold=None, init=None):
 
     Files are decoded and features cached, as the training itself would do; nothing is written beside that.
     """
-    start = saving.load_initial(init) if init is not None else None
+    start = saved_model.load_initial(init) if init is not None else None
     prepared = prepare(experiment, read_corpora(corpora))
     _check_before_writing(prepared, only_fold, start and start.for_classes(prepared.experiment.classes))
     material, folds = prepared.material, prepared.folds
@@ -95,7 +97,7 @@ def train(experiment, corpora, out, resume=False, only_fold=None, init=None, ref
         if not run.settings_file.is_file() and (run.final.exists() or (run.path / "folds").exists()):
             raise SerKerasError(f"{out} holds folds without their experiment.yaml; delete them or choose another --out")
         run.sweep()
-        start = saving.load_initial(init) if init is not None else None
+        start = saved_model.load_initial(init) if init is not None else None
         corpora = _as_started(run, corpora)
         prepared = prepare(experiment, read_corpora(corpora))
         start = start and start.for_classes(prepared.experiment.classes)
@@ -105,7 +107,7 @@ def train(experiment, corpora, out, resume=False, only_fold=None, init=None, ref
         if run.settings_file.is_file():
             _same_settings(run, resolved)
         _check_before_writing(prepared, only_fold, start)
-        write_atomic(run.settings_file, settings.dump_yaml(resolved))
+        write_atomic(run.settings_file, dump_yaml(resolved))
         record = _record(run, prepared, corpora)
         write_atomic(run.heard_file, "\n".join(sorted(prepared.decoded.hashes)) + "\n")
         digest = fingerprint(resolved)
@@ -156,7 +158,7 @@ def _check_before_writing(prepared, only_fold, start):
         if start is not None:
             raise SerKerasError(f"--init: {prepared.experiment.model.name} is no Keras model and starts from nothing")
         return
-    classifier = building.build_classifier(prepared.experiment, prepared.material.feature_shape, prepared.n_classes)
+    classifier = assembly.build_classifier(prepared.experiment, prepared.material.feature_shape, prepared.n_classes)
     if prepared.experiment.head is not None:
         cut_at(classifier, prepared.experiment.head.layer)
     if start is not None:
@@ -176,7 +178,7 @@ def _as_started(run, corpora):
 
 
 def _same_settings(run, resolved):
-    before, now = (settings.dump_yaml(tree).splitlines() for tree in (run.experiment, resolved))
+    before, now = (dump_yaml(tree).splitlines() for tree in (run.experiment, resolved))
     if before != now:
         changes = [d for d in difflib.unified_diff(before, now, n=0, lineterm="") if d[:2] not in ("--", "++", "@@")]
         raise SerKerasError(

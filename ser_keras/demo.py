@@ -6,8 +6,8 @@ from ser_keras import corpora as readers
 from ser_keras import inference
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.progress import say
-from ser_keras.experiment import load_experiment
-from ser_keras.runs import Run
+from ser_keras.experiment.recipes import load_experiment
+from ser_keras.experiment.run import Run
 
 RECIPE = "anand2015.r2"
 

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_keras import building, saving
-from ser_keras import experiment as settings
 from ser_keras.audio.reading import load
 from ser_keras.audio.windows import cut_windows, window_starts
 from ser_keras.common.errors import SerKerasError
@@ -13,12 +11,16 @@ from ser_keras.common.progress import say
 from ser_keras.corpora import UNNAMED
 from ser_keras.corpora.emotions import class_of_emotion
 from ser_keras.evaluation import Predictions
+from ser_keras.experiment import assembly, saved_model
+from ser_keras.experiment.provenance import provenance
+from ser_keras.experiment.recipes import from_tree
+from ser_keras.experiment.rules import why_not_exportable
+from ser_keras.experiment.tensorflow_session import configure
 from ser_keras.features.batched_graph import feature_function
 from ser_keras.features.conditions import folder_name
 from ser_keras.figures import predict_items, write_figures
 from ser_keras.models.layers.attention import attention_weights
 from ser_keras.preparation import Prepared, clipped, describe_corpora, material_of, prepare, read_corpora, usable
-from ser_keras.runs import provenance
 
 
 def reopen(run, unfinished=False, condition=None, augmented=True):
@@ -60,7 +62,7 @@ def _trained_with(run):
     if not isinstance(tree, dict) or "corpora" not in tree:
         raise SerKerasError(f"{run.settings_file} isn't that of a run: it names no corpora")
     known, start = tree.pop("corpora"), tree.pop("init", None) or {}
-    return settings.from_tree(tree, run.settings_file), known, start
+    return from_tree(tree, run.settings_file), known, start
 
 
 def evaluate(run, corpora=(), conditions=()):
@@ -114,7 +116,7 @@ def evaluate_folds(run, condition=None, unfinished=False):
     name, said = name_of("test", condition), said_of(condition)
     parts = []
     for fold in prepared.folds:
-        classifier = saving.load_classifier(run.fold(fold.number))
+        classifier = saved_model.load_classifier(run.fold(fold.number))
         parts.append(predict_items(classifier, prepared, fold.test, fold.number))
     utterances, segments = (
         Predictions.concatenate(tables) if tables[0] is not None else None for tables in zip(*parts, strict=True)
@@ -133,14 +135,14 @@ def evaluate_folds(run, condition=None, unfinished=False):
 def _evaluate_final(run, corpus, root, condition):
     experiment, known, start = _trained_with(run)
     _require_final(run)
-    classifier = saving.load_classifier(run.final)
-    building.configure(experiment)
+    classifier = saved_model.load_classifier(run.final)
+    configure(experiment)
     decoded, _, _, dropped = usable(read_corpora([(corpus, root)]), experiment)
     lookup = class_of_emotion(experiment.classes)
     labels = np.array([lookup[u.emotion] for u in decoded.utterances])
     material = material_of(
         *(decoded, decoded.utterances, labels, clipped(decoded.spans, experiment.snippet_s)),
-        building.build_extractor(experiment),
+        assembly.build_extractor(experiment),
         *(experiment.window_samples, experiment.hop_samples, experiment.tail_rule),
         sequence=experiment.unit == "utterance",
         condition=condition,
@@ -192,12 +194,12 @@ def draw_attention(run, files, out, fold=None):
     folder = run.final if fold is None else run.fold(fold)
     if not (folder / "fold.json").is_file():
         raise SerKerasError(f"{folder} holds no trained model; name a fold that is done (--fold K)")
-    classifier = saving.load_classifier(folder)
+    classifier = saved_model.load_classifier(folder)
     attention_weights(classifier)
     names = [Path(file).stem for file in files]
     if doubled := [name for name in names if names.count(name) > 1]:
         raise SerKerasError(f"two of the files are called {doubled[0]}; draw them into folders of their own")
-    extractor = building.build_extractor(experiment)
+    extractor = assembly.build_extractor(experiment)
     whole, window = getattr(extractor, "whole", False), experiment.window_samples
     compute = np.asarray if whole else feature_function(extractor, window)
     drawn = []
@@ -230,7 +232,7 @@ def export(run, out, fold=None, default="int8_weights", all_variants=False):
     Returns:
         Lines that say what was made.
     """
-    if reason := building.why_not_exportable(_trained_with(run)[0]):
+    if reason := why_not_exportable(_trained_with(run)[0]):
         raise SerKerasError(f"{run.path} can't be exported: {reason}")
     # These need the packages of the extra `export`.
     from ser_keras.export.bundle import export_run, summary

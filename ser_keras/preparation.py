@@ -4,15 +4,16 @@ import dataclasses
 
 import numpy as np
 
-from ser_keras import building, decoding, protocols
 from ser_keras import corpora as readers
-from ser_keras import experiment as settings
+from ser_keras import decoding
 from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.audio.windows import window_starts
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.progress import say
 from ser_keras.common.row_store import fingerprint
 from ser_keras.corpora.emotions import select
+from ser_keras.experiment import assembly, protocols, rules, settings
+from ser_keras.experiment.tensorflow_session import configure
 from ser_keras.features.faces import FACE_FRONT_ENDS, rows, watch
 from ser_keras.material import Material, extract, feature_shape
 from ser_keras.models import MODELS
@@ -95,10 +96,10 @@ def prepare(experiment, listing, quiet=False, condition=None, augmented=True):
     Raises:
         SerKerasError: settings, corpora and protocol don't fit each other.
     """
-    experiment = building.complete(experiment)
+    experiment = rules.complete(experiment)
     protocols.protocol_kind(experiment.protocol.name, listing.utterances)
-    building.configure(experiment)
-    extractor = building.build_extractor(experiment)
+    configure(experiment)
+    extractor = assembly.build_extractor(experiment)
     decoded, labels, live, dropped = usable(listing, experiment, quiet)
     experiment = experiment.model_copy(update={"classes": live, "corpus_heads": corpus_heads(experiment, decoded)})
 
@@ -119,7 +120,7 @@ def prepare(experiment, listing, quiet=False, condition=None, augmented=True):
     to_train = augmented and condition is None
     if to_train and decoded.frames is None and experiment.model.name in MODELS:
         # A model that doesn't fit its front end is refused before hours of features.
-        building.build_classifier(experiment, feature_shape(extractor, window), len(live))
+        assembly.build_classifier(experiment, feature_shape(extractor, window), len(live))
     material = material_of(
         *(decoded, items, item_labels, spans, extractor, window, hop, experiment.tail_rule),
         augmentation=experiment.augmentation if to_train else None,
@@ -151,7 +152,7 @@ def usable(listing, experiment, quiet=False):
     chosen, _, live, dropped = select(listing.utterances, experiment.classes)
     decoded = decoding.decode(chosen, experiment.audio.decoder, experiment.audio.bad_files)
     if experiment.frontend.name in FACE_FRONT_ENDS:
-        decoded = watch.watch(decoded, building.build_extractor(experiment), experiment)
+        decoded = watch.watch(decoded, assembly.build_extractor(experiment), experiment)
     # A class may have lost its last file to a bad one.
     _, labels, live, lost = select(decoded.utterances, live)
     decoded.bad_files = {**listing.bad_files, **decoded.bad_files}

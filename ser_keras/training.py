@@ -7,29 +7,21 @@ import keras
 import numpy as np
 
 from ser_keras import pipeline
-from ser_keras.building import (
-    PRIMARY,
-    build_classifier,
-    build_extractor,
-    compiled,
-    has_own_loss,
-    in_float32,
-    primary,
-    strategy,
-)
 from ser_keras.checkpoints import EpochBoundary, History, load_checkpoint
 from ser_keras.cleaning import mislabelled
 from ser_keras.common.files import write_atomic, write_json
 from ser_keras.common.progress import stage
 from ser_keras.corpora import dimensions
+from ser_keras.experiment.assembly import PRIMARY, build_classifier, build_extractor, compiled, has_own_loss, primary
+from ser_keras.experiment.protocols import protocol_kind
+from ser_keras.experiment.saved_model import save_model
+from ser_keras.experiment.tensorflow_session import in_float32, strategy
 from ser_keras.features.augmentation.live import Live
 from ser_keras.features.augmentation.mixup import Mixup
 from ser_keras.models import baselines
 from ser_keras.models.corpus_heads import learn_which
 from ser_keras.models.fitted_head import cut_at, fit_head
 from ser_keras.models.layers.adaptation import adapt_model
-from ser_keras.protocols import protocol_kind
-from ser_keras.saving import save_model
 
 FINAL = 2**16  # the number that stands for "fold" in the seeds of the final refit
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from ser_keras.experiment import Augmentation
+from ser_keras.experiment.settings import Augmentation
 from ser_keras.features.augmentation import draws
 from ser_keras.features.augmentation.draws import Draws, Point
 from ser_keras.features.augmentation.spectra import SpectralAugmentation, white_noise

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.experiment import load_experiment
+from ser_keras.experiment.recipes import load_experiment
 from ser_keras.features.frontends import SpectrogramImage
 from ser_keras.models import MODELS
 from ser_keras.models.end_to_end import end_to_end

@@ -4,11 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from ser_keras import calibration, crossvalidation, saving, training
+from ser_keras import calibration, crossvalidation, training
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json
 from ser_keras.evaluation import Predictions, ece
-from ser_keras.experiment import load_experiment
+from ser_keras.experiment import saved_model
+from ser_keras.experiment.recipes import load_experiment
 from tests.made_corpus import write_corpus
 from tests.test_training import QUICK
 
@@ -92,7 +93,7 @@ def test_a_run_s_temperature_is_chosen_on_training_speakers_left_out(corpus, tmp
     assert not list(run.path.rglob("calibration")) and run.metrics["ece"] == pytest.approx(
         ece(*(lambda t: (t.true, t.probabilities))(Predictions.read_csv(run.path / "predictions.csv")))
     )
-    kernels = [saving.load_classifier(r.final).get_weights()[-2] for r in (plain, run)]
+    kernels = [saved_model.load_classifier(r.final).get_weights()[-2] for r in (plain, run)]
     np.testing.assert_allclose(kernels[1] * records[2]["temperature"], kernels[0], rtol=1e-3)
 
 

@@ -7,7 +7,6 @@ import pytest
 
 from ser_keras.common.builders import complete_arguments
 from ser_keras.common.errors import SerKerasError
-from ser_keras.experiment import Component
 from ser_keras.features.descriptors import DESCRIPTORS, Acoustic26
 
 RATE, N = 16000, 8800
@@ -160,7 +159,7 @@ def test_settings_make_the_same_set_again():
     window = voice(210)[None]
     np.testing.assert_array_equal(descriptors(window), again(window))
     assert not np.array_equal(descriptors(window), Acoustic26()(window))
-    settings = complete_arguments(Component(name="acoustic26"), DESCRIPTORS, "frontend")
+    settings = complete_arguments("acoustic26", {}, DESCRIPTORS, "frontend")
     assert settings == Acoustic26().get_config()
 
 

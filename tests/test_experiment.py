@@ -5,7 +5,7 @@ import yaml
 
 from ser_keras.common.builders import complete_arguments
 from ser_keras.common.errors import SerKerasError
-from ser_keras.experiment import Component, from_tree, load_experiment, parse_recipe, recipes, setting_names
+from ser_keras.experiment.recipes import from_tree, load_experiment, parse_recipe, recipes, setting_names
 
 DERIVED = {n for n, file in recipes().items() if "derived" in parse_recipe(file.read_text(encoding="utf-8"), n)}
 
@@ -113,11 +113,11 @@ def test_complete_fills_defaults_and_names_the_nearest():
 
     registry = {"net": builder}
     given = ("input_shape", "n_classes")
-    assert complete_arguments(Component(name="net", width=4), registry, "model", given) == {"width": 4, "depth": 2}
+    assert complete_arguments("net", {"width": 4}, registry, "model", given=given) == {"width": 4, "depth": 2}
     with pytest.raises(SerKerasError, match="unknown setting 'model.widht'; nearest: model.width"):
-        complete_arguments(Component(name="net", widht=4), registry, "model", given)
+        complete_arguments("net", {"widht": 4}, registry, "model", given=given)
     with pytest.raises(SerKerasError, match="no model 'nett'; nearest: net"):
-        complete_arguments(Component(name="nett"), registry, "model", given)
+        complete_arguments("nett", {}, registry, "model", given=given)
 
 
 def test_the_contract_s_settings_exist():

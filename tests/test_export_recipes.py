@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from ser_keras import building
-from ser_keras.experiment import load_experiment, recipes
+from ser_keras.experiment import assembly, rules
+from ser_keras.experiment.recipes import load_experiment, recipes
+from ser_keras.experiment.rules import why_not_exportable
 from ser_keras.export.convert import to_tflite
 from ser_keras.export.origin import chunk_hop, run_settings
 from ser_keras.export.quantise import quantise
@@ -23,7 +24,7 @@ def exportable():
         if "\nderived:" in recipe.read_text(encoding="utf-8"):
             continue  # made from the run of another
         experiment = load_experiment(name)
-        if building.why_not_exportable(experiment) is None:
+        if why_not_exportable(experiment) is None:
             found.append(name)
     return found
 
@@ -35,10 +36,10 @@ def untrained(name):
     keras.utils.set_random_seed(0)
     # The published weights of AlexNet aren't part of the project.
     changes = ["model.weights=random"] if name == "badshah2017.finetuned" else []
-    experiment = building.complete(load_experiment(name, changes))
-    extractor = building.build_extractor(experiment)
+    experiment = rules.complete(load_experiment(name, changes))
+    extractor = assembly.build_extractor(experiment)
     shape = extractor.compute_output_shape((None, experiment.window_samples))[1:]
-    net = building.primary(building.build_classifier(experiment, shape, len(experiment.classes)))
+    net = assembly.primary(assembly.build_classifier(experiment, shape, len(experiment.classes)))
     waves = (0.1 * np.random.default_rng(0).standard_normal((24, experiment.window_samples))).clip(-1, 1)
     features = np.concatenate([np.array(extractor(w.astype(np.float32))) for w in np.split(waves, 6)])
     adapt_model(net, lambda subset=None: [features])

@@ -9,11 +9,13 @@ import pytest
 pytest.importorskip("cv2", reason="needs the extra `faces`")
 pytest.importorskip("av", reason="needs the extra `video`")
 
-from ser_keras import building, cli, crossvalidation, finished, saving  # noqa: E402
+from ser_keras import cli, crossvalidation, finished  # noqa: E402
 from ser_keras.common.errors import SerKerasError  # noqa: E402
 from ser_keras.common.row_store import RowStore  # noqa: E402
 from ser_keras.evaluation import Predictions  # noqa: E402
-from ser_keras.experiment import load_experiment  # noqa: E402
+from ser_keras.experiment import assembly, saved_model
+from ser_keras.experiment.recipes import load_experiment  # noqa: E402
+from ser_keras.experiment.run import Run  # noqa: E402
 from ser_keras.features.conditions import parse  # noqa: E402
 from ser_keras.features.faces import FACE_FRONT_ENDS, AudioVisual, FaceFrames, video  # noqa: E402
 from ser_keras.features.faces.stores import JoinedSize, JoinedStore, PixelStore  # noqa: E402
@@ -21,7 +23,6 @@ from ser_keras.models.layers.sequence import PerChunk  # noqa: E402
 from ser_keras.models.papers.anand2015_faces import anand2015_audio_visual  # noqa: E402
 from ser_keras.models.papers.image_nets import APPLICATIONS, IMAGENET, keras_application  # noqa: E402
 from ser_keras.preparation import prepare, read_corpora  # noqa: E402
-from ser_keras.runs import Run  # noqa: E402
 from tests.made_corpus import vowel, write_corpus  # noqa: E402
 from tests.made_faces import RATE, write_clip, write_video_corpus  # noqa: E402
 
@@ -183,7 +184,7 @@ def test_rows_are_the_frames_that_were_drawn(shades, tmp_path, protocol):
 def test_a_joined_row_is_the_sound_and_behind_it_the_frame(corpus):
     prepared = prepare(experiment("anand2015.audio_visual"), read_corpora(corpus), quiet=True)
     sound = prepare(experiment("anand2015.cnn_lstm"), read_corpora(corpus), quiet=True).material
-    material, front_end = prepared.material, building.build_extractor(prepared.experiment)
+    material, front_end = prepared.material, assembly.build_extractor(prepared.experiment)
     assert material.feature_shape[0].parts == (sound.feature_shape, (64, 64, 1))
     assert front_end.compute_output_shape((None, WINDOW))[1].parts == material.feature_shape[0].parts
     for i in (0, 17, 35):
@@ -262,7 +263,7 @@ def test_the_audio_visual_net_learns_from_faces(corpus, tmp_path):
     run = crossvalidation.train(settings, corpus, tmp_path / "run", refit=False)
     assert uar_of(run) > 0.65 and run.metrics["segment"] is None, "chance is 0.33"
     prepared = finished.reopen(Run(tmp_path / "run"), unfinished=True)
-    classifier, item = saving.load_classifier(run.fold(0)), prepared.folds[0].test[0]
+    classifier, item = saved_model.load_classifier(run.fold(0)), prepared.folds[0].test[0]
     row = prepared.material.store.gather(prepared.material.rows([item])[0])[None]
     present = np.ones(row.shape[:2], bool)
     padded = np.concatenate([row, np.ones_like(row)], axis=1), np.concatenate([present, ~present], axis=1)

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.experiment import load_experiment
+from ser_keras.experiment.recipes import load_experiment
 from ser_keras.features.frontends import LogSpectrogram
 from ser_keras.models.end_to_end import end_to_end
 from ser_keras.models.layers.adaptation import adapt_model

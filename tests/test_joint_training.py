@@ -6,14 +6,15 @@ import keras
 import numpy as np
 import pytest
 
-from ser_keras import crossvalidation, pipeline, saving, training
+from ser_keras import crossvalidation, pipeline, training
 from ser_keras.common.errors import SerKerasError
-from ser_keras.experiment import load_experiment
+from ser_keras.experiment import saved_model
+from ser_keras.experiment.protocols import speaker_groups
+from ser_keras.experiment.recipes import load_experiment
 from ser_keras.inference import load
 from ser_keras.models import MODELS
 from ser_keras.models.corpus_heads import heard_as, learn_which, with_corpus_heads
 from ser_keras.preparation import prepare, read_corpora
-from ser_keras.protocols import speaker_groups
 from tests.made_corpus import write_corpus
 
 CHANGES = (
@@ -123,7 +124,7 @@ def test_a_joint_run_reports_each_corpus_and_exports_the_heads_mean(corpora, tmp
     assert "Of fewer than six speakers" in (run.path / "report.html").read_text(encoding="utf-8")
     assert "Per corpus" in (run.path / "report.html").read_text(encoding="utf-8")
 
-    classifier = saving.load_classifier(run.final)
+    classifier = saved_model.load_classifier(run.final)
     assert classifier.output_names == ["probabilities", "head_large", "head_small"]
     prepared = prepare(settings, read_corpora(corpora), quiet=True)
     features = prepared.material.store.gather(prepared.material.rows([0])[0])
@@ -137,7 +138,7 @@ def test_the_corpus_left_out_is_judged_by_the_others_heads(corpora, tmp_path):
     run = crossvalidation.train(experiment(*changes), corpora, tmp_path / "run", refit=False)
     shares = []
     for number, left_out in enumerate(("large", "small")):
-        mean = saving.load_classifier(run.fold(number)).get_layer("probabilities")
+        mean = saved_model.load_classifier(run.fold(number)).get_layer("probabilities")
         shares.append(np.array(mean.share)[:, 0, 0])
         assert run.metrics["folds"][number]["n"] == {"large": 24, "small": 12}[left_out]
     np.testing.assert_allclose(shares, [[0, 1], [1, 0]])

@@ -8,19 +8,20 @@ import keras
 import numpy as np
 import pytest
 
-from ser_keras import building, cli, crossvalidation, pipeline, saving, training
+from ser_keras import cli, crossvalidation, pipeline, training
 from ser_keras import finished as finished_runs
 from ser_keras.audio.windows import cut_windows
 from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora.utterance import Utterance
 from ser_keras.evaluation import Predictions
-from ser_keras.experiment import load_experiment
+from ser_keras.experiment import assembly, saved_model
+from ser_keras.experiment.recipes import load_experiment
+from ser_keras.experiment.run import Run
 from ser_keras.features import conditions
 from ser_keras.features.descriptors import DESCRIPTORS
 from ser_keras.inference import load
 from ser_keras.models import MODELS, baselines
 from ser_keras.preparation import prepare, read_corpora
-from ser_keras.runs import Run
 from tests.made_corpus import write_corpus
 
 CLASSES = "classes={anger: [anger], neutral: [neutral], sadness: [sadness]}"
@@ -74,8 +75,8 @@ def test_training_alone_is_augmented(corpus, tmp_path, monkeypatch, augmentation
             assert not set(examples.rows) & set(np.concatenate(every))
             assert len(examples) > 4 * len(material.rows(fold.train)[0])
         folder = run.fold(fold.number)
-        classifier = saving.load_classifier(folder)
-        frontend = building.build_extractor(prepared.experiment)
+        classifier = saved_model.load_classifier(folder)
+        frontend = assembly.build_extractor(prepared.experiment)
 
         def plain(items, classifier=classifier, frontend=frontend):
             features = [np.asarray(frontend(plain_windows(prepared, i))) for i in items]
@@ -118,7 +119,7 @@ def test_sequences_are_judged_by_utterance(corpus, tmp_path):
     assert "36 utterances" in cli._headline(run.metrics) and "windows" not in cli._headline(run.metrics)
     prepared = finished_runs.reopen(run)
     fold = prepared.folds[0]
-    classifier = saving.load_classifier(run.fold(0))
+    classifier = saved_model.load_classifier(run.fold(0))
     written = Predictions.read_csv(run.fold(0) / "predictions.csv").probabilities
     for row, item in zip(written[:4], fold.test[:4], strict=True):
         features = prepared.material.store.gather(prepared.material.rows([item])[0])[None]
@@ -137,7 +138,7 @@ def test_a_sequence_model_is_exported_with_its_chunks(corpus, tmp_path):
     prepared = finished_runs.reopen(run)
     item = int(np.flatnonzero(prepared.material.n_windows == 2)[0])
     features = prepared.material.store.gather(prepared.material.rows([item])[0])[None]
-    final = saving.load_classifier(run.final)
+    final = saved_model.load_classifier(run.final)
     expected = np.asarray(final([features, np.ones((1, 2), bool)], training=False))[0]
     got = model.predict_samples(prepared.material.samples(item)).probabilities
     np.testing.assert_allclose(list(got.values()), expected, atol=2e-2)
@@ -160,7 +161,7 @@ def test_a_keras_model_on_descriptors_is_kept_without_a_front_end(corpus, tmp_pa
     settings = experiment("frontend={name: acoustic26}", "model={name: anand2015_dense, hidden: [], scale: true}")
     run = crossvalidation.train(settings, corpus, tmp_path / "run", refit=False)
     assert (run.fold(0) / "classifier.keras").is_file()
-    assert saving.load_classifier(run.fold(0)).input_shape == (None, 26)
+    assert saved_model.load_classifier(run.fold(0)).input_shape == (None, 26)
 
 
 def test_a_multi_task_run_says_whose_ratings_were_derived(corpus, tmp_path):
@@ -193,7 +194,7 @@ def test_a_head_is_fitted_to_what_the_net_makes_of_training_windows(corpus, tmp_
     run = crossvalidation.train(experiment(*HEAD), corpus, tmp_path / "run")
     prepared = finished_runs.reopen(run)
     material, fold = prepared.material, prepared.folds[0]
-    headed = saving.load_classifier(run.fold(0))
+    headed = saved_model.load_classifier(run.fold(0))
     rows, owner = material.rows(fold.train)
     hidden = headed.net.predict(material.store.gather(rows), verbose=0)
     assert hidden.shape == (len(rows), 8)
@@ -261,7 +262,7 @@ def test_a_model_of_several_outputs_is_trained_on_all_and_judged_on_the_first(co
     monkeypatch.setitem(MODELS, "two_heads", two_heads)
     settings = experiment("model={name: two_heads}", "training.early_stopping={patience: 3}", "protocol.folds=4")
     run = crossvalidation.train(settings, corpus, tmp_path / "run")
-    assert saving.load_classifier(run.final).output_shape == (None, 3)
+    assert saved_model.load_classifier(run.final).output_shape == (None, 3)
     history = (run.fold(0) / "history.csv").read_text().splitlines()[0].split(",")
     assert {"accuracy", "val_accuracy", "activation_loss", "valence_loss"} <= set(history)
     with pytest.raises(SerKerasError, match="two_heads learns more than these"):
@@ -290,7 +291,7 @@ class WholeLength:
 
 
 def test_descriptors_of_whole_utterances_hear_all_of_each(corpus, tmp_path, monkeypatch):
-    for registry in (DESCRIPTORS, building.EXTRACTORS):
+    for registry in (DESCRIPTORS, assembly.EXTRACTORS):
         monkeypatch.setitem(registry, "whole_length", WholeLength)
     settings = experiment("frontend={name: whole_length}", "model={name: linear_svm}", "window_s=30", "hop_s=30")
     run = crossvalidation.train(settings, corpus, tmp_path / "run")

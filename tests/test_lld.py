@@ -9,7 +9,6 @@ from scipy.stats import kurtosis, linregress, skew
 
 from ser_keras.common.builders import complete_arguments
 from ser_keras.common.errors import SerKerasError
-from ser_keras.experiment import Component
 from ser_keras.features.descriptors import DESCRIPTORS
 from ser_keras.features.descriptors.formants import burg, lpc_formants
 from ser_keras.features.descriptors.functionals import STATISTICS, deltas, statistics
@@ -262,7 +261,7 @@ def test_settings_make_the_same_set_again(name):
     descriptors = DESCRIPTORS[name](hop_ms=20)
     again = DESCRIPTORS[name](**descriptors.get_config())
     np.testing.assert_array_equal(descriptors(vowel(n=4000)), again(vowel(n=4000)))
-    assert complete_arguments(Component(name=name), DESCRIPTORS, "frontend") == DESCRIPTORS[name]().get_config()
+    assert complete_arguments(name, {}, DESCRIPTORS, "frontend") == DESCRIPTORS[name]().get_config()
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from ser_keras.audio.samples import to_int16
 from ser_keras.audio.windows import cut_windows, window_starts
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.row_store import cache_folder
-from ser_keras.experiment import Augmentation
+from ser_keras.experiment.settings import Augmentation
 from ser_keras.features import conditions
 from ser_keras.features.augmentation import draws
 from ser_keras.features.augmentation.spectra import SpectralAugmentation

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from ser_keras import corpora, pipeline
 from ser_keras.audio.samples import from_int16, to_int16
-from ser_keras.experiment import Augmentation
+from ser_keras.experiment.settings import Augmentation
 from ser_keras.features.augmentation.live import Live
 from ser_keras.features.augmentation.mixup import Mixup
 from ser_keras.features.augmentation.waveform import recorded_so

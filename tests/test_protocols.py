@@ -9,8 +9,8 @@ import pytest
 from ser_keras.audio.windows import window_starts
 from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora.utterance import Utterance
-from ser_keras.experiment import Protocol
-from ser_keras.protocols import PROTOCOLS, Fold, expand_chunks, make_folds, verify
+from ser_keras.experiment.protocols import PROTOCOLS, Fold, expand_chunks, make_folds, verify
+from ser_keras.experiment.settings import Protocol
 
 EMOTIONS = ("anger", "fear", "neutral")
 

@@ -18,7 +18,7 @@ import yaml
 from ser_keras import evaluation
 from ser_keras.common.errors import SerKerasError
 from ser_keras.evaluation import Predictions
-from ser_keras.protocols import PROTOCOLS
+from ser_keras.experiment.protocols import PROTOCOLS
 from ser_keras.reports import plots, write_comparison, write_report
 from ser_keras.reports.plots import write_plots
 from ser_keras.reports.run_data import load_run, read_history

@@ -7,17 +7,18 @@ import numpy as np
 import pytest
 import yaml
 
-from ser_keras import building, reproduction
+from ser_keras import reproduction
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json, write_atomic, write_json
 from ser_keras.evaluation import Predictions, paired_difference
-from ser_keras.experiment import load_experiment, recipes
+from ser_keras.experiment import assembly, rules
+from ser_keras.experiment.protocols import PROTOCOLS
+from ser_keras.experiment.recipes import load_experiment, recipes
+from ser_keras.experiment.run import Run
 from ser_keras.features import conditions
 from ser_keras.figures import write_figures
 from ser_keras.models import baselines
-from ser_keras.protocols import PROTOCOLS
 from ser_keras.reproduction import claims, derived, figures, notes, rows, running
-from ser_keras.runs import Run
 from tests.made_corpus import write_corpus
 
 CLASSES = ("anger", "neutral", "sadness")
@@ -32,16 +33,16 @@ def corpus(tmp_path_factory):
 @pytest.mark.parametrize("row_id", TRAINED)
 def test_recipe_builds(row_id):
     changes = ["model.weights=random"] if row_id.endswith("finetuned") else []
-    experiment = building.complete(load_experiment(row_id, changes))
+    experiment = rules.complete(load_experiment(row_id, changes))
     if experiment.model.name in baselines.BASELINES:
         return
     try:
-        extractor = building.build_extractor(experiment)
+        extractor = assembly.build_extractor(experiment)
     except SerKerasError as error:
         pytest.skip(str(error))
     whole = getattr(extractor, "whole", False)
     shape = extractor.compute_output_shape((None, None if whole else experiment.window_samples))[1:]
-    classifier = building.build_classifier(experiment, shape, 7)
+    classifier = assembly.build_classifier(experiment, shape, 7)
     assert experiment.head is not None or classifier.outputs[0].shape == (None, 7)
 
 

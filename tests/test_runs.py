@@ -13,7 +13,8 @@ import pytest
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json, replacing, write_atomic
 from ser_keras.common.hardware import hardware
-from ser_keras.runs import Run, provenance
+from ser_keras.experiment.provenance import provenance
+from ser_keras.experiment.run import Run
 
 
 def test_a_failing_writer_leaves_the_old_file_and_no_litter(tmp_path):

@@ -10,8 +10,8 @@ import keras_tuner
 import pytest
 import yaml
 
-from ser_keras import building
 from ser_keras.common.errors import SerKerasError
+from ser_keras.experiment import rules
 from ser_keras.tuning import accounting, holdout, objective, outcome, report, space
 from ser_keras.tuning.durable import FAILURES, LOSSES
 from ser_keras.tuning.oracles import make_oracle
@@ -78,7 +78,7 @@ def test_every_value_of_every_shipped_space_is_a_setting(name):
     assert loaded.title and len(loaded.grid()) >= 50
     for axis, label, values in loaded.samples():
         assert values[axis.name] == label
-        building.complete(loaded.experiment(values))
+        rules.complete(loaded.experiment(values))
 
 
 @pytest.mark.slow

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import yaml
 
-from ser_keras import crossvalidation, saving, training
+from ser_keras import crossvalidation, training
 from ser_keras.checkpoints import History
 from ser_keras.common.errors import SerKerasError
 from ser_keras.evaluation import Predictions
-from ser_keras.experiment import load_experiment
+from ser_keras.experiment import saved_model
+from ser_keras.experiment.recipes import load_experiment
 from ser_keras.figures import write_figures
 from ser_keras.tuning import holdout, search, space
 from tests.made_corpus import write_corpus
@@ -125,7 +126,7 @@ def test_train_takes_the_recipe_and_marks_what_was_selected_on(done, corpus, tmp
     assert run.metrics["selection_overlap"] == 3 * len(result["selected_on"])
     assert "SELECTED ON TEST MATERIAL" in (run.path / "report.html").read_text()
     # Weights that come of it carry the mark into runs under other settings.
-    start = saving.load_initial(run.path)
+    start = saved_model.load_initial(run.path)
     assert start.selected_on == set(result["selected_on"]) and start.described["selected_on"] == result["selected_on"]
     table = Predictions.read_csv(run.path / "predictions.csv")
     plain = quick.model_copy(update={"selected_on": [], "classes": {c: [c] for c in table.classes}})

@@ -6,10 +6,11 @@ import json
 
 import numpy as np
 
-from ser_keras import building, protocols
 from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.common.row_store import fingerprint
-from ser_keras.experiment import Protocol
+from ser_keras.experiment import protocols, rules
+from ser_keras.experiment.settings import Protocol
+from ser_keras.experiment.tensorflow_session import configure
 from ser_keras.preparation import prepare
 
 OUTER_GROUPS = 5  # the test speakers are fold 0 of so many groups, as `train --set protocol.folds=5 --fold 0` has it
@@ -121,8 +122,8 @@ class Materials:
 
     def __call__(self, experiment, quiet=True):
         """preparation.Prepared of an experiment, with that experiment's own settings."""
-        experiment = building.complete(experiment)
-        building.configure(experiment)
+        experiment = rules.complete(experiment)
+        configure(experiment)
         tree = experiment.model_dump(include=DECIDES)
         unlike = {**tree, "stops": experiment.training.early_stopping is not None}
         key = json.dumps(unlike, sort_keys=True, default=str)

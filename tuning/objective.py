@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_keras import building
 from ser_keras.common.errors import SerKerasError, nearest
+from ser_keras.experiment import assembly
+from ser_keras.experiment.rules import why_not_exportable
 from ser_keras.models.end_to_end import end_to_end
 
 # name -> (whether more is better, what it is)
@@ -120,19 +121,19 @@ def costs(experiment, feature_shape, n_classes):
     Raises:
         SerKerasError: it can't be exported, with the reason.
     """
-    if reason := building.why_not_exportable(experiment):
+    if reason := why_not_exportable(experiment):
         raise SerKerasError(f"its size and latency can't be measured: {reason}")
     from ser_keras.export.convert import Conversion, convert
     from ser_keras.interpreter import Interpreter
     from ser_keras.models.layers.adaptation import adapt_model
 
-    net = building.primary(building.build_classifier(experiment, feature_shape, n_classes))
+    net = assembly.primary(assembly.build_classifier(experiment, feature_shape, n_classes))
     drawn = np.random.default_rng(0).standard_normal((64, *feature_shape)).astype(np.float32)
     adapt_model(net, lambda subset=None: [drawn])
     chunks = {}
     if experiment.unit == "utterance":
         chunks = {"chunks": experiment.export.chunks, "hop_samples": experiment.hop_samples}
-    model = end_to_end(building.build_extractor(experiment), net, experiment.window_samples, **chunks)
+    model = end_to_end(assembly.build_extractor(experiment), net, experiment.window_samples, **chunks)
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / name for name in ("model.keras", "float32.tflite", "int8.tflite")]
         model.save(paths[0])

@@ -10,9 +10,10 @@ from ser_keras.common.files import read_json, write_atomic, write_json
 from ser_keras.common.progress import say
 from ser_keras.common.row_store import fingerprint
 from ser_keras.evaluation import Predictions, measures, paired_difference
-from ser_keras.experiment import dump_yaml, parse_recipe
+from ser_keras.experiment.provenance import provenance
+from ser_keras.experiment.recipes import parse_recipe
+from ser_keras.experiment.settings import dump_yaml
 from ser_keras.figures import predict_items, write_figures
-from ser_keras.runs import provenance
 from ser_keras.tuning import holdout, outcome
 from ser_keras.tuning.trials import BUDGET, describe, sweep
 

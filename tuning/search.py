@@ -12,9 +12,11 @@ from ser_keras.common.files import read_json, write_atomic, write_json
 from ser_keras.common.progress import say
 from ser_keras.common.row_store import fingerprint
 from ser_keras.common.text import duration
-from ser_keras.experiment import dump_yaml, parse_recipe
+from ser_keras.experiment.provenance import provenance
+from ser_keras.experiment.recipes import parse_recipe
+from ser_keras.experiment.run import Run
+from ser_keras.experiment.settings import dump_yaml
 from ser_keras.preparation import read_corpora
-from ser_keras.runs import Run, provenance
 from ser_keras.tuning import accounting, distributed, holdout, outcome, scoring, workers
 from ser_keras.tuning.board import Board
 from ser_keras.tuning.objective import MEASURES, Objective, parse_limit

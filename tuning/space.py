@@ -11,7 +11,7 @@ import numpy as np
 import yaml
 
 from ser_keras.common.errors import SerKerasError, nearest
-from ser_keras.experiment import as_number, load_experiment, read_named
+from ser_keras.experiment.recipes import as_number, load_experiment, read_named
 from ser_keras.tuning.spacefile import AxisFile, parse_space
 
 MAX_POINTS = 200_000  # a grid is enumerated; nobody trains so many nets
@@ -237,23 +237,23 @@ def check(space):
     """
     import keras
 
-    from ser_keras import building
+    from ser_keras.experiment import assembly, rules
     from ser_keras.models.baselines import BASELINES
 
-    building.complete(space.experiment({}))
+    rules.complete(space.experiment({}))
     built = set()
     for axis, label, values in space.samples():
         try:
-            experiment = building.complete(space.experiment(values))
+            experiment = rules.complete(space.experiment(values))
             decides = {"frontend", "model", "head", "window_s", "unit", "corpus_heads", "augmentation"}
             if (key := json.dumps(experiment.model_dump(mode="json", include=decides))) in built:
                 continue  # an optimiser builds nothing
             built.add(key)
-            extractor = building.build_extractor(experiment)
+            extractor = assembly.build_extractor(experiment)
             if experiment.model.name not in BASELINES:
                 length = None if getattr(extractor, "whole", False) else experiment.window_samples
                 shape = tuple(extractor.compute_output_shape((None, length))[1:])
-                building.build_classifier(experiment, shape, len(experiment.classes))
+                assembly.build_classifier(experiment, shape, len(experiment.classes))
         except SerKerasError as error:
             raise SerKerasError(f"space {space.name}: {axis.name} = {label}: {error}") from None
     keras.utils.clear_session()

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from ser_keras.common.errors import SerKerasError, nearest
-from ser_keras.experiment import Count, Settings, parse_recipe
+from ser_keras.experiment.recipes import parse_recipe
+from ser_keras.experiment.settings import Count, Settings
 
 
 class AxisFile(Settings):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import yaml
 
-from ser_keras.protocols import PROTOCOLS
+from ser_keras.experiment.protocols import PROTOCOLS
 from ser_keras.reports import plots
 from ser_keras.reports.comparison import write_comparison
 from ser_keras.reports.page import is_number, percent, picture, write_page

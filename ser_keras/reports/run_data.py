@@ -8,8 +8,8 @@ from pathlib import Path
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json
 from ser_keras.evaluation import Predictions, metrics
-from ser_keras.protocols import PROTOCOLS
-from ser_keras.runs import Run
+from ser_keras.experiment.protocols import PROTOCOLS
+from ser_keras.experiment.run import Run
 
 
 @dataclass

@@ -6,19 +6,19 @@ import time
 
 import numpy as np
 
-from ser_keras import experiment as settings
-from ser_keras import protocols, saving
 from ser_keras.audio.windows import cut_windows
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json, write_atomic, write_json
 from ser_keras.evaluation import Predictions
+from ser_keras.experiment import protocols, saved_model
+from ser_keras.experiment.provenance import provenance
+from ser_keras.experiment.recipes import from_tree
 from ser_keras.features.descriptors import DESCRIPTORS
 from ser_keras.figures import predict_items, write_figures
 from ser_keras.finished import reopen
 from ser_keras.models.fitted_head import cut_at, fit_head
 from ser_keras.reports import beliefs, filters, plots
 from ser_keras.reproduction import figures
-from ser_keras.runs import provenance
 from ser_keras.training import training_examples
 
 MADE_FROM = "made_from.json"  # written last: what a derived row was made from, and how long it took
@@ -73,7 +73,7 @@ def draw_dense_weights(run):
     """
     picture = run.path / "weights.png"
     if not picture.is_file():
-        filters.write_dense_weights(saving.load_classifier(run.fold(0)), picture)
+        filters.write_dense_weights(saved_model.load_classifier(run.fold(0)), picture)
 
 
 def digest(run):
@@ -111,7 +111,7 @@ def _head(row, folder, sources):
     prepared = reopen(run, unfinished=True)
     material, parts = prepared.material, []
     for fold in prepared.folds:
-        classifier = saving.load_classifier(run.fold(fold.number))
+        classifier = saved_model.load_classifier(run.fold(fold.number))
         examples, _ = training_examples(prepared.experiment, material, fold.train, fold.train, fold.number)
         labels = material.labels[examples.owner]
         head = fit_head(
@@ -129,7 +129,7 @@ def _filters(row, folder, sources):
     cut = (experiment.window_samples, experiment.hop_samples, experiment.tail_rule)
     describe = DESCRIPTORS["acoustic26"]()
     described = np.concatenate([describe(cut_windows(material.samples(item), *cut)) for item in train])
-    classifier = saving.load_classifier(run.fold(0))
+    classifier = saved_model.load_classifier(run.fold(0))
     filters.write_filters(
         classifier, lambda: material.batches(train), described, describe.names, folder / "filters.png"
     )
@@ -169,7 +169,7 @@ def _write(folder, run, items, windows):
     tree = {key: value for key, value in run.experiment.items() if key not in ("corpora", "init")}
     kind = protocols.PROTOCOLS[tree["protocol"]["name"]]
     written = write_figures(
-        *(folder, settings.from_tree(tree, run.settings_file), items, windows),
+        *(folder, from_tree(tree, run.settings_file), items, windows),
         protocol=tree["protocol"]["name"],
         leaky_reason=kind.claim if kind.leaky else None,
         commit=provenance()["commit"],

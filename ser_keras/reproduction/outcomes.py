@@ -7,10 +7,10 @@ from pathlib import Path
 
 from ser_keras import finished
 from ser_keras.common.files import read_json
+from ser_keras.experiment.protocols import PROTOCOLS
+from ser_keras.experiment.run import Run
 from ser_keras.features import conditions
-from ser_keras.protocols import PROTOCOLS
 from ser_keras.reproduction import figures, rows
-from ser_keras.runs import Run
 
 
 @dataclasses.dataclass(eq=False)

@@ -4,7 +4,7 @@ import base64
 import struct
 
 from ser_keras.evaluation import confusion
-from ser_keras.protocols import PROTOCOLS
+from ser_keras.experiment.protocols import PROTOCOLS
 from ser_keras.reports import plots
 from ser_keras.reports.page import picture, write_page
 from ser_keras.reports.run_data import load_run

@@ -11,7 +11,8 @@ from ser_keras.common.files import read_json
 from ser_keras.common.progress import stage
 from ser_keras.common.row_store import fingerprint
 from ser_keras.common.text import duration
-from ser_keras.experiment import Experiment, load_experiment
+from ser_keras.experiment.recipes import load_experiment
+from ser_keras.experiment.settings import Experiment
 from ser_keras.reproduction import curves
 
 CURVE = "curve"  # the kind of derived row that has runs of its own

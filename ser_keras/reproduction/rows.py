@@ -4,9 +4,9 @@ import dataclasses
 import functools
 from importlib import resources
 
-from ser_keras import experiment as settings
 from ser_keras.common.errors import SerKerasError, nearest
-from ser_keras.protocols import PROTOCOLS
+from ser_keras.experiment.protocols import PROTOCOLS
+from ser_keras.experiment.recipes import parse_recipe, recipes
 
 INDEPENDENT = "speaker_independent"
 
@@ -80,17 +80,17 @@ class Claim:
 @functools.cache
 def _reported():
     text = (resources.files("ser_keras.recipes") / "reported.yaml").read_text(encoding="utf-8")
-    return settings.parse_recipe(text, "reported.yaml")
+    return parse_recipe(text, "reported.yaml")
 
 
 @functools.cache
 def table():
     """Id -> Row of everything that can be reproduced, in the papers' order."""
-    recipes = settings.recipes()
+    resource_of = recipes()
     rows = {}
     for name, paper in _reported().items():
         for row_id, reported in paper["rows"].items():
-            recipe = settings.parse_recipe(recipes[row_id].read_text(encoding="utf-8"), row_id)
+            recipe = parse_recipe(resource_of[row_id].read_text(encoding="utf-8"), row_id)
             given = {key: paper[key] for key in ("protocol", "corpora", "conditions") if key in paper} | reported
             own = given.pop("protocol")
             given["protocols"] = (own,) if isinstance(own, str) else tuple(own)

@@ -10,13 +10,13 @@ from ser_keras import crossvalidation, finished
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json, write_json
 from ser_keras.common.row_store import fingerprint
+from ser_keras.experiment.protocols import PROTOCOLS
+from ser_keras.experiment.run import Run
 from ser_keras.features import conditions
 from ser_keras.preparation import read_corpora
-from ser_keras.protocols import PROTOCOLS
 from ser_keras.reproduction import curves, derived, page, rows, table
 from ser_keras.reproduction.outcomes import outcome_of
 from ser_keras.reproduction.plan import DONE, digests, estimate, make_plan
-from ser_keras.runs import Run
 
 
 def reproduce(names, corpora, out, protocols=None, changes=()):

@@ -4,10 +4,12 @@ import numpy as np
 
 from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.audio.windows import window_starts
+from ser_keras.common.builders import complete_arguments
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.row_store import cache_folder, fingerprint
 from ser_keras.features.faces.stores import JoinedSize, PixelStore
 from ser_keras.features.faces.video import VideoError, read_frames
+from ser_keras.features.frontends import FRONT_ENDS
 
 LEAST_SIZE, MOST_SIZE = 8, 512
 LATE_S = 0.5  # how long after the last picture a chunk may still be given it
@@ -153,14 +155,10 @@ def sound_front_end(sound):
     Raises:
         SerKerasError: an unknown front end or setting, with the nearest valid ones.
     """
-    from ser_keras import experiment as settings
-    from ser_keras.common.builders import complete_arguments
-    from ser_keras.features.frontends import FRONT_ENDS
-
     tree = {"name": sound} if isinstance(sound, str) else sound
     if not isinstance(tree, dict) or not isinstance(tree.get("name"), str):
         raise SerKerasError(f"frontend.sound is {sound!r}; give a front end's name, or a mapping with `name`")
     given = ("self", "name", "trainable", "dtype", "kwargs")
-    component = settings.Component(**tree)
-    arguments = complete_arguments(component, FRONT_ENDS, "frontend.sound", given)
-    return FRONT_ENDS[component.name](**arguments)
+    settings = {key: value for key, value in tree.items() if key != "name"}
+    arguments = complete_arguments(tree["name"], settings, FRONT_ENDS, "frontend.sound", given=given)
+    return FRONT_ENDS[tree["name"]](**arguments)

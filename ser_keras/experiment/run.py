@@ -3,21 +3,13 @@
 import contextlib
 import fcntl
 import os
-import platform
-import shlex
 import shutil
-import subprocess
-import sys
-import time
-from importlib import metadata
 from pathlib import Path
 
 import yaml
 
-from ser_keras import __version__
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json
-from ser_keras.common.hardware import hardware
 
 
 class Run:
@@ -127,48 +119,3 @@ class Run:
         ):
             with contextlib.suppress(FileNotFoundError):
                 (self.path / name).unlink()
-
-
-PACKAGES = (
-    *("tensorflow", "tensorflow-cpu", "keras", "numpy", "tensorflow-io", "keras-tuner", "librosa", "soundfile"),
-    *("soxr", "ai-edge-litert", "ai-edge-quantizer", "tflite-runtime", "scikit-learn"),
-)
-
-
-def provenance(before=None):
-    """Where a result comes from: command, commit, machine, versions, time.
-
-    Args:
-        before: the record of what is gone on with: it stays, and this start is added to its `resumed`.
-    """
-    versions = {"ser-keras": __version__, "python": platform.python_version()}
-    for package in PACKAGES:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[package] = metadata.version(package)
-    commit, dirty = _commit()
-    record = {
-        "command": shlex.join(["ser-keras", *sys.argv[1:]]),
-        "commit": commit,
-        "dirty": dirty,
-        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "machine": hardware(),
-        "versions": versions,
-    }
-    return record if before is None else {**before, "resumed": [*before.get("resumed", []), record]}
-
-
-def _commit():
-    """The source's git commit and whether it was changed; (None, None) for an installed package."""
-    source = Path(__file__).resolve().parent
-
-    def git(*arguments):
-        return subprocess.run(
-            ["git", *arguments], cwd=source, capture_output=True, text=True, check=True, timeout=10
-        ).stdout.strip()
-
-    try:
-        if Path(git("rev-parse", "--show-toplevel")) != source.parent:
-            return None, None
-        return git("rev-parse", "--short=12", "HEAD"), bool(git("status", "--porcelain", "--untracked-files=no"))
-    except (OSError, subprocess.SubprocessError):
-        return None, None

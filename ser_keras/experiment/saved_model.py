@@ -7,13 +7,15 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from ser_keras.building import build_extractor, in_float32, why_not_exportable
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json, replacing
+from ser_keras.experiment.assembly import build_extractor
+from ser_keras.experiment.rules import why_not_exportable
+from ser_keras.experiment.run import Run
+from ser_keras.experiment.tensorflow_session import in_float32
 from ser_keras.models import baselines
 from ser_keras.models.end_to_end import end_to_end, split
 from ser_keras.models.fitted_head import Headed
-from ser_keras.runs import Run
 
 END_TO_END, CLASSIFIER_ALONE, BASELINE, HEAD = "model.keras", "classifier.keras", "baseline.skops", "head.skops"
 
