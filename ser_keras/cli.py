@@ -463,7 +463,7 @@ def _benchmark(chosen):
 
 
 def _report(chosen):
-    from ser_keras.reports.html import write_comparison, write_report
+    from ser_keras.evaluation.reports.run_report import write_comparison, write_report
 
     if len(chosen.run_directories) > 1:
         print(write_comparison(chosen.run_directories, chosen.out or Path("comparison.html")))

@@ -14,6 +14,7 @@ from ser_keras.common.row_store import fingerprint
 from ser_keras.common.text import duration
 from ser_keras.corpora.dimensions import dimension_levels
 from ser_keras.evaluation import Predictions
+from ser_keras.evaluation.reports.run_report import write_report
 from ser_keras.experiment import assembly, protocols, saved_model
 from ser_keras.experiment.provenance import provenance
 from ser_keras.experiment.run import Run
@@ -22,7 +23,6 @@ from ser_keras.figures import predict_items, write_figures
 from ser_keras.models.baselines import BASELINES
 from ser_keras.models.fitted_head import cut_at
 from ser_keras.preparation import prepare, read_corpora
-from ser_keras.reports.html import write_report
 
 
 def dry_run(experiment, corpora, only_fold=None, init=None):

@@ -188,7 +188,7 @@ def draw_attention(run, files, out, fold=None):
     Raises:
         SerKerasError: the run's model isn't there or has no attention; two files share a name.
     """
-    from ser_keras.reports.attention import write_attention
+    from ser_keras.evaluation.reports.attention import write_attention
 
     experiment, _, _ = _trained_with(run)
     folder = run.final if fold is None else run.fold(fold)

@@ -8,14 +8,14 @@ import pytest
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.evaluation import Predictions
-from ser_keras.reports.beliefs import (
+from ser_keras.evaluation.reports.plots import DARK
+from ser_keras.reproduction.drawings.beliefs import (
     belief_figures,
     file_beliefs,
     running_belief,
     typical_files,
     write_beliefs,
 )
-from ser_keras.reports.plots import DARK
 
 CLASSES = ("anger", "fear", "neutral")
 # Of each file: true class, and what each window is taken for with .6 (or the number given), the rest shared.

@@ -12,7 +12,7 @@ from ser_keras.features.frontends import SpectrogramPair
 from ser_keras.models.layers.adaptation import adapt_model
 from ser_keras.models.own.log_mel_cnn import log_mel_cnn
 from ser_keras.models.papers.anand2015 import anand2015_cnn, anand2015_dense
-from ser_keras.reports import filters
+from ser_keras.reproduction.drawings import filters
 
 PAIR = (64, 64, 2)
 BANDS = {"low": (300, 500), "middle": (900, 1100), "high": (1500, 1800)}  # Hz

@@ -12,6 +12,7 @@ import pytest
 
 from ser_keras.audio.windows import cut_windows
 from ser_keras.common.errors import SerKerasError
+from ser_keras.evaluation.reports.attention import attention_figure, write_attention
 from ser_keras.features.frontends import FRONT_ENDS
 from ser_keras.models import MODELS, baselines
 from ser_keras.models.end_to_end import end_to_end, split
@@ -19,7 +20,6 @@ from ser_keras.models.layers.adaptation import adapt_model
 from ser_keras.models.layers.attention import AttentionWeights, attention_weights
 from ser_keras.models.layers.sequence import takes_sequences
 from ser_keras.models.papers.he2019 import MeanAndVariance, he2019_cnn_blstm, he2019_lld_blstm
-from ser_keras.reports.attention import attention_figure, write_attention
 
 BLOCK = (15, 40, 1)
 SMALL = {"units": 6, "n_components": 10, "n_kernels": 4, "kernel_epochs": 2}

@@ -18,10 +18,10 @@ import yaml
 from ser_keras import evaluation
 from ser_keras.common.errors import SerKerasError
 from ser_keras.evaluation import Predictions
+from ser_keras.evaluation.reports import plots, write_comparison, write_report
+from ser_keras.evaluation.reports.plots import write_plots
+from ser_keras.evaluation.reports.run_data import load_run, read_history
 from ser_keras.experiment.protocols import PROTOCOLS
-from ser_keras.reports import plots, write_comparison, write_report
-from ser_keras.reports.plots import write_plots
-from ser_keras.reports.run_data import load_run, read_history
 
 CLASSES = ("anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness")
 SPEAKERS = [f"emodb/{n:02d}" for n in (3, 8, 9, 10, 11, 12, 13, 14, 15, 16)]
@@ -442,7 +442,7 @@ def test_plots_are_written_where_there_is_data(tmp_path):
 def test_plots_leave_matplotlib_as_it_was(run):
     code = (
         "import matplotlib, sys; before = matplotlib.rcParams.copy()\n"
-        "from ser_keras.reports import write_report\n"
+        "from ser_keras.evaluation.reports import write_report\n"
         f"write_report({str(run)!r})\n"
         "print(sorted({'matplotlib.pyplot', 'tensorflow', 'keras'} & set(sys.modules)))\n"
         "assert matplotlib.rcParams.copy() == before"

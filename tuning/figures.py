@@ -7,7 +7,7 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from ser_keras.reports.plots import LIGHT, WIDTH, dress
+from ser_keras.evaluation.reports.plots import LIGHT, WIDTH, dress
 
 TEXT = 18  # letters of a label
 

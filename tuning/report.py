@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ser_keras.common.files import read_json
-from ser_keras.reports.page import picture, write_page
+from ser_keras.evaluation.reports.page import picture, write_page
 from ser_keras.tuning import accounting, figures, outcome
 from ser_keras.tuning.objective import COSTS, MEASURES
 

@@ -12,8 +12,9 @@ from ser_keras.evaluation.measures import (
     uar,
     wa,
 )
+from ser_keras.evaluation.metrics_json import metrics
 from ser_keras.evaluation.predictions import Predictions
-from ser_keras.evaluation.summary import confusion_csv, metrics
+from ser_keras.evaluation.tables import confusion_csv
 
 __all__ = [
     "Predictions",

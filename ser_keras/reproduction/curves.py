@@ -3,7 +3,7 @@
 import dataclasses
 
 from ser_keras.common.files import write_atomic
-from ser_keras.reports import plots
+from ser_keras.evaluation.reports import plots
 from ser_keras.reproduction import figures
 
 

@@ -10,6 +10,7 @@ from ser_keras.audio.windows import cut_windows
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json, write_atomic, write_json
 from ser_keras.evaluation import Predictions
+from ser_keras.evaluation.reports import plots
 from ser_keras.experiment import protocols, saved_model
 from ser_keras.experiment.provenance import provenance
 from ser_keras.experiment.recipes import from_tree
@@ -17,8 +18,8 @@ from ser_keras.features.descriptors import DESCRIPTORS
 from ser_keras.figures import predict_items, write_figures
 from ser_keras.finished import reopen
 from ser_keras.models.fitted_head import cut_at, fit_head
-from ser_keras.reports import beliefs, filters, plots
 from ser_keras.reproduction import figures
+from ser_keras.reproduction.drawings import beliefs, filters
 from ser_keras.training import training_examples
 
 MADE_FROM = "made_from.json"  # written last: what a derived row was made from, and how long it took

@@ -2,12 +2,13 @@
 
 import base64
 import struct
+from pathlib import Path
 
 from ser_keras.evaluation import confusion
+from ser_keras.evaluation.reports import plots
+from ser_keras.evaluation.reports.page import picture, write_page
+from ser_keras.evaluation.reports.run_data import load_run
 from ser_keras.experiment.protocols import PROTOCOLS
-from ser_keras.reports import plots
-from ser_keras.reports.page import picture, write_page
-from ser_keras.reports.run_data import load_run
 from ser_keras.reproduction import claims as judging
 from ser_keras.reproduction import rows, table
 from ser_keras.reproduction.figures import MEASURES
@@ -48,7 +49,15 @@ def write(directory, heading, outcomes):
         for setup, own in table.by_setup(outcomes).items()
     ]
     titles = [rows.paper_title(name) for name in dict.fromkeys(o.row.paper for o in outcomes)]
-    write_page(path, "reproduction.html", titles=titles, heading=heading, parts=parts, measures=MEASURES)
+    write_page(
+        path,
+        "reproduction.html",
+        [Path(__file__).parent],
+        titles=titles,
+        heading=heading,
+        parts=parts,
+        measures=MEASURES,
+    )
     return path
 
 

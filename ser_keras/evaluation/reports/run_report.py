@@ -5,11 +5,11 @@ import math
 import numpy as np
 import yaml
 
+from ser_keras.evaluation.reports import plots
+from ser_keras.evaluation.reports.comparison import write_comparison
+from ser_keras.evaluation.reports.page import is_number, percent, picture, write_page
+from ser_keras.evaluation.reports.run_data import load_run
 from ser_keras.experiment.protocols import PROTOCOLS
-from ser_keras.reports import plots
-from ser_keras.reports.comparison import write_comparison
-from ser_keras.reports.page import is_number, percent, picture, write_page
-from ser_keras.reports.run_data import load_run
 
 __all__ = ["write_comparison", "write_report"]
 

@@ -1,7 +1,5 @@
 """The content of metrics.json and confusion.csv, from tables of predictions."""
 
-import csv
-import io
 import math
 
 import numpy as np
@@ -66,15 +64,6 @@ def metrics(
 def _of_one_utterance(table):
     """What windows of one utterance have in common: they are no independent trials, and are drawn together."""
     return [f"{file}\0{label}" for file, label in zip(table.file, table.true, strict=True)]
-
-
-def confusion_csv(matrix, classes):
-    """confusion.csv as text: a row a true class, a column a predicted one, counts of utterances."""
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["true", *classes])
-    writer.writerows([name, *row] for name, row in zip(classes, np.asarray(matrix).tolist(), strict=True))
-    return buffer.getvalue()
 
 
 def _figures(table, folds_info, utterances):

@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import write_atomic
+from ser_keras.evaluation.reports.plots import DPI, LIGHT, png
 from ser_keras.features.frontends.spectrogram_pair import HOP, N_BINS, N_FFT, REDUCTION
-from ser_keras.reports.plots import DPI, LIGHT, png
 
 N_ROWS = N_BINS // REDUCTION
 ROW_HZ = REDUCTION * SAMPLE_RATE / N_FFT

@@ -10,9 +10,9 @@ import numpy as np
 from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora import CORPORA, UNNAMED
 from ser_keras.evaluation import paired_difference
-from ser_keras.reports import plots
-from ser_keras.reports.page import picture, write_page
-from ser_keras.reports.run_data import load_run
+from ser_keras.evaluation.reports import plots
+from ser_keras.evaluation.reports.page import picture, write_page
+from ser_keras.evaluation.reports.run_data import load_run
 
 ALL_PAIRS = 6  # with more runs, each is paired with the first one only
 NOT_SETTINGS = ("seed", "title", "source")  # what doesn't make two runs different experiments

@@ -5,8 +5,8 @@ from matplotlib.figure import Figure
 
 from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.files import write_atomic
+from ser_keras.evaluation.reports.plots import LIGHT, WIDTH, dress, png
 from ser_keras.models.layers.attention import attention_weights
-from ser_keras.reports.plots import LIGHT, WIDTH, dress, png
 
 
 def write_attention(classifier, features, starts, window, samples, out, theme=LIGHT):

@@ -8,8 +8,8 @@ from matplotlib.ticker import PercentFormatter
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import write_atomic
-from ser_keras.reports import plots
-from ser_keras.reports.plots import LIGHT, WIDTH
+from ser_keras.evaluation.reports import plots
+from ser_keras.evaluation.reports.plots import LIGHT, WIDTH
 
 CLAIMED = (0.25, 0.3)  # the share of right windows that the paper says suffices
 TENTHS = np.linspace(0, 1, 11).round(1)

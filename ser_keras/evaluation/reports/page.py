@@ -7,7 +7,7 @@ from pathlib import Path
 import jinja2
 
 from ser_keras.common.files import write_atomic
-from ser_keras.reports import plots
+from ser_keras.evaluation.reports import plots
 
 
 def write_page(path, template, folders=(), **content):
