@@ -127,11 +127,11 @@ def main():
     librosa, tf = limit_threads(args.threads)
     import keras
 
-    from ser_keras.benchmark import machine
     from ser_keras.experiment.settings import Augmentation
     from ser_keras.features.augmentation import draws
     from ser_keras.features.augmentation.spectra import SpectralAugmentation
     from ser_keras.features.frontends import FRONT_ENDS
+    from ser_keras.runtime.benchmark import machine
     from tests.test_augmentation import vowel
 
     settings = Augmentation(mode="random", **RANGES)

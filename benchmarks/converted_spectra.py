@@ -49,8 +49,8 @@ def main():
     parser.add_argument("--out", type=Path, help="also write the table to this file")
     args = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from ser_keras.benchmark import machine
     from ser_keras.features.frontends import FRONT_ENDS
+    from ser_keras.runtime.benchmark import machine
 
     rng = np.random.default_rng(0)
     window = (0.1 * rng.standard_normal((1, WINDOW))).astype(np.float32)

@@ -171,9 +171,9 @@ def main():
     librosa, tf = limit_threads(args.threads)
     import keras
 
-    from ser_keras.benchmark import machine
     from ser_keras.features.batched_graph import feature_function
     from ser_keras.features.frontends import MFCC, LogMel, LogSpectrogram, SpectrogramImage, SpectrogramPair
+    from ser_keras.runtime.benchmark import machine
 
     lines = [
         f"{machine()}; {args.threads} thread(s) on either side; TensorFlow {tf.__version__}, "

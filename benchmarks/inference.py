@@ -55,7 +55,7 @@ def converted(recipe, changes, folder):
 
 def row(name, path, hop, threads):
     """A line of the table, and the processor's time."""
-    from ser_keras.benchmark import measure
+    from ser_keras.runtime.benchmark import measure
 
     found = measure(path.read_bytes(), name, hop, threads=threads)
     print(
@@ -102,8 +102,8 @@ def same_class_unseen(run, gains_db):
 
 
 def main():
-    from ser_keras import benchmark
-    from ser_keras.model_files import PRETRAINED, find
+    from ser_keras.runtime import benchmark
+    from ser_keras.runtime.bundle import PRETRAINED, find
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", metavar="NAME=PATH", help="whose windows are made louder and softer")

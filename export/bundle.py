@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_keras import benchmark
 from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json
@@ -36,8 +35,9 @@ from ser_keras.export.publish import replacing_folder
 from ser_keras.export.reference import write_reference
 from ser_keras.export.variants import ALWAYS, INT8_WEIGHTS, VARIANTS, check_name, choose_default
 from ser_keras.export.vectors import write_vectors
-from ser_keras.interpreter import Interpreter, choose
-from ser_keras.model_files import LICENCE, SCHEMA_VERSION
+from ser_keras.runtime import benchmark
+from ser_keras.runtime.bundle import LICENCE, SCHEMA_VERSION
+from ser_keras.runtime.interpreter import Interpreter, choose
 
 FLOAT = VARIANTS["float32"].file
 CARD = "model_card.md"

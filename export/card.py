@@ -4,9 +4,9 @@ import shlex
 import statistics
 
 from ser_keras.audio.samples import SAMPLE_RATE
-from ser_keras.benchmark import busy
 from ser_keras.export.licence import FREE, NAME, corpora_of, share_alike
 from ser_keras.export.variants import ALWAYS, INT8_WEIGHTS, VARIANTS
+from ser_keras.runtime.benchmark import busy
 
 LIMITS = {
     "emodb": "German, 10 actors, ten fixed sentences that all of them speak: independence of the speaker is measured, "

@@ -136,7 +136,7 @@ def _one_line(error):
 def _convert_one(job):
     """Write the files of one model; returns those left out, with reasons."""
     from ser_keras.export import signatures
-    from ser_keras.interpreter import Interpreter
+    from ser_keras.runtime.interpreter import Interpreter
 
     model = _load_keras(job.source)
     folder = job.float32.parent

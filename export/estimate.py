@@ -7,8 +7,8 @@ import numpy as np
 from ser_keras.audio.windows import cut_windows
 from ser_keras.common.errors import SerKerasError
 from ser_keras.evaluation import Predictions, bootstrap_ci, uar, wa
-from ser_keras.inference import Model
-from ser_keras.interpreter import Interpreter, choose
+from ser_keras.runtime.interpreter import Interpreter, choose
+from ser_keras.runtime.model import Model
 
 
 def utterance_key(corpus, file, start):

@@ -7,7 +7,7 @@ from ser_keras.evaluation import Predictions
 from ser_keras.export import card
 from ser_keras.export.licence import NAME, share_alike
 from ser_keras.export.metadata import Metadata
-from ser_keras.model_files import Settings
+from ser_keras.runtime.bundle import Settings
 
 
 def run_settings(experiment):

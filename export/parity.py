@@ -6,7 +6,7 @@ from ser_keras.common.errors import SerKerasError
 from ser_keras.export.convert import STEP, STEP_FILE, STEP_FLOAT_FILE
 from ser_keras.export.reference import TOLERANCE, reference_clip
 from ser_keras.export.variants import FLOAT32, INT8_WEIGHTS, OF_FILE, VARIANTS
-from ser_keras.interpreter import Interpreter, Stepper, choose, import_runtime, installed
+from ser_keras.runtime.interpreter import Interpreter, Stepper, choose, import_runtime, installed
 
 FLOAT_LIMIT = 5e-3  # largest difference from Keras that float arithmetic explains, with an ample margin
 RUNTIME_LIMIT = TOLERANCE  # between two runtimes on one file of float arithmetic

@@ -10,9 +10,9 @@ import soundfile
 
 from ser_keras.audio.samples import SAMPLE_RATE, level_dbfs
 from ser_keras.audio.windows import TAIL_RULES, window_starts
-from ser_keras.belief import RunningBelief
 from ser_keras.export.reference import ANSWER_FILE, CLIP_FILE, TOLERANCE
-from ser_keras.inference import Model
+from ser_keras.runtime.model import Model
+from ser_keras.runtime.running_belief import RunningBelief
 
 VECTORS_FILE = "vectors.json"
 LEVEL_TOLERANCE_DB = 0.01

@@ -7,7 +7,7 @@ __all__ = ["SerKerasError", "load", "__version__"]
 
 def __getattr__(name):
     if name == "load":
-        from ser_keras.inference import load
+        from ser_keras.runtime.model import load
 
         return load
     if name == "SerKerasError":

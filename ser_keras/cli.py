@@ -406,9 +406,9 @@ def _export(chosen):
 
 
 def _predict(chosen):
-    from ser_keras import inference
+    from ser_keras.runtime.model import load
 
-    model = inference.load(chosen.model)
+    model = load(chosen.model)
     results, failed = [], 0
     for path in chosen.audio:
         try:
@@ -426,19 +426,20 @@ def _predict(chosen):
 
 
 def _listen(chosen):
-    from ser_keras import inference, listening
+    from ser_keras.runtime import listening
+    from ser_keras.runtime.model import load
 
     try:
-        listening.listen(inference.load(chosen.model), chosen.audio, chosen.device, chosen.json)
+        listening.listen(load(chosen.model), chosen.audio, chosen.device, chosen.json)
     except KeyboardInterrupt:  # the way to end it
         print(file=sys.stderr)
 
 
 def _serve(chosen):
-    from ser_keras import serving
+    from ser_keras.runtime import web_server
 
     try:
-        for line in serving.serve(chosen.model, chosen.host, chosen.port, chosen.cert, chosen.key, chosen.demo):
+        for line in web_server.serve(chosen.model, chosen.host, chosen.port, chosen.cert, chosen.key, chosen.demo):
             print(line, flush=True)
     except KeyboardInterrupt:
         print(file=sys.stderr)
@@ -455,7 +456,7 @@ def _readable(result):
 
 
 def _benchmark(chosen):
-    from ser_keras import benchmark
+    from ser_keras.runtime import benchmark
 
     models = [chosen.model] + ([chosen.against] if chosen.against else [])
     found = benchmark.benchmark(models, chosen.runtime, (chosen.threads,) if chosen.threads else (1, 2))

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from ser_keras import corpora as readers
-from ser_keras import inference
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.progress import say
 from ser_keras.experiment.recipes import load_experiment
 from ser_keras.experiment.run import Run
+from ser_keras.runtime import model
 
 RECIPE = "anand2015.r2"
 
@@ -45,7 +45,7 @@ def demo(corpora, out, seed=0):
     exported = finished.export(run, out / "bundle", default="auto")
     figures = run.metrics
     first = utterances[0]
-    heard = inference.load(out / "bundle").predict(first.path)
+    heard = model.load(out / "bundle").predict(first.path)
     low, high = figures["uar_ci95"]
     chance = 1 / len(figures["classes"])
     return [

@@ -60,7 +60,7 @@ def test_benchmark_and_what_is_installed(python, tmp_path):
 
 
 def test_weights_that_are_not_for_commercial_use_are_in_no_wheel(python, tmp_path):
-    code = "import ser_keras.model_files as m; print(sorted(p.name for p in m.PRETRAINED.iterdir() if p.is_dir()))"
+    code = "import ser_keras.runtime.bundle as m; print(sorted(p.name for p in m.PRETRAINED.iterdir() if p.is_dir()))"
     assert "'multi'" not in run(python, "-c", code, cwd=tmp_path).stdout
     done = run(python, "-m", "ser_keras", "predict", "x.wav", "--model", "multi", cwd=tmp_path)
     assert done.returncode == 2 and "CC BY-NC-SA 4.0" in done.stderr and len(done.stderr.strip().splitlines()) == 1

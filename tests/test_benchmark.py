@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from ser_keras import benchmark, profiler
 from ser_keras.cli import main
 from ser_keras.common import child_process
 from ser_keras.common.errors import SerKerasError
-from ser_keras.model_files import PRETRAINED
+from ser_keras.runtime import benchmark, profiler
+from ser_keras.runtime.bundle import PRETRAINED
 
 BUNDLE = PRETRAINED / "emodb"
 CONTENT = (BUNDLE / "model.tflite").read_bytes()
@@ -97,7 +97,7 @@ def test_the_profilers_table_is_summed():
 
 def test_needs_no_training_packages():
     code = (
-        "import sys; from ser_keras import benchmark, profiler; "
+        "import sys; from ser_keras.runtime import benchmark, profiler; "
         "print([m for m in ('tensorflow', 'keras', 'yaml', 'pydantic') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"

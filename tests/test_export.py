@@ -20,8 +20,8 @@ from ser_keras.export.estimate import estimate, utterance_key
 from ser_keras.export.metadata import Metadata, read_metadata, with_metadata
 from ser_keras.export.quantise import frontend_operations, quantise
 from ser_keras.export.reference import reference_clip
-from ser_keras.interpreter import Interpreter, installed
-from ser_keras.model_files import Settings
+from ser_keras.runtime.bundle import Settings
+from ser_keras.runtime.interpreter import Interpreter, installed
 from tests import small_run
 from tests.messages import one_line
 

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from ser_keras import model_files
 from ser_keras.common.errors import SerKerasError
 from ser_keras.export import licence
 from ser_keras.export.bundle import CARD, LICENCE, check_out
 from ser_keras.export.origin import metadata_of
+from ser_keras.runtime import bundle
 from tests import small_run
 
 EMODB = {"name": "emodb", "title": "EMO-DB", "licence": "CC0-1.0"}
@@ -32,7 +32,7 @@ def test_weights_that_started_from_others_stay_under_their_terms():
 
 
 def test_the_files_own_metadata_names_the_terms():
-    settings = model_files.Settings(("a", "b"), 16000, 8000, "pad", None, 0.0)
+    settings = bundle.Settings(("a", "b"), 16000, 8000, "pad", None, 0.0)
     for corpora, expected in (
         ([EMODB], "trained on: emodb (CC0-1.0)"),
         ([RAVDESS], "weights: CC BY-NC-SA 4.0; trained "),
@@ -50,24 +50,24 @@ def test_the_licence_lies_beside_the_weights_and_is_part_of_the_bundle(tmp_path_
 
 
 def test_the_default_model_s_speech_asks_for_nothing():
-    assert not (model_files.PRETRAINED / "emodb" / LICENCE).exists()
-    assert "commercial" not in (model_files.PRETRAINED / "emodb" / CARD).read_text()
+    assert not (bundle.PRETRAINED / "emodb" / LICENCE).exists()
+    assert "commercial" not in (bundle.PRETRAINED / "emodb" / CARD).read_text()
 
 
 def test_a_folder_of_a_shipped_model_s_name_does_not_hide_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "emodb" / "wav").mkdir(parents=True)
-    assert model_files.find("emodb").path == model_files.find().path
+    assert bundle.find("emodb").path == bundle.find().path
     with pytest.raises(SerKerasError, match="emodb/wav is no model"):
-        model_files.find("emodb/wav")
-    shipped = model_files.find("emodb").path
+        bundle.find("emodb/wav")
+    shipped = bundle.find("emodb").path
     (tmp_path / "emodb" / "bundle.json").write_text("{}")
-    assert model_files.find().path == shipped, "where it runs doesn't change the default model"
+    assert bundle.find().path == shipped, "where it runs doesn't change the default model"
 
 
 def test_a_model_that_no_wheel_holds_says_where_it_is(tmp_path, monkeypatch):
-    monkeypatch.setattr(model_files, "PRETRAINED", tmp_path)
+    monkeypatch.setattr(bundle, "PRETRAINED", tmp_path)
     with pytest.raises(
         SerKerasError, match="'multi' isn't part of the package .*CC BY-NC-SA 4.0.*ser_keras/pretrained/multi"
     ):
-        model_files.find("multi")
+        bundle.find("multi")

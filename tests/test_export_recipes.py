@@ -11,9 +11,9 @@ from ser_keras.export.convert import to_tflite
 from ser_keras.export.origin import chunk_hop, run_settings
 from ser_keras.export.quantise import quantise
 from ser_keras.export.reference import reference_clip
-from ser_keras.interpreter import Interpreter
 from ser_keras.models.end_to_end import end_to_end
 from ser_keras.models.layers.adaptation import adapt_model
+from ser_keras.runtime.interpreter import Interpreter
 
 QUICK = ("anand2015.r2", "log_mel_cnn")
 

@@ -16,8 +16,8 @@ from ser_keras.export.convert import graph_to_tflite, to_tflite
 from ser_keras.export.estimate import _windows, estimate, sample_windows, utterance_key
 from ser_keras.export.quantise import frontend_operations, quantise
 from ser_keras.export.variants import AUTO, VARIANTS, choose_default
-from ser_keras.interpreter import Interpreter, Stepper, installed
-from ser_keras.model_files import Settings
+from ser_keras.runtime.bundle import Settings
+from ser_keras.runtime.interpreter import Interpreter, Stepper, installed
 from tests import small_run
 
 STORED = [name for name in VARIANTS if name != "float32"]
@@ -153,7 +153,7 @@ def test_what_tflite_runtime_gets_silently_wrong_is_refused_there(stored, monkey
     assert "\n" not in str(error.value) and "litert" in str(error.value)
     for name in ("float32", "int8_weights", "float16", "int8"):
         assert np.abs(outputs(files[name], windows, "tflite-runtime") - outputs(files[name], windows)).max() < 0.2
-    monkeypatch.setattr("ser_keras.interpreter._scaled_by_channel", lambda interpreter: False)
+    monkeypatch.setattr("ser_keras.runtime.interpreter._scaled_by_channel", lambda interpreter: False)
     model = dense_model()
     content = quantise(to_tflite(model), "dynamic")
     waves = np.random.default_rng(0).uniform(-1, 1, (6, 64)).astype(np.float32)
@@ -260,7 +260,7 @@ def test_export_refuses_and_the_old_bundle_stays(quick, tmp_path, monkeypatch):
 
 
 def test_another_default_is_the_one_that_loads(quick, tmp_path):
-    from ser_keras.inference import load
+    from ser_keras.runtime.model import load
 
     run, _ = quick
     info = making.export_run(run, tmp_path / "bundle", default="float32")

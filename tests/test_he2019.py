@@ -195,7 +195,7 @@ def test_waveform_to_probabilities_in_litert_float_and_int8():
     pytest.importorskip("ai_edge_quantizer")
     from ser_keras.export.convert import to_tflite
     from ser_keras.export.quantise import quantise
-    from ser_keras.interpreter import Interpreter
+    from ser_keras.runtime.interpreter import Interpreter
 
     window, hop, chunks = 2560, 800, 3
     frontend = FRONT_ENDS["log_spectrogram"]()

@@ -256,7 +256,7 @@ def test_what_does_not_fit_gets_one_clear_line(build, message):
 
 def test_it_becomes_a_tflite_file():
     from ser_keras.export.convert import to_tflite
-    from ser_keras.interpreter import Interpreter
+    from ser_keras.runtime.interpreter import Interpreter
 
     settings = {**TINY, "n_components": 12}
     model = huang2014_semi_cnn((15, 256, 1), 3, **settings)

@@ -1,4 +1,4 @@
-"""`ser_keras.inference`: what a model says of audio, and what it says of files that are no models."""
+"""`ser_keras.runtime.model`: what a model says of audio, and what it says of files that are no models."""
 
 import ast
 import concurrent.futures
@@ -15,14 +15,15 @@ import numpy as np
 import pytest
 import soundfile
 
-from ser_keras import inference, interpreter, model_files
 from ser_keras.audio import reading
 from ser_keras.audio.samples import level_dbfs
 from ser_keras.audio.windows import TAIL_RULES, cut_windows, sliding_windows, window_starts
 from ser_keras.common import child_process
 from ser_keras.common.errors import SerKerasError
-from ser_keras.inference import Model, load
-from ser_keras.model_files import Settings
+from ser_keras.runtime import bundle as bundles
+from ser_keras.runtime import interpreter
+from ser_keras.runtime.bundle import Settings
+from ser_keras.runtime.model import Model, Result, load
 from tests import small_run
 from tests.messages import one_line
 
@@ -195,7 +196,7 @@ def test_run_with_bundle(bundle, tmp_path):
 
 
 def test_shipped_models_are_found_by_name(bundle, tmp_path, monkeypatch):
-    monkeypatch.setattr(model_files, "PRETRAINED", tmp_path)
+    monkeypatch.setattr(bundles, "PRETRAINED", tmp_path)
     shutil.copytree(bundle, tmp_path / "emodb")
     assert load().name == load("emodb").name == "emodb/model.tflite"
     with pytest.raises(SerKerasError, match="emodb"):
@@ -375,7 +376,7 @@ def test_imports_neither_tensorflow_nor_training_packages(bundle, tmp_path):
     """And says nothing on standard error, where the C++ runtime likes to talk."""
     path = wav(tmp_path / "a.wav", np.full(16000, 0.1))
     code = (
-        "import sys; from ser_keras.inference import load; "
+        "import sys; from ser_keras.runtime.model import load; "
         f"print(load({str(bundle)!r}).predict({str(path)!r}).emotion); "
         "print([m for m in ('tensorflow', 'keras', 'yaml', 'pydantic', 'sklearn', 'flatbuffers') if m in sys.modules])"
     )
@@ -388,7 +389,7 @@ def test_result_is_immutable(bundle):
     result = load(bundle).predict_samples(np.full(100, 0.1))
     with pytest.raises(AttributeError):
         result.emotion = "joy"
-    assert isinstance(result, inference.Result)
+    assert isinstance(result, Result)
 
 
 def test_the_documented_snippets_run(bundle, tmp_path):

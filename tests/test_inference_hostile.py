@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ser_keras.interpreter import Interpreter, installed
-from ser_keras.model_files import PRETRAINED
+from ser_keras.runtime.bundle import PRETRAINED
+from ser_keras.runtime.interpreter import Interpreter, installed
 
 FILES = sorted(PRETRAINED.glob("*/model*.tflite"))
 KINDS = ("nan", "infinite", "huge", "denormal", "constant", "silent", "clicks", "noise", "square", "mixed")
@@ -62,7 +62,7 @@ def test_ten_thousand_hostile_windows(path, runtime):
 @pytest.mark.parametrize("path", FILES, ids=lambda p: f"{p.parent.name}-{p.name}")
 def test_truncated_files_are_one_line(path, tmp_path):
     from ser_keras.common.errors import SerKerasError
-    from ser_keras.inference import load
+    from ser_keras.runtime.model import load
 
     cut = tmp_path / "cut.tflite"
     cut.write_bytes(path.read_bytes()[: path.stat().st_size // 2])

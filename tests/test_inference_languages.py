@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from ser_keras.model_files import PRETRAINED
+from ser_keras.runtime.bundle import PRETRAINED
 
 ROOT = Path(__file__).parents[1]
 BUNDLE = PRETRAINED / "emodb"

@@ -9,11 +9,11 @@ import pytest
 import soundfile
 
 from ser_keras.audio.windows import TAIL_RULES
-from ser_keras.belief import RunningBelief
 from ser_keras.common.errors import SerKerasError
 from ser_keras.export.vectors import signal
-from ser_keras.inference import Model, load
-from ser_keras.model_files import Settings
+from ser_keras.runtime.bundle import Settings
+from ser_keras.runtime.model import Model, load
+from ser_keras.runtime.running_belief import RunningBelief
 from tests import small_run
 
 
@@ -170,7 +170,7 @@ def test_stereo_at_another_rate_is_the_same_speech(bundle, tmp_path):
 @pytest.fixture(params=["made", "shipped"])
 def ported(request, bundle):
     """(bundle.json, vectors.json, reference clip, folder)."""
-    from ser_keras.model_files import PRETRAINED
+    from ser_keras.runtime.bundle import PRETRAINED
 
     folder = bundle if request.param == "made" else PRETRAINED / "emodb"
     clip, _ = soundfile.read(folder / "reference.wav", dtype="int16")

@@ -11,10 +11,10 @@ from ser_keras.common.errors import SerKerasError
 from ser_keras.experiment import saved_model
 from ser_keras.experiment.protocols import speaker_groups
 from ser_keras.experiment.recipes import load_experiment
-from ser_keras.inference import load
 from ser_keras.models import MODELS
 from ser_keras.models.corpus_heads import heard_as, learn_which, with_corpus_heads
 from ser_keras.preparation import prepare, read_corpora
+from ser_keras.runtime.model import load
 from tests.made_corpus import write_corpus
 
 CHANGES = (

@@ -19,9 +19,9 @@ from ser_keras.experiment.recipes import load_experiment
 from ser_keras.experiment.run import Run
 from ser_keras.features import conditions
 from ser_keras.features.descriptors import DESCRIPTORS
-from ser_keras.inference import load
 from ser_keras.models import MODELS, baselines
 from ser_keras.preparation import prepare, read_corpora
+from ser_keras.runtime.model import load
 from tests.made_corpus import write_corpus
 
 CLASSES = "classes={anger: [anger], neutral: [neutral], sadness: [sadness]}"

@@ -1,4 +1,4 @@
-"""`ser_keras.listening`: pipes, files and microphones as blocks, and what the terminal shows of them."""
+"""`ser_keras.runtime.listening`: pipes, files and microphones as blocks, and what the terminal shows of them."""
 
 import io
 import json
@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from ser_keras import cli, inference, listening, model_files
+from ser_keras import cli
 from ser_keras.audio.samples import from_int16
 from ser_keras.common.errors import SerKerasError
-from ser_keras.inference import Moment
+from ser_keras.runtime import bundle, listening
+from ser_keras.runtime.model import Moment, load
 from tests.messages import one_line
 
-CLIP = model_files.PRETRAINED / model_files.DEFAULT_MODEL / "reference.wav"
+CLIP = bundle.PRETRAINED / bundle.DEFAULT_MODEL / "reference.wav"
 
 
 class Pipe(io.RawIOBase):
@@ -65,7 +66,7 @@ def test_the_command_hears_a_pipe_as_predict_hears_the_file():
     done = subprocess.run(command, input=samples.astype("<i2").tobytes(), capture_output=True, timeout=60)
     assert done.returncode == 0 and not done.stderr
     [moment] = [json.loads(line) for line in done.stdout.splitlines()]
-    model = inference.load()
+    model = load()
     assert moment["belief"] == pytest.approx(model.predict(CLIP).probabilities, abs=1e-6)
     assert (moment["start"], moment["end"], moment["speech"]) == (0, model.window_samples / 16000, True)
 
@@ -74,7 +75,7 @@ def test_the_command_hears_a_pipe_as_predict_hears_the_file():
 
 
 def test_a_file_of_any_rate_gives_a_line_a_window(capsys, tmp_path):
-    model = inference.load()
+    model = load()
     window_s, hop_s = model.window_samples / 16000, model.settings.hop_samples / 16000
     wave = 0.1 * np.random.default_rng(0).standard_normal((round(44100 * (window_s + 4 * hop_s)), 2))
     soundfile.write(tmp_path / "noise.wav", wave, 44100)

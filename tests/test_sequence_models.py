@@ -195,7 +195,7 @@ def test_waveform_to_probabilities_in_litert_float_and_int8(case, frontend):
 
     from ser_keras.export.convert import to_tflite
     from ser_keras.export.quantise import frontend_operations, quantise
-    from ser_keras.interpreter import Interpreter
+    from ser_keras.runtime.interpreter import Interpreter
 
     model, expected = assembled(case, frontend())
     content = to_tflite(model)

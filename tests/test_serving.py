@@ -1,4 +1,4 @@
-"""`ser_keras.serving`: what the server gives out, to whom it says no, and how it ends."""
+"""`ser_keras.runtime.web_server`: what the server gives out, to whom it says no, and how it ends."""
 
 import http.client
 import json
@@ -13,11 +13,12 @@ import threading
 
 import pytest
 
-from ser_keras import cli, model_files, serving
+from ser_keras import cli
 from ser_keras.common.errors import SerKerasError
+from ser_keras.runtime import bundle, web_server
 from tests.messages import one_line
 
-SHIPPED = model_files.PRETRAINED / model_files.DEFAULT_MODEL
+SHIPPED = bundle.PRETRAINED / bundle.DEFAULT_MODEL
 SECRET = b"nobody's business"
 
 
@@ -41,7 +42,7 @@ def running(demo):
     started = []
 
     def start(**keywords):
-        made = serving.server(serving.site(demo=demo), port=0, **keywords)
+        made = web_server.server(web_server.site(demo=demo), port=0, **keywords)
         started.append((made, threading.Thread(target=made.serve_forever, args=(0.02,), daemon=True)))
         started[-1][1].start()
         return made
@@ -106,7 +107,7 @@ def test_the_bundle_is_the_chosen_one_and_not_the_demos_own(running):
 
 
 def test_a_file_within_a_bundle_becomes_its_default(demo):
-    table = serving.site(SHIPPED / "model_float32.tflite", demo)
+    table = web_server.site(SHIPPED / "model_float32.tflite", demo)
     assert json.loads(table["/bundle/bundle.json"][0])["default"] == "model_float32.tflite"
     assert table["/bundle/model_float32.tflite"][0] == (SHIPPED / "model_float32.tflite").read_bytes()
     assert "/bundle/model.tflite" not in table
@@ -161,14 +162,14 @@ def test_nothing_outside_the_folder_is_given_out(running, path):
 
 def test_weights_under_their_own_terms_go_out_with_these_alone(demo, tmp_path):
     bundle = shutil.copytree(SHIPPED, tmp_path / "bundle")
-    assert "/bundle/LICENSE.md" not in serving.site(bundle, demo)
+    assert "/bundle/LICENSE.md" not in web_server.site(bundle, demo)
     info = json.loads((bundle / "bundle.json").read_text())
     info["files"]["LICENSE.md"] = {"sha256": "", "bytes": 5}
     (bundle / "bundle.json").write_text(json.dumps(info))
     with pytest.raises(SerKerasError, match="lacks LICENSE.md, without which these weights may not be passed on"):
-        serving.site(bundle, demo)
+        web_server.site(bundle, demo)
     (bundle / "LICENSE.md").write_text("terms")
-    table = serving.site(bundle, demo)
+    table = web_server.site(bundle, demo)
     assert table["/bundle/LICENSE.md"][0] == b"terms"
     assert "LICENSE.md" in json.loads(table["/bundle/bundle.json"][0])["files"]
 
@@ -185,7 +186,7 @@ def test_links_that_lead_out_are_not_followed(demo, tmp_path):
     (demo / "alias.js").symlink_to(demo / "app.js")
     (demo / "broken.js").symlink_to(demo / "nothing.js")
     (demo / "notes.ini").write_bytes(SECRET)  # of no type that the demo has
-    table = serving.site(bundle, demo)
+    table = web_server.site(bundle, demo)
     assert not [path for path, (content, _) in table.items() if content == SECRET]
     assert "/alias.js" in table and "/broken.js" not in table and "/bundle/model_card.md" not in table
 
@@ -235,7 +236,7 @@ def test_a_certificate_that_is_none_is_one_line(certificate, tmp_path):
     (tmp_path / "odd.pem").write_text("nothing")
     for pair in ((tmp_path / "no.pem", None), (None, key), (tmp_path / "odd.pem", None), (cert, None), (cert, cert)):
         with pytest.raises(SerKerasError) as error:
-            serving.server({}, port=0, cert=pair[0], key=pair[1])
+            web_server.server({}, port=0, cert=pair[0], key=pair[1])
         assert "pem" in one_line(error) or "--cert" in one_line(error)
 
 
@@ -243,19 +244,19 @@ def test_a_certificate_that_is_none_is_one_line(certificate, tmp_path):
 
 
 def test_without_the_built_demo_it_says_how_to_build_it(monkeypatch, tmp_path):
-    monkeypatch.setattr(serving, "DEMO_FOLDERS", (tmp_path / "web",))
+    monkeypatch.setattr(web_server, "DEMO_FOLDERS", (tmp_path / "web",))
     with pytest.raises(SerKerasError) as error:
-        serving.site()
+        web_server.site()
     assert "make web-build" in one_line(error)
     with pytest.raises(SerKerasError) as error:
-        serving.site(demo=tmp_path)
+        web_server.site(demo=tmp_path)
     assert str(tmp_path) in one_line(error)
 
 
 def test_a_model_without_a_bundle_is_one_line(demo, tmp_path):
     bare = shutil.copy(SHIPPED / "model.tflite", tmp_path / "bare.tflite")
     with pytest.raises(SerKerasError) as error:
-        serving.site(bare, demo)
+        web_server.site(bare, demo)
     assert "bundle" in one_line(error)
 
 
@@ -264,20 +265,20 @@ def test_a_port_that_is_taken_is_one_line():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(SerKerasError) as error:
-            serving.server({}, port=taken.getsockname()[1])
+            web_server.server({}, port=taken.getsockname()[1])
     assert "--port" in one_line(error)
     for host, port in (("127.0.0.1", 70000), ("no.such.host.invalid", 0)):
         with pytest.raises(SerKerasError) as error:
-            serving.server({}, host, port)
+            web_server.server({}, host, port)
         assert "can't listen" in one_line(error)
 
 
 def test_who_can_come_and_where_is_said(demo, monkeypatch):
-    assert serving.is_loopback("127.0.0.1") and serving.is_loopback("::1") and serving.is_loopback("localhost")
-    assert not serving.is_loopback("0.0.0.0") and not serving.is_loopback("example")
+    assert web_server.is_loopback("127.0.0.1") and web_server.is_loopback("::1") and web_server.is_loopback("localhost")
+    assert not web_server.is_loopback("0.0.0.0") and not web_server.is_loopback("example")
     for address, shown in (("192.168.1.20", ["localhost", "192.168.1.20"]), (None, ["localhost"])):
-        monkeypatch.setattr(serving, "own_address", lambda address=address: address)
-        lines = serving.serve(host="0.0.0.0", port=0, demo=demo)
+        monkeypatch.setattr(web_server, "own_address", lambda address=address: address)
+        lines = web_server.serve(host="0.0.0.0", port=0, demo=demo)
         assert re.findall(r"http://([^:]+):\d+/ ", next(lines)) == shown
         assert "--cert" in next(lines)
         lines.close()

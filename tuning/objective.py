@@ -124,8 +124,8 @@ def costs(experiment, feature_shape, n_classes):
     if reason := why_not_exportable(experiment):
         raise SerKerasError(f"its size and latency can't be measured: {reason}")
     from ser_keras.export.convert import Conversion, convert
-    from ser_keras.interpreter import Interpreter
     from ser_keras.models.layers.adaptation import adapt_model
+    from ser_keras.runtime.interpreter import Interpreter
 
     net = assembly.primary(assembly.build_classifier(experiment, feature_shape, n_classes))
     drawn = np.random.default_rng(0).standard_normal((64, *feature_shape)).astype(np.float32)

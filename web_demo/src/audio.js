@@ -1,5 +1,5 @@
 // Samples at 16 kHz: their level, and the windows that are cut from them. The same rules as ser_keras/audio/reading.py and
-// ser_keras/inference.py; test/unit compares both by the bundle's vectors.
+// ser_keras/runtime/model.py; test/unit compares both by the bundle's vectors.
 
 export const SAMPLE_RATE = 16000;
 export const TAIL_RULES = ["drop", "pad"];

@@ -1,4 +1,4 @@
-// The running belief, as ser_keras/belief.py has it.
+// The running belief, as ser_keras/runtime/running_belief.py has it.
 
 /**
  * b_n = b_(n-1) + (p_n - b_(n-1)) / min(n, N) with N = smoothingS / hopS: at first the mean of all windows so far, then

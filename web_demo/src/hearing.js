@@ -1,5 +1,5 @@
 // From samples to moments: windows, their level, the model's probabilities, the running belief. As `Model.hear` and
-// `Model.predict_samples` of ser_keras/inference.py.
+// `Model.predict_samples` of ser_keras/runtime/model.py.
 
 import { levelDbfs, SAMPLE_RATE, SlidingWindows, windowAt, windowStarts } from "./audio.js";
 import { RunningBelief } from "./belief.js";

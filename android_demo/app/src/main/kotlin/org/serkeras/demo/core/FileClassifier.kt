@@ -4,7 +4,7 @@ package org.serkeras.demo.core
 class Segment(val start: Double, val end: Double, val probabilities: FloatArray, val speech: Boolean)
 
 /**
- * What the model says of a file, as `ser_keras.inference.Result`.
+ * What the model says of a file, as `ser_keras.runtime.model.Result`.
  *
  * @property probabilities mean over the windows that hold speech, or over all where none does.
  * @property speech false where no window is as loud as the gate: the emotion then says little.

@@ -1,7 +1,7 @@
 package org.serkeras.demo.core
 
 /**
- * What is believed while somebody speaks, as `ser_keras.belief`: b_n = b_{n-1} + (p_n - b_{n-1}) / min(n, N). At first
+ * What is believed while somebody speaks, as `ser_keras.runtime.running_belief`: b_n = b_{n-1} + (p_n - b_{n-1}) / min(n, N). At first
  * the mean of all windows (Badshah et al. 2017); from N = smoothing / hop windows on, older ones fade. Silence leaves it
  * as it is; after [smoothingSeconds] of silence it begins anew, since somebody else may speak then.
  *

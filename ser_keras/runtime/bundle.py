@@ -16,7 +16,7 @@ LICENCE = "LICENSE.md"  # in a bundle whose weights are under terms of their own
 SCHEMA_VERSION = 1  # of bundle.json
 DEFAULT_MODEL = "emodb"
 APART = {"multi": "its weights are under CC BY-NC-SA 4.0, not for commercial use"}  # in the repository, in no wheel
-PRETRAINED = Path(__file__).parent / "pretrained"
+PRETRAINED = Path(__file__).parents[1] / "pretrained"
 
 
 @dataclasses.dataclass(frozen=True)

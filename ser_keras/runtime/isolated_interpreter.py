@@ -11,11 +11,11 @@ import numpy as np
 
 from ser_keras.common.child_process import Child, Died, answering
 from ser_keras.common.errors import SerKerasError
-from ser_keras.interpreter import Interpreter
+from ser_keras.runtime.interpreter import Interpreter
 
 TIMEOUT_S = 60  # for loading, and for one window
 MEMORY = 8 << 30  # bytes of address space: a flipped bit can ask for a tensor of terabytes
-CHILD = "from ser_keras.isolated import serve; serve()"
+CHILD = "from ser_keras.runtime.isolated_interpreter import serve; serve()"
 
 
 class IsolatedInterpreter:

@@ -58,7 +58,7 @@ class Interpreter:
     """One model in one runtime: `[1, N]` float32 samples in, `[1, C]` float32 probabilities out.
 
     For content that a checksum vouches for: a damaged file can bring the C++ interpreter down, and this process with
-    it (`ser_keras.isolated` for others). Not to be shared between threads.
+    it (`ser_keras.runtime.isolated_interpreter` for others). Not to be shared between threads.
 
     Args:
         content: bytes of the `.tflite` file.

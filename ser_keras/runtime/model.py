@@ -5,14 +5,14 @@ import math
 
 import numpy as np
 
-from ser_keras import model_files
 from ser_keras.audio import reading
 from ser_keras.audio.samples import SAMPLE_RATE, level_dbfs
 from ser_keras.audio.windows import sliding_windows
-from ser_keras.belief import RunningBelief
 from ser_keras.common.errors import SerKerasError
-from ser_keras.interpreter import Interpreter, choose
-from ser_keras.isolated import IsolatedInterpreter
+from ser_keras.runtime import bundle
+from ser_keras.runtime.interpreter import Interpreter, choose
+from ser_keras.runtime.isolated_interpreter import IsolatedInterpreter
+from ser_keras.runtime.running_belief import RunningBelief
 
 
 @dataclasses.dataclass(frozen=True)
@@ -261,10 +261,10 @@ def load(model=None, runtime="auto", threads=1):
         SerKerasError: nothing there, damaged, or no runtime to run it.
     """
     runtime = choose(runtime)
-    file = model_files.find(model)
+    file = bundle.find(model)
     make = IsolatedInterpreter if file.settings is None else Interpreter
     interpreter = make(file.content, file.path, runtime, threads)
-    settings = file.settings or model_files.embedded_settings(file, interpreter.window_samples)
+    settings = file.settings or bundle.embedded_settings(file, interpreter.window_samples)
     takes, says = interpreter.window_samples, settings.window_samples
     if takes != says or interpreter.n_classes != len(settings.classes):
         raise SerKerasError(

@@ -11,11 +11,11 @@ import sys
 import urllib.parse
 from pathlib import Path
 
-from ser_keras import model_files
 from ser_keras.common.errors import SerKerasError
-from ser_keras.model_files import LICENCE
+from ser_keras.runtime import bundle
+from ser_keras.runtime.bundle import LICENCE
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 # In a wheel that was built with the demo in it (`make wheel`), or in a checkout after `make web-build`.
 DEMO_FOLDERS = (PACKAGE / "web", PACKAGE.parent / "web_demo" / "dist")
 BUNDLE_FILES = ("labels.txt", "model_card.md", "reference.json", "reference.wav", LICENCE)
@@ -98,7 +98,7 @@ def _belongs(path, folder):
 
 def _bundle(model):
     """The bundle's part of the table; the chosen file is its default there."""
-    found = model_files.find(model)
+    found = bundle.find(model)
     if found.settings is None:
         raise SerKerasError(f"{found.path} has no bundle.json beside it that lists it: serve needs a whole bundle")
     folder = found.path.parent

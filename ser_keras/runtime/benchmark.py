@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_keras import model_files
 from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.child_process import Child, Died, answering
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.hardware import hardware
-from ser_keras.interpreter import Interpreter, choose, import_runtime
-from ser_keras.isolated import IsolatedInterpreter
+from ser_keras.runtime import bundle
+from ser_keras.runtime.interpreter import Interpreter, choose, import_runtime
+from ser_keras.runtime.isolated_interpreter import IsolatedInterpreter
 
-CHILD = "from ser_keras.benchmark import serve; serve()"
+CHILD = "from ser_keras.runtime.benchmark import serve; serve()"
 RUNS, SECONDS, WARM_UP = 200, 1.0, 3  # at most, whichever comes first; and before them
 PATIENCE_S = 120
 
@@ -102,7 +102,7 @@ def _measured(content, name, runtime, threads, runs, by_operation):
     found["memory_mb"] = None if before is None or after is None else max(0, after - before) / 1e6
     found |= {"threads": threads, "runtime": runtime}
     if by_operation:
-        from ser_keras import profiler
+        from ser_keras.runtime import profiler
 
         try:
             found["operations"] = profiler.operations(content, window, threads)
@@ -155,13 +155,13 @@ def benchmark(models, runtime="auto", threads=(1, 2)):
     runtime, began = choose(runtime), load()
     table = []
     for model in models:
-        file = model_files.find(model)
+        file = bundle.find(model)
         window = None
         if file.settings is None:  # nobody vouches for the file: it is tried in a process of its own first
             tried = IsolatedInterpreter(file.content, file.path, runtime)
             window = tried.window_samples
             tried(np.zeros(window, np.float32))
-        settings = file.settings or model_files.embedded_settings(file, window)
+        settings = file.settings or bundle.embedded_settings(file, window)
         found = {
             n: measure(file.content, file.name, settings.hop_samples, runtime, n, by_operation=n == min(threads))
             for n in threads
