@@ -33,10 +33,11 @@ WARM_UP = 5
 
 def steps_of(recipe, changes, corpora, n_steps):
     """(milliseconds a step, milliseconds of it waiting), means."""
-    from ser_keras import training
     from ser_keras.experiment import assembly
     from ser_keras.experiment.recipes import load_experiment
-    from ser_keras.preparation import prepare, read_corpora
+    from ser_keras.training import fold
+    from ser_keras.training.compilation import SmoothedCrossEntropy, make_optimizer
+    from ser_keras.training.data.preparation import prepare, read_corpora
 
     experiment = load_experiment(recipe, ["cleaning.drop_mislabelled=0", "protocol.folds=2", *changes])
     prepared = prepare(experiment, read_corpora(corpora), quiet=True)
@@ -44,8 +45,8 @@ def steps_of(recipe, changes, corpora, n_steps):
     examples = material.examples(prepared.folds[0].train)
     settings = experiment.training.model_copy(update={"epochs": 1000})
     classifier = assembly.build_classifier(experiment, material.feature_shape, n_classes)
-    classifier.compile(assembly.make_optimizer(settings), loss=assembly.SmoothedCrossEntropy(n_classes))
-    dataset, _ = training.dataset_of(experiment, settings, material, examples, n_classes, 0, 0)
+    classifier.compile(make_optimizer(settings), loss=SmoothedCrossEntropy(n_classes))
+    dataset, _ = fold.dataset_of(experiment, settings, material, examples, n_classes, 0, 0)
     batches, waits, times = iter(dataset), [], []
     for _ in range(WARM_UP + n_steps):
         started = time.perf_counter()

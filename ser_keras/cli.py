@@ -296,10 +296,11 @@ def _train(chosen):
     experiment = load_experiment(chosen.recipe, changes)
     corpora = _located(chosen.corpus)
     _quiet_tensorflow()
-    from ser_keras import crossvalidation
+    from ser_keras.training import crossvalidation
+    from ser_keras.training.estimate import dry_run
 
     if chosen.dry_run:
-        for line in crossvalidation.dry_run(experiment, corpora, chosen.fold, chosen.init):
+        for line in dry_run(experiment, corpora, chosen.fold, chosen.init):
             print(line)
         return
     run = crossvalidation.train(experiment, corpora, chosen.out, chosen.resume, chosen.fold, chosen.init)
@@ -328,9 +329,9 @@ def _evaluate(chosen):
 
     distortions = [conditions.parse(text) for text in chosen.condition]
     _quiet_tensorflow()
-    from ser_keras import finished
+    from ser_keras.training import reevaluation
 
-    for name, folder, figures in finished.evaluate(run, _located(chosen.corpus), distortions):
+    for name, folder, figures in reevaluation.evaluate(run, _located(chosen.corpus), distortions):
         print(f"{name}: {_headline(figures)}\ntables: {folder}")
 
 
@@ -353,7 +354,7 @@ def _attention(chosen):
 
     run = Run.existing(chosen.run_directory)
     _quiet_tensorflow()
-    from ser_keras.finished import draw_attention
+    from ser_keras.evaluation.reports.attention import draw_attention
 
     drawn = draw_attention(run, chosen.audio, chosen.out, chosen.fold)
     for file, result in drawn:
@@ -399,7 +400,7 @@ def _export(chosen):
 
     run = Run.existing(chosen.run_directory)
     _quiet_tensorflow()
-    from ser_keras.finished import export
+    from ser_keras.export.from_run import export
 
     for line in export(run, chosen.out, chosen.fold, chosen.default, chosen.all_variants):
         print(line)

@@ -32,7 +32,9 @@ def demo(corpora, out, seed=0):
     names = " + ".join(readers.CORPORA[name].TITLE for name, _ in corpora)
     say(f"{names}: {len(utterances)} utterances. Training {RECIPE} on 4 groups of unseen speakers.")
 
-    from ser_keras import crossvalidation, finished, preparation  # TensorFlow takes seconds to import: after a line
+    from ser_keras.export import from_run
+    from ser_keras.training import crossvalidation
+    from ser_keras.training.data import preparation  # TensorFlow takes seconds to import: after a line
 
     run = Run(out / "run")
     if run.settings_file.is_file() and run.experiment.get("recipe") != RECIPE:
@@ -42,7 +44,7 @@ def demo(corpora, out, seed=0):
         with run.locked():
             run.clear()
     crossvalidation.train(experiment, corpora, run.path)
-    exported = finished.export(run, out / "bundle", default="auto")
+    exported = from_run.export(run, out / "bundle", default="auto")
     figures = run.metrics
     first = utterances[0]
     heard = model.load(out / "bundle").predict(first.path)

@@ -4,12 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from ser_keras import calibration, crossvalidation, training
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json
 from ser_keras.evaluation import Predictions, ece
 from ser_keras.experiment import saved_model
 from ser_keras.experiment.recipes import load_experiment
+from ser_keras.training import crossvalidation, fold, temperature
 from tests.made_corpus import write_corpus
 from tests.test_training import QUICK
 
@@ -30,7 +30,7 @@ def drawn(n=20000, seed=0):
 @pytest.mark.parametrize("factor", [0.5, 1.0, 3.0])
 def test_the_temperature_undoes_too_much_or_too_little_certainty(factor):
     logits, labels = drawn()
-    assert calibration.temperature(softmax(factor * logits), labels) == pytest.approx(factor, rel=0.05)
+    assert temperature.temperature(softmax(factor * logits), labels) == pytest.approx(factor, rel=0.05)
 
 
 def test_the_calibration_error_is_that_between_sureness_and_hits():
@@ -51,10 +51,10 @@ def test_the_layer_before_the_softmax_is_found_or_refused():
     hidden = keras.layers.Dense(4, name="a")(inputs)
     one = keras.Model(inputs, keras.layers.Softmax()(keras.layers.Dense(2, name="b")(hidden)))
     other = keras.Model(inputs, keras.layers.Dense(2, activation="softmax", name="c")(hidden))
-    assert [calibration.last_dense(net).name for net in (one, other)] == ["b", "c"]
+    assert [temperature.last_dense(net).name for net in (one, other)] == ["b", "c"]
     for outputs in (keras.layers.Dense(1, activation="sigmoid")(hidden), [one.outputs[0], other.outputs[0]]):
         with pytest.raises(SerKerasError, match="doesn't end in one dense layer and its softmax; set it to 0"):
-            calibration.last_dense(keras.Model(inputs, outputs))
+            temperature.last_dense(keras.Model(inputs, outputs))
 
 
 @pytest.fixture(scope="module")
@@ -69,18 +69,18 @@ def experiment(*changes):
 def test_a_run_s_temperature_is_chosen_on_training_speakers_left_out(corpus, tmp_path, monkeypatch):
     plain = crossvalidation.train(experiment(), corpus, tmp_path / "plain")
     fits = []
-    fit = training.fit
+    fit = fold.fit
 
     def watched(settings, material, train, validation, n_classes, folder, number, *others, **more):
         fits.append((number, {material.items[i].speaker for i in train}))
         return fit(settings, material, train, validation, n_classes, folder, number, *others, **more)
 
-    monkeypatch.setattr(training, "fit", watched)
+    monkeypatch.setattr(fold, "fit", watched)
     run = crossvalidation.train(experiment("training.calibration_groups=2"), corpus, tmp_path / "run")
     records = [read_json(place / "fold.json") for place in (*run.folds(), run.final)]
-    for record, number in zip(records, (0, 1, training.FINAL), strict=True):
+    for record, number in zip(records, (0, 1, fold.FINAL), strict=True):
         speakers = set(record["train"])
-        (_, whole), *parts = [fit for fit in fits if fit[0] == number or fit[0] // calibration.NUMBERS == number + 1]
+        (_, whole), *parts = [fit for fit in fits if fit[0] == number or fit[0] // temperature.NUMBERS == number + 1]
         assert whole == speakers and len(parts) == 2
         assert parts[0][1] | parts[1][1] == speakers and not parts[0][1] & parts[1][1]
         assert len({fit[0] for fit in fits}) == len(fits), "each has seeds of its own"

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ser_keras.cleaning import N_PARTS, _parts, mislabelled
 from ser_keras.common.errors import SerKerasError
+from ser_keras.training.data.label_cleaning import N_PARTS, _parts, mislabelled
 
 N_CLASSES, WINDOWS = 4, 5  # windows an utterance
 
@@ -47,7 +47,7 @@ def test_batches_give_what_the_array_gives():
 
 
 def test_more_rows_than_the_sample(monkeypatch):
-    monkeypatch.setattr("ser_keras.cleaning.MOST_ROWS", 100)
+    monkeypatch.setattr("ser_keras.training.data.label_cleaning.MOST_ROWS", 100)
     x, labels, groups, wrong = planted()
     dropped = mislabelled(x, labels, groups, len(wrong) / len(x), seed=0)
     assert np.isin(dropped, wrong).mean() > 0.9

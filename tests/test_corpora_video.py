@@ -11,7 +11,7 @@ from ser_keras.audio import reading
 from ser_keras.audio.reading import AudioError
 from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora.checking import check
-from ser_keras.decoding import decode
+from ser_keras.training.data.decoded_audio import decode
 
 av = pytest.importorskip("av")
 

@@ -9,20 +9,22 @@ import pytest
 pytest.importorskip("cv2", reason="needs the extra `faces`")
 pytest.importorskip("av", reason="needs the extra `video`")
 
-from ser_keras import cli, crossvalidation, finished  # noqa: E402
+from ser_keras import cli  # noqa: E402
 from ser_keras.common.errors import SerKerasError  # noqa: E402
 from ser_keras.common.row_store import RowStore  # noqa: E402
 from ser_keras.evaluation import Predictions  # noqa: E402
 from ser_keras.experiment import assembly, saved_model
 from ser_keras.experiment.recipes import load_experiment  # noqa: E402
 from ser_keras.experiment.run import Run  # noqa: E402
+from ser_keras.export import from_run
 from ser_keras.features.conditions import parse  # noqa: E402
 from ser_keras.features.faces import FACE_FRONT_ENDS, AudioVisual, FaceFrames, video  # noqa: E402
 from ser_keras.features.faces.stores import JoinedSize, JoinedStore, PixelStore  # noqa: E402
 from ser_keras.models.layers.sequence import PerChunk  # noqa: E402
 from ser_keras.models.papers.anand2015_faces import anand2015_audio_visual  # noqa: E402
 from ser_keras.models.papers.image_nets import APPLICATIONS, IMAGENET, keras_application  # noqa: E402
-from ser_keras.preparation import prepare, read_corpora  # noqa: E402
+from ser_keras.training import crossvalidation, reevaluation
+from ser_keras.training.data.preparation import prepare, read_corpora  # noqa: E402
 from tests.made_corpus import vowel, write_corpus  # noqa: E402
 from tests.made_faces import RATE, write_clip, write_video_corpus  # noqa: E402
 
@@ -243,13 +245,13 @@ def test_faces_are_learnt_and_shuffled_labels_are_not(corpus, tmp_path):
     assert len(frames) == 5 * len(utterances) and (run.path / "report.html").is_file()
     np.testing.assert_allclose(frames.probabilities.reshape(36, 5, 3).mean(axis=1), utterances.probabilities, atol=1e-6)
     with pytest.raises(SerKerasError, match="can't be exported: it looks at pictures of faces .face_frames."):
-        finished.export(run, tmp_path / "bundle")
+        from_run.export(run, tmp_path / "bundle")
     assert not (tmp_path / "bundle").exists()
     with pytest.raises(SerKerasError, match="condition noise:20 distorts sound, and face_frames looks at pictures"):
-        finished.evaluate(run, conditions=[parse("noise:20")])
-    [(_, _, figures)] = finished.evaluate(run)
+        reevaluation.evaluate(run, conditions=[parse("noise:20")])
+    [(_, _, figures)] = reevaluation.evaluate(run)
     assert figures["uar"] == run.metrics["uar"]
-    [(_, _, figures)] = finished.evaluate(run, corpora=[("manifest", tmp_path / "shuffled")])
+    [(_, _, figures)] = reevaluation.evaluate(run, corpora=[("manifest", tmp_path / "shuffled")])
     assert figures["n_utterances"] == 36
     again = crossvalidation.train(settings, corpus, tmp_path / "again", only_fold=1)
     parts = [Predictions.read_csv(r.fold(1) / "predictions.csv").probabilities for r in (run, again)]
@@ -262,7 +264,7 @@ def test_the_audio_visual_net_learns_from_faces(corpus, tmp_path):
     settings = experiment("anand2015.audio_visual", *SMALL_SOUND, *SMALL_FACES, *FAST)
     run = crossvalidation.train(settings, corpus, tmp_path / "run", refit=False)
     assert uar_of(run) > 0.65 and run.metrics["segment"] is None, "chance is 0.33"
-    prepared = finished.reopen(Run(tmp_path / "run"), unfinished=True)
+    prepared = reevaluation.reopen(Run(tmp_path / "run"), unfinished=True)
     classifier, item = saved_model.load_classifier(run.fold(0)), prepared.folds[0].test[0]
     row = prepared.material.store.gather(prepared.material.rows([item])[0])[None]
     present = np.ones(row.shape[:2], bool)

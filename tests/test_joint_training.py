@@ -6,15 +6,16 @@ import keras
 import numpy as np
 import pytest
 
-from ser_keras import crossvalidation, pipeline, training
 from ser_keras.common.errors import SerKerasError
 from ser_keras.experiment import saved_model
 from ser_keras.experiment.protocols import speaker_groups
 from ser_keras.experiment.recipes import load_experiment
 from ser_keras.models import MODELS
 from ser_keras.models.corpus_heads import heard_as, learn_which, with_corpus_heads
-from ser_keras.preparation import prepare, read_corpora
 from ser_keras.runtime.model import load
+from ser_keras.training import crossvalidation, fold
+from ser_keras.training.data import datasets
+from ser_keras.training.data.preparation import prepare, read_corpora
 from tests.made_corpus import write_corpus
 
 CHANGES = (
@@ -50,11 +51,11 @@ def experiment(*changes):
 
 def test_balanced_draws_take_as_many_from_each_group():
     groups = np.repeat([0, 1, 2], [3, 40, 17])
-    drawn = pipeline.balanced_order(groups, np.random.default_rng(0))
+    drawn = datasets.balanced_order(groups, np.random.default_rng(0))
     assert len(drawn) == 60 and np.bincount(groups[drawn]).tolist() == [20, 20, 20]
     often = np.bincount(drawn, minlength=60)
     assert set(often[:3]) == {6, 7} and set(often[3:43]) == {0, 1} and set(often[43:]) == {1, 2}
-    assert not np.array_equal(drawn, pipeline.balanced_order(groups, np.random.default_rng(1)))
+    assert not np.array_equal(drawn, datasets.balanced_order(groups, np.random.default_rng(1)))
 
 
 @pytest.mark.parametrize("sampling", ["class", "corpus", "corpus_class"])
@@ -62,7 +63,7 @@ def test_sampling_balances_what_it_says(corpora, sampling):
     prepared = prepare(experiment(f"training.sampling={sampling}"), read_corpora(corpora), quiet=True)
     material, items = prepared.material, prepared.folds[0].train
     examples = material.examples(items)
-    dataset, _ = training.dataset_of(
+    dataset, _ = fold.dataset_of(
         *(prepared.experiment, prepared.experiment.training.model_copy(update={"epochs": 1}), material, examples),
         *(3, 0, 0, np.arange(len(examples), dtype=np.int32)),
     )
@@ -177,7 +178,7 @@ def test_a_model_that_ends_otherwise_is_refused():
 
 def test_the_exported_file_runs(corpora, tmp_path):
     pytest.importorskip("ai_edge_quantizer")
-    from ser_keras.finished import export
+    from ser_keras.export.from_run import export
 
     run = crossvalidation.train(experiment("corpus_heads=separate", "training.epochs=1"), corpora, tmp_path / "run")
     export(run, tmp_path / "bundle")

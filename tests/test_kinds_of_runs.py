@@ -8,8 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from ser_keras import cli, crossvalidation, pipeline, training
-from ser_keras import finished as finished_runs
+from ser_keras import cli
 from ser_keras.audio.windows import cut_windows
 from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora.utterance import Utterance
@@ -17,11 +16,17 @@ from ser_keras.evaluation import Predictions
 from ser_keras.experiment import assembly, saved_model
 from ser_keras.experiment.recipes import load_experiment
 from ser_keras.experiment.run import Run
+from ser_keras.export import from_run
 from ser_keras.features import conditions
 from ser_keras.features.descriptors import DESCRIPTORS
 from ser_keras.models import MODELS, baselines
-from ser_keras.preparation import prepare, read_corpora
 from ser_keras.runtime.model import load
+from ser_keras.training import crossvalidation
+from ser_keras.training import fold as fold_training
+from ser_keras.training import reevaluation as finished_runs
+from ser_keras.training.data import datasets
+from ser_keras.training.data.preparation import prepare, read_corpora
+from ser_keras.training.estimate import estimate
 from tests.made_corpus import write_corpus
 
 CLASSES = "classes={anger: [anger], neutral: [neutral], sadness: [sadness]}"
@@ -55,13 +60,13 @@ def plain_windows(prepared, item):
 def test_training_alone_is_augmented(corpus, tmp_path, monkeypatch, augmentation):
     """Test, validation and normalisation see the audio as it is; training sees only its own items, varied."""
     drawn = []
-    original = pipeline.training_dataset
+    original = datasets.training_dataset
 
     def spy(material, examples, labels, **options):
         drawn.append((examples, options["live"]))
         return original(material, examples, labels, **options)
 
-    monkeypatch.setattr(pipeline, "training_dataset", spy)
+    monkeypatch.setattr(datasets, "training_dataset", spy)
     settings = experiment(augmentation, "training.early_stopping={patience: 5}", "protocol.folds=4")
     run = crossvalidation.train(settings, corpus, tmp_path / "run", refit=False)
     prepared = finished_runs.reopen(run, unfinished=True)
@@ -131,7 +136,7 @@ def test_sequences_are_judged_by_utterance(corpus, tmp_path):
 
 def test_a_sequence_model_is_exported_with_its_chunks(corpus, tmp_path):
     run = crossvalidation.train(experiment(*LSTM, "export.chunks=2"), corpus, tmp_path / "run")
-    lines = finished_runs.export(run, tmp_path / "bundle", default="auto")
+    lines = from_run.export(run, tmp_path / "bundle", default="auto")
     assert "on 36 utterances" in lines[0]
     model = load(tmp_path / "bundle")
     assert model.window_samples == 8800 + 8192
@@ -152,7 +157,7 @@ def test_baselines_go_the_same_way_and_say_that_they_can_t_be_exported(corpus, t
     [(_, _, figures)] = finished_runs.evaluate(run)
     assert figures["uar"] == pytest.approx(run.metrics["uar"])
     with pytest.raises(SerKerasError, match="can't be exported: its features .acoustic26. are computed outside"):
-        finished_runs.export(run, tmp_path / "bundle")
+        from_run.export(run, tmp_path / "bundle")
     again = crossvalidation.train(experiment(*SVM), corpus, tmp_path / "run", resume=True)
     assert again.metrics == run.metrics
 
@@ -177,13 +182,13 @@ def test_searches_inside_the_training_part_keep_speakers_together(protocol):
     people = [Utterance(f"/x/{i}.wav", "anger", f"{c}/{s}", c) for c in "ab" for s in range(3) for i in range(2)]
     material = types.SimpleNamespace(items=people)
     settings = types.SimpleNamespace(protocol=types.SimpleNamespace(name=protocol))
-    found = training._groups(settings, material, np.arange(12))
+    found = fold_training._groups(settings, material, np.arange(12))
     assert [len(set(found[i : i + 2])) for i in range(0, 12, 2)] == [1] * 6 and len(set(found)) == 6
 
 
 def test_what_a_run_will_take_is_estimated_for_every_kind(corpus):
     for changes in ((), LSTM, SVM, (GRID,), (RANDOM,)):
-        assert 0 < crossvalidation.estimate(experiment(*changes), corpus) < 600
+        assert 0 < estimate(experiment(*changes), corpus) < 600
 
 
 HEAD = ("head={name: linear_svm, layer: hidden, C: 0.5}", "aggregation=geometric", "cleaning.drop_mislabelled=0")
@@ -209,7 +214,7 @@ def test_a_head_is_fitted_to_what_the_net_makes_of_training_windows(corpus, tmp_
     judged = Predictions.read_csv(run.fold(0) / "predictions.csv")
     np.testing.assert_array_equal(sums.argmax(axis=1), judged.predicted)
     with pytest.raises(SerKerasError, match="can't be exported: its classifier .linear_svm. is no Keras model"):
-        finished_runs.export(run, tmp_path / "bundle")
+        from_run.export(run, tmp_path / "bundle")
 
 
 @pytest.mark.smoke

@@ -6,7 +6,7 @@ import zlib
 import numpy as np
 import pytest
 
-from ser_keras import corpora, decoding
+from ser_keras import corpora
 from ser_keras.audio import reading
 from ser_keras.audio.samples import to_int16
 from ser_keras.audio.windows import cut_windows, window_starts
@@ -17,7 +17,8 @@ from ser_keras.features import conditions
 from ser_keras.features.augmentation import draws
 from ser_keras.features.augmentation.spectra import SpectralAugmentation
 from ser_keras.features.frontends import FRONT_ENDS
-from ser_keras.material import extract
+from ser_keras.training.data import decoded_audio
+from ser_keras.training.data.feature_store import extract
 from tests.made_corpus import EMOTIONS, write_corpus
 
 pytestmark = pytest.mark.smoke
@@ -41,7 +42,7 @@ def labels_of(utterances):
 
 
 def material_of(utterances, tail="drop", frontend=None, **options):
-    decoded = decoding.decode(utterances)
+    decoded = decoded_audio.decode(utterances)
     labels = labels_of(decoded.utterances)
     frontend = frontend or FRONT_ENDS["log_mel"]()
     return extract(decoded, decoded.utterances, labels, decoded.spans, frontend, WINDOW, HOP, tail, **options)
@@ -231,7 +232,7 @@ def test_a_faster_copy_of_a_chunk_goes_on_in_its_utterance(utterances, path):
     """A chunk at tempo 1.25 takes a quarter more samples: from behind it, or from before it at the utterance's end."""
     if path == "waveform":
         pytest.importorskip("python_stretch")
-    decoded = decoding.decode(utterances[:1])
+    decoded = decoded_audio.decode(utterances[:1])
     [(first, n)] = decoded.spans.tolist()
     starts = [0, n - WINDOW]
     spans, around = np.array([(first + s, WINDOW) for s in starts]), np.array([(first, n)] * 2)
@@ -252,7 +253,7 @@ def test_a_faster_copy_of_a_chunk_goes_on_in_its_utterance(utterances, path):
 
 @pytest.mark.parametrize("name", ["noise:10", "reverb:0.4"])
 def test_a_chunk_is_heard_under_a_condition_as_its_utterance_is(utterances, name):
-    decoded, condition = decoding.decode(utterances[:1]), conditions.parse(name)
+    decoded, condition = decoded_audio.decode(utterances[:1]), conditions.parse(name)
     [(first, n)] = decoded.spans.tolist()
     starts = [0, n - WINDOW]
     spans, around = np.array([(first + s, WINDOW) for s in starts]), np.array([(first, n)] * 2)

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ser_keras import corpora, pipeline
+from ser_keras import corpora
 from ser_keras.audio.samples import from_int16, to_int16
 from ser_keras.experiment.settings import Augmentation
-from ser_keras.features.augmentation.live import Live
-from ser_keras.features.augmentation.mixup import Mixup
 from ser_keras.features.augmentation.waveform import recorded_so
 from ser_keras.features.frontends import FRONT_ENDS
+from ser_keras.training.data import datasets
+from ser_keras.training.data.live_augmentation import Live
+from ser_keras.training.data.mixup import Mixup
 from tests.made_corpus import write_corpus
 from tests.test_material import WINDOW, material_of
 
@@ -33,7 +34,7 @@ def every(material):
 
 def drawn(material, epochs=2, first_epoch=0, seed=0, fold=0, batch_size=16, **options):
     settings = {"batch_size": batch_size, "seed": seed, "fold": fold, "epochs": epochs, "first_epoch": first_epoch}
-    dataset, steps = pipeline.training_dataset(material, every(material), **settings, **options)
+    dataset, steps = datasets.training_dataset(material, every(material), **settings, **options)
     return list(dataset.as_numpy_iterator()), steps
 
 
@@ -55,7 +56,7 @@ def test_an_epoch_holds_every_window_once_with_its_label(material):
 
 def test_no_autotuning_holds_up_the_end_of_training(material):
     # Its thread sleeps for up to a minute, and an iterator isn't gone before it wakes.
-    dataset, _ = pipeline.training_dataset(material, every(material), batch_size=16, seed=0, fold=0, epochs=1)
+    dataset, _ = datasets.training_dataset(material, every(material), batch_size=16, seed=0, fold=0, epochs=1)
     assert dataset.options().autotune.enabled is False
 
 
@@ -152,7 +153,7 @@ def test_mixup_blends_features_and_labels_alike(material):
 
 def test_class_weights_balance_the_loss(material):
     labels = np.array([0] * 30 + [1] * 10)
-    weights = pipeline.class_weights(labels, 3)
+    weights = datasets.class_weights(labels, 3)
     assert weights[2] == 0
     assert weights[0] * 30 == pytest.approx(weights[1] * 10)
     assert weights[labels].mean() == pytest.approx(1)
@@ -168,7 +169,7 @@ def test_sequences_come_padded_with_their_labels(utterances):
     assert (np.bincount(y) == np.bincount(material.labels)).all()
     (features, present), _ = batches[0]
     assert features.shape[:2] == present.shape and features.shape[2:] == material.feature_shape
-    watched = list(pipeline.validation_dataset(material, np.arange(7), 4).as_numpy_iterator())
+    watched = list(datasets.validation_dataset(material, np.arange(7), 4).as_numpy_iterator())
     assert (np.concatenate([y for _, y in watched]) == material.labels[:7]).all()
 
 
@@ -180,7 +181,7 @@ def test_memory_stays_flat_over_many_windows(material):
     whole = len(examples) * int(np.prod(material.feature_shape)) * 4
 
     def go_through():
-        dataset, _ = pipeline.training_dataset(material, examples, batch_size=2, seed=0, fold=0, epochs=3)
+        dataset, _ = datasets.training_dataset(material, examples, batch_size=2, seed=0, fold=0, epochs=3)
         for _ in dataset:
             pass
 

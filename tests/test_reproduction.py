@@ -11,12 +11,12 @@ from ser_keras import reproduction
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json, write_atomic, write_json
 from ser_keras.evaluation import Predictions, paired_difference
+from ser_keras.evaluation.tables import write_tables
 from ser_keras.experiment import assembly, rules
 from ser_keras.experiment.protocols import PROTOCOLS
 from ser_keras.experiment.recipes import load_experiment, recipes
 from ser_keras.experiment.run import Run
 from ser_keras.features import conditions
-from ser_keras.figures import write_figures
 from ser_keras.models import baselines
 from ser_keras.reproduction import claims, derived, figures, notes, rows, running
 from tests.made_corpus import write_corpus
@@ -246,7 +246,7 @@ def fake_run(folder, experiment, table):
     kind = PROTOCOLS[experiment.protocol.name]
     tree = {**experiment.model_dump(), "classes": {name: [name] for name in CLASSES}, "corpora": []}
     write_atomic(folder / "experiment.yaml", yaml.safe_dump(tree))
-    write_figures(
+    write_tables(
         *(
             folder,
             types.SimpleNamespace(seed=0, classes=CLASSES, selected_on=[]),

@@ -4,13 +4,14 @@ import csv
 
 import pytest
 
-from ser_keras import crossvalidation, reproduction
+from ser_keras import reproduction
 from ser_keras.common.files import read_json, write_json
 from ser_keras.corpora import scan
 from ser_keras.experiment.recipes import load_experiment
 from ser_keras.experiment.run import Run
 from ser_keras.features.faces import FACE_FRONT_ENDS
 from ser_keras.reproduction import derived, plan, rows
+from ser_keras.training import crossvalidation
 from tests.conftest import shared_data
 from tests.made_faces import write_video_corpus
 

@@ -13,14 +13,19 @@ import pytest
 import soundfile
 import yaml
 
-from ser_keras import checkpoints, crossvalidation, preparation, training
-from ser_keras import finished as finished_runs
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import write_json
 from ser_keras.evaluation import Predictions
 from ser_keras.experiment import saved_model
 from ser_keras.experiment.recipes import load_experiment
 from ser_keras.experiment.run import Run
+from ser_keras.export import from_run
+from ser_keras.training import checkpoints, crossvalidation
+from ser_keras.training import estimate as estimates
+from ser_keras.training import fold as fold_training
+from ser_keras.training import reevaluation as finished_runs
+from ser_keras.training.data import preparation
+from ser_keras.training.estimate import dry_run, estimate
 from tests.made_corpus import write_corpus
 
 pytestmark = pytest.mark.smoke
@@ -156,7 +161,7 @@ def test_a_cut_run_resumed_predicts_what_an_uncut_one_does(corpus, tmp_path, mon
 
 def test_resuming_a_finished_run_trains_nothing(finished, corpus, monkeypatch):
     before = probabilities(finished)
-    monkeypatch.setattr(training, "fit", None)
+    monkeypatch.setattr(fold_training, "fit", None)
     again = crossvalidation.train(quick(), corpus, finished.path, resume=True)
     assert (probabilities(again) == before).all()
 
@@ -214,10 +219,10 @@ def test_a_loss_that_is_not_finite_is_one_line(corpus, tmp_path):
 
 def test_a_fold_of_an_unfinished_run_can_be_exported(corpus, tmp_path):
     run = crossvalidation.train(quick("training.epochs=1"), corpus, tmp_path / "run", only_fold=0)
-    lines = finished_runs.export(run, tmp_path / "bundle", fold=0)
+    lines = from_run.export(run, tmp_path / "bundle", fold=0)
     assert any("UAR" in line for line in lines)
     with pytest.raises(SerKerasError, match="isn't finished"):
-        finished_runs.export(run, tmp_path / "other")
+        from_run.export(run, tmp_path / "other")
 
 
 def test_warnings_and_identical_audio_are_said_again_from_the_cache(tmp_path, capsys):
@@ -226,7 +231,7 @@ def test_warnings_and_identical_audio_are_said_again_from_the_cache(tmp_path, ca
     soundfile.write(loud, np.sign(np.sin(np.arange(16000) / 20)), 16000, subtype="PCM_16")
     shutil.copyfile(loud, tmp_path / "corpus" / "s1_anger_0.wav")
     for _ in range(2):
-        crossvalidation.dry_run(quick(), [("manifest", manifest)])
+        dry_run(quick(), [("manifest", manifest)])
         said = capsys.readouterr().err
         assert "clipping" in said and "is the same audio as" in said
 
@@ -325,22 +330,22 @@ def test_classes_without_data_and_unlisted_emotions_are_dropped_with_a_line(corp
 
 
 def test_dry_run_says_folds_counts_and_time(corpus):
-    lines = crossvalidation.dry_run(quick(), corpus)
+    lines = dry_run(quick(), corpus)
     text = "\n".join(lines)
     assert "36 utterances" in text and "anger 12" in text and "fold 1" in text and "about" in lines[-1]
 
 
 def test_an_estimate_counts_the_trainings_for_a_temperature(corpus, monkeypatch):
-    monkeypatch.setattr(training, "estimate_seconds", lambda *arguments: 60.0)
-    plain, calibrated = (crossvalidation.estimate(quick(*c), corpus) for c in ((), ("training.calibration_groups=3",)))
+    monkeypatch.setattr(estimates, "estimate_seconds", lambda *arguments: 60.0)
+    plain, calibrated = (estimate(quick(*c), corpus) for c in ((), ("training.calibration_groups=3",)))
     assert calibrated == pytest.approx(3 * plain)  # three trainings more, of all but one group each
 
 
 def test_a_dry_run_refuses_what_training_would(corpus, tmp_path):
     with pytest.raises(SerKerasError, match="there is no fold 99"):
-        crossvalidation.dry_run(quick(), corpus, only_fold=99)
+        dry_run(quick(), corpus, only_fold=99)
     with pytest.raises(SerKerasError, match="--init .*neither a finished run"):
-        crossvalidation.dry_run(quick(), corpus, init=tmp_path / "nothing")
+        dry_run(quick(), corpus, init=tmp_path / "nothing")
 
 
 def test_a_model_that_makes_no_classes_of_the_features_is_refused(corpus, tmp_path):
@@ -354,7 +359,7 @@ def test_a_folder_whose_settings_name_no_corpora_is_no_run(finished, tmp_path):
     (tmp_path / "run").mkdir()
     for text in ("", "recipe: anand2015.r2\n"):
         (tmp_path / "run" / "experiment.yaml").write_text(text)
-        for use in (finished_runs.evaluate, lambda run: finished_runs.export(run, tmp_path / "bundle")):
+        for use in (finished_runs.evaluate, lambda run: from_run.export(run, tmp_path / "bundle")):
             with pytest.raises(SerKerasError, match="experiment.yaml isn't that of a run: it names no corpora"):
                 use(Run(tmp_path / "run"))
 
@@ -416,7 +421,7 @@ def test_init_starts_from_a_run_s_weights_and_marks_seen_speakers(finished, corp
         "two hops are remembered"
     )
     bundle = tmp_path / "bundle"
-    finished_runs.export(finished, bundle)
+    from_run.export(finished, bundle)
     from_bundle = saved_model.load_initial(bundle)
     assert from_bundle.speakers == {f"manifest/s{i}" for i in range(4)}
     np.testing.assert_array_equal(from_bundle.weights[-1], start[-1])
@@ -475,7 +480,7 @@ import tensorflow as tf
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
-from ser_keras import crossvalidation, training
+from ser_keras.training import crossvalidation, fold
 from tests.test_training import quick
 training.strategy = lambda: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 seen = []

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import yaml
 
-from ser_keras import crossvalidation, training
-from ser_keras.checkpoints import History
 from ser_keras.common.errors import SerKerasError
 from ser_keras.evaluation import Predictions
+from ser_keras.evaluation.tables import write_tables
 from ser_keras.experiment import saved_model
 from ser_keras.experiment.recipes import load_experiment
-from ser_keras.figures import write_figures
+from ser_keras.training import crossvalidation, fold
+from ser_keras.training.checkpoints import History
 from ser_keras.tuning import holdout, search, space
 from tests.made_corpus import write_corpus
 
@@ -51,18 +51,18 @@ def done(corpus, tmp_path_factory):
     """A whole search, with who was in which part of every training."""
     folder = tmp_path_factory.mktemp("search")
     os.environ["SER_KERAS_CACHE"] = str(folder / "cache")
-    seen, fit = [], training.fit
+    seen, fit = [], fold.fit
 
     def watching(experiment, material, train, validation, n_classes, place, *rest, **named):
         parts = [{material.items[i].speaker for i in items} for items in (train, validation)]
         seen.append((place, *parts))
         return fit(experiment, material, train, validation, n_classes, place, *rest, **named)
 
-    training.fit = watching
+    fold.fit = watching
     try:
         lines = search.tune(asked(folder, corpus), folder / "out")
     finally:
-        training.fit = fit
+        fold.fit = fit
     return folder / "out", lines, seen
 
 
@@ -132,15 +132,15 @@ def test_train_takes_the_recipe_and_marks_what_was_selected_on(done, corpus, tmp
     plain = quick.model_copy(update={"selected_on": [], "classes": {c: [c] for c in table.classes}})
     assert "selected_on" not in plain.model_dump()
     named = {"protocol": "p", "leaky_reason": None, "commit": None}
-    marked = write_figures(tmp_path, plain, table, None, selected_on=start.selected_on, **named)
+    marked = write_tables(tmp_path, plain, table, None, selected_on=start.selected_on, **named)
     assert marked["selection_overlap"] == 3 * len(result["selected_on"])
-    assert write_figures(tmp_path, plain, table, None, **named)["selection_overlap"] == 0
+    assert write_tables(tmp_path, plain, table, None, **named)["selection_overlap"] == 0
 
 
 def test_a_finished_search_starts_nothing_again(done, corpus, monkeypatch):
     out, lines, _ = done
     monkeypatch.setenv("SER_KERAS_CACHE", str(out.parent / "cache"))
-    monkeypatch.setattr(training, "fit", None)
+    monkeypatch.setattr(fold, "fit", None)
     assert search.tune(asked(out.parent, corpus), out) == lines
 
 
@@ -189,8 +189,8 @@ def test_a_search_cut_off_in_a_trial_goes_on_at_its_epoch(done, corpus, tmp_path
             if len(epochs) in (2, 6):
                 raise Killed
 
-    fit = training.fit
-    monkeypatch.setattr(training, "fit", lambda *a, callbacks=(), **k: fit(*a, callbacks=[*callbacks, Dying()], **k))
+    fit = fold.fit
+    monkeypatch.setattr(fold, "fit", lambda *a, callbacks=(), **k: fit(*a, callbacks=[*callbacks, Dying()], **k))
     for _ in range(2):
         with pytest.raises(Killed):
             search.tune(asked(tmp_path, corpus), tmp_path / "out")
@@ -233,7 +233,7 @@ def test_a_checkpoint_of_other_data_or_speakers_is_not_gone_on_with(corpus, tmp_
         (place / "checkpoint.npz").write_bytes(b"of this search")
         return Guess(n_classes), History(), {}
 
-    monkeypatch.setattr(training, "fit", noting)
+    monkeypatch.setattr(fold, "fit", noting)
     values = {"training.learning_rate": 0.003, "tuner/epochs": 1}
 
     made = search.Search(asked(tmp_path, corpus))
@@ -284,7 +284,7 @@ def guessing(experiment, material, train, validation, n_classes, *_, **named):
 
 
 def test_nested_folds_test_everybody_by_a_search_that_didnt_see_them(corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "fit", guessing)
+    monkeypatch.setattr(fold, "fit", guessing)
     monkeypatch.setattr(search, "write_report", lambda *_: None)
     one = {"vary": {"model.filters": [[2], [3]]}, "set": {**SPACE["set"], "training.epochs": 1}}
     lines = search.tune(asked(tmp_path, corpus, one, outer_folds=2), tmp_path / "out")
@@ -304,7 +304,7 @@ def test_a_longer_search_that_finds_another_winner_counts_the_looks(corpus, tmp_
         ]
         return guess, History(), {}
 
-    monkeypatch.setattr(training, "fit", better_later)
+    monkeypatch.setattr(fold, "fit", better_later)
     tree = {"set": {}, "vary": {"model.hidden": [2, 8]}}
     with monkeypatch.context() as unseen:
         unseen.setattr(search, "write_report", lambda *_: None)
@@ -318,7 +318,7 @@ def test_a_longer_search_that_finds_another_winner_counts_the_looks(corpus, tmp_
 
 
 def test_a_start_that_was_chosen_on_the_test_speakers_is_said_to_be(corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "fit", guessing)
+    monkeypatch.setattr(fold, "fit", guessing)
     changes = {"changes": ["selected_on=[manifest/s0, manifest/s1]"], "test_speakers": ["s0"], "max_trials": 1}
     lines = search.tune(asked(tmp_path, corpus, **changes), tmp_path / "out")
     result = result_of(tmp_path / "out")

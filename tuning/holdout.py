@@ -11,7 +11,7 @@ from ser_keras.common.row_store import fingerprint
 from ser_keras.experiment import protocols, rules
 from ser_keras.experiment.settings import Protocol
 from ser_keras.experiment.tensorflow_session import configure
-from ser_keras.preparation import prepare
+from ser_keras.training.data.preparation import prepare
 
 OUTER_GROUPS = 5  # the test speakers are fold 0 of so many groups, as `train --set protocol.folds=5 --fold 0` has it
 KEPT = 3  # prepared materials held in memory: their arrays are small, the features are mapped

@@ -4,16 +4,17 @@ import statistics
 
 import numpy as np
 
-from ser_keras import training
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json, write_atomic, write_json
 from ser_keras.common.progress import say
 from ser_keras.common.row_store import fingerprint
 from ser_keras.evaluation import Predictions, measures, paired_difference
+from ser_keras.evaluation.tables import write_tables
 from ser_keras.experiment.provenance import provenance
 from ser_keras.experiment.recipes import parse_recipe
 from ser_keras.experiment.settings import dump_yaml
-from ser_keras.figures import predict_items, write_figures
+from ser_keras.training import fold as fold_training
+from ser_keras.training.prediction import predict_items
 from ser_keras.tuning import holdout, outcome
 from ser_keras.tuning.trials import BUDGET, describe, sweep
 
@@ -116,13 +117,13 @@ def _score(search, split, folder, values):
     write_atomic(folder / "digest", digest)
     (folder / "metrics.json").unlink(missing_ok=True)
     title = "winner, test" if folder.name == "winner" else "starting recipe, test"
-    classifier, history, _ = training.fit(
+    classifier, history, _ = fold_training.fit(
         *(prepared.experiment, prepared.material, fold.train, fold.validation, prepared.n_classes, folder, 0, title)
     )
     utterances, segments = predict_items(classifier, prepared, fold.test, 0)
     write_atomic(folder / "history.csv", history.csv())
     write_json(folder / "fold.json", {"name": fold.name, "settings": digest, "epochs": history.epochs})
-    figures = write_figures(
+    figures = write_tables(
         *(folder, prepared.experiment, utterances, segments),
         protocol="test speakers of a search",
         leaky_reason=None,

@@ -16,7 +16,7 @@ from ser_keras.experiment.provenance import provenance
 from ser_keras.experiment.recipes import parse_recipe
 from ser_keras.experiment.run import Run
 from ser_keras.experiment.settings import dump_yaml
-from ser_keras.preparation import read_corpora
+from ser_keras.training.data.preparation import read_corpora
 from ser_keras.tuning import accounting, distributed, holdout, outcome, scoring, workers
 from ser_keras.tuning.board import Board
 from ser_keras.tuning.objective import MEASURES, Objective, parse_limit
@@ -233,14 +233,14 @@ def dry_run(request):
     Returns:
         Lines.
     """
-    from ser_keras import training
+    from ser_keras.training.estimate import estimate_seconds
 
     search = Search(request)
     prepared = search.prepared
     folds = holdout.inner_folds(prepared, search.splits[0], request.folds)
     examples = prepared.material.examples(folds[0].train)
     epochs = prepared.experiment.training.epochs
-    seconds = training.estimate_seconds(prepared.experiment, prepared.material, examples, prepared.n_classes)
+    seconds = estimate_seconds(prepared.experiment, prepared.material, examples, prepared.n_classes)
     starting = f"a trial of the starting recipe, {epochs} epochs: about {duration(seconds * epochs * request.folds)}"
     return [*announcement(search), starting]
 

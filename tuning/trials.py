@@ -14,12 +14,12 @@ import keras
 from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.errors import FailedTrialError, FatalError
 
-from ser_keras import training
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json, write_atomic, write_json
 from ser_keras.common.row_store import fingerprint
 from ser_keras.evaluation import measures
-from ser_keras.figures import predict_items
+from ser_keras.training import fold as fold_training
+from ser_keras.training.prediction import predict_items
 from ser_keras.tuning import holdout
 from ser_keras.tuning.durable import SCORE
 from ser_keras.tuning.objective import costs
@@ -195,7 +195,7 @@ class Runner:
         experiment, material = prepared.experiment, prepared.material
         n_classes = prepared.n_classes
         with self.watch.training() as steps:
-            classifier, history, _ = training.fit(
+            classifier, history, _ = fold_training.fit(
                 *(experiment, material, fold.train, fold.validation, n_classes, place, fold.number, fold.name),
                 callbacks=[steps],
             )

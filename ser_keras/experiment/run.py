@@ -10,6 +10,7 @@ import yaml
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json
+from ser_keras.experiment.recipes import from_tree
 
 
 class Run:
@@ -47,6 +48,29 @@ class Run:
             return yaml.safe_load(self.settings_file.read_text(encoding="utf-8"))
         except (OSError, yaml.YAMLError) as error:
             raise SerKerasError(f"{self.settings_file} can't be read: {error}") from None
+
+    def trained_with(self):
+        """What experiment.yaml holds: (settings, the corpora, what the initial weights were).
+
+        Raises:
+            SerKerasError: it is not that of a run.
+        """
+        tree = self.experiment
+        if not isinstance(tree, dict) or "corpora" not in tree:
+            raise SerKerasError(f"{self.settings_file} isn't that of a run: it names no corpora")
+        corpora, start = tree.pop("corpora"), tree.pop("init", None) or {}
+        return from_tree(tree, self.settings_file), corpora, start
+
+    def require_final(self):
+        """Refuse a run without its final model.
+
+        Raises:
+            SerKerasError: it isn't finished; the line says how to go on with it.
+        """
+        if not (self.final / "fold.json").is_file():
+            raise SerKerasError(
+                f"{self.path} isn't finished; `ser-keras train ... --resume --out {self.path}` goes on with it"
+            )
 
     @property
     def metrics(self):

@@ -11,16 +11,17 @@ from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json, write_atomic, write_json
 from ser_keras.evaluation import Predictions
 from ser_keras.evaluation.reports import plots
+from ser_keras.evaluation.tables import write_tables
 from ser_keras.experiment import protocols, saved_model
 from ser_keras.experiment.provenance import provenance
 from ser_keras.experiment.recipes import from_tree
 from ser_keras.features.descriptors import DESCRIPTORS
-from ser_keras.figures import predict_items, write_figures
-from ser_keras.finished import reopen
 from ser_keras.models.fitted_head import cut_at, fit_head
 from ser_keras.reproduction import figures
 from ser_keras.reproduction.drawings import beliefs, filters
-from ser_keras.training import training_examples
+from ser_keras.training.fold import training_examples
+from ser_keras.training.prediction import predict_items
+from ser_keras.training.reevaluation import reopen
 
 MADE_FROM = "made_from.json"  # written last: what a derived row was made from, and how long it took
 
@@ -169,7 +170,7 @@ def _write(folder, run, items, windows):
     """A derived row's tables and its confusion matrix, marked as its source is."""
     tree = {key: value for key, value in run.experiment.items() if key not in ("corpora", "init")}
     kind = protocols.PROTOCOLS[tree["protocol"]["name"]]
-    written = write_figures(
+    written = write_tables(
         *(folder, from_tree(tree, run.settings_file), items, windows),
         protocol=tree["protocol"]["name"],
         leaky_reason=kind.claim if kind.leaky else None,

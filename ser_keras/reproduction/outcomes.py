@@ -5,12 +5,12 @@ import dataclasses
 import functools
 from pathlib import Path
 
-from ser_keras import finished
 from ser_keras.common.files import read_json
 from ser_keras.experiment.protocols import PROTOCOLS
 from ser_keras.experiment.run import Run
 from ser_keras.features import conditions
 from ser_keras.reproduction import figures, rows
+from ser_keras.training import reevaluation
 
 
 @dataclasses.dataclass(eq=False)
@@ -116,5 +116,5 @@ def outcome_of(directory, corpora, row, protocol, condition):
     """The Outcome of a job in the directory of a reproduction; `corpora` are the names of those that are given."""
     folder = directory / row.id / protocol
     if condition is not None:
-        folder = folder / "evaluations" / finished.name_of("test", conditions.parse(condition))
+        folder = folder / "evaluations" / reevaluation.name_of("test", conditions.parse(condition))
     return Outcome(row, protocol, folder, condition, corpora)

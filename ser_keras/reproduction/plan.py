@@ -5,7 +5,6 @@ from pathlib import Path
 
 import keras
 
-from ser_keras import crossvalidation
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json
 from ser_keras.common.progress import stage
@@ -14,6 +13,7 @@ from ser_keras.common.text import duration
 from ser_keras.experiment.recipes import load_experiment
 from ser_keras.experiment.settings import Experiment
 from ser_keras.reproduction import curves
+from ser_keras.training import estimate as estimates
 
 CURVE = "curve"  # the kind of derived row that has runs of its own
 # In a run's folder, written last: the settings and files that it was run on, and hashes of its tables.
@@ -84,7 +84,7 @@ def estimate(plan, corpora):
     with stage("time estimate", len(todo), "rows") as advance:
         for outcome, jobs in todo.items():
             try:
-                seconds += sum(crossvalidation.estimate(job.experiment, corpora, job.folder) for job in jobs)
+                seconds += sum(estimates.estimate(job.experiment, corpora, job.folder) for job in jobs)
             except SerKerasError as error:
                 outcome.problem = " ".join(str(error).split())
             keras.utils.clear_session()

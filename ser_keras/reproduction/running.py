@@ -6,17 +6,17 @@ from pathlib import Path
 
 import keras
 
-from ser_keras import crossvalidation, finished
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json, write_json
 from ser_keras.common.row_store import fingerprint
 from ser_keras.experiment.protocols import PROTOCOLS
 from ser_keras.experiment.run import Run
 from ser_keras.features import conditions
-from ser_keras.preparation import read_corpora
 from ser_keras.reproduction import curves, derived, page, rows, table
 from ser_keras.reproduction.outcomes import outcome_of
 from ser_keras.reproduction.plan import DONE, digests, estimate, make_plan
+from ser_keras.training import crossvalidation, reevaluation
+from ser_keras.training.data.preparation import read_corpora
 
 
 def reproduce(names, corpora, out, protocols=None, changes=()):
@@ -184,7 +184,7 @@ def _distort(outcome, before):
     if _is_distorted(outcome, run):
         return False
     started = time.monotonic()
-    finished.evaluate_folds(run, conditions.parse(outcome.condition), unfinished=True)
+    reevaluation.evaluate_folds(run, conditions.parse(outcome.condition), unfinished=True)
     outcome.seconds = round(time.monotonic() - started, 1)
     mark = {"models": derived.digest(run), "tables": digests(outcome.folder), "seconds": outcome.seconds}
     write_json(outcome.folder / DONE, mark)

@@ -1,11 +1,18 @@
 """Where in an utterance a sequence classifier's attention lies."""
 
+from pathlib import Path
+
 import numpy as np
 from matplotlib.figure import Figure
 
+from ser_keras.audio.reading import load
 from ser_keras.audio.samples import SAMPLE_RATE
+from ser_keras.audio.windows import cut_windows, window_starts
+from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import write_atomic
 from ser_keras.evaluation.reports.plots import LIGHT, WIDTH, dress, png
+from ser_keras.experiment import assembly, saved_model
+from ser_keras.features.batched_graph import feature_function
 from ser_keras.models.layers.attention import attention_weights
 
 
@@ -50,3 +57,48 @@ def attention_figure(weights, middles, samples, theme=LIGHT):
     for axes in (above, below):
         dress(axes, theme)
     return figure
+
+
+def draw_attention(run, files, out, fold=None):
+    """Draw where a run's classifier puts its attention in audio files, a PNG each.
+
+    Args:
+        run: Run of a sequence classifier with attention.
+        files: paths of audio.
+        out: the folder for the drawings.
+        fold: this fold's model instead of the final one.
+
+    Returns:
+        list of (file, path of its drawing, or the SerKerasError that says why there is none).
+
+    Raises:
+        SerKerasError: the run's model isn't there or has no attention; two files share a name.
+    """
+    experiment, _, _ = run.trained_with()
+    folder = run.final if fold is None else run.fold(fold)
+    if not (folder / "fold.json").is_file():
+        raise SerKerasError(f"{folder} holds no trained model; name a fold that is done (--fold K)")
+    classifier = saved_model.load_classifier(folder)
+    attention_weights(classifier)
+    names = [Path(file).stem for file in files]
+    if doubled := [name for name in names if names.count(name) > 1]:
+        raise SerKerasError(f"two of the files are called {doubled[0]}; draw them into folders of their own")
+    extractor = assembly.build_extractor(experiment)
+    whole, window = getattr(extractor, "whole", False), experiment.window_samples
+    compute = np.asarray if whole else feature_function(extractor, window)
+    drawn = []
+    for file, name in zip(files, names, strict=True):
+        try:
+            samples = load(file).samples
+        except SerKerasError as error:
+            drawn.append((file, error))
+            continue
+        if whole:
+            features, starts = extractor(samples), extractor.row_starts(len(samples))
+        else:
+            cut = (window, experiment.hop_samples, experiment.tail_rule)
+            features, starts = compute(cut_windows(samples, *cut)), window_starts(len(samples), *cut)
+        path = Path(out) / f"{name}.png"
+        write_attention(classifier, features, starts, window, samples, path)
+        drawn.append((file, path))
+    return drawn

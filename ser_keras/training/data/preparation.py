@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 
 from ser_keras import corpora as readers
-from ser_keras import decoding
 from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.audio.windows import window_starts
 from ser_keras.common.errors import SerKerasError
@@ -14,9 +13,10 @@ from ser_keras.common.row_store import fingerprint
 from ser_keras.corpora.emotions import select
 from ser_keras.experiment import assembly, protocols, rules, settings
 from ser_keras.experiment.tensorflow_session import configure
-from ser_keras.features.faces import FACE_FRONT_ENDS, rows, watch
-from ser_keras.material import Material, extract, feature_shape
+from ser_keras.features.faces import FACE_FRONT_ENDS, watch
 from ser_keras.models import MODELS
+from ser_keras.training.data import decoded_audio, faces
+from ser_keras.training.data.feature_store import Material, extract, feature_shape
 
 
 @dataclasses.dataclass
@@ -34,7 +34,7 @@ class Prepared:
     """
 
     experiment: settings.Experiment
-    decoded: decoding.Decoded
+    decoded: decoded_audio.Decoded
     labels: np.ndarray
     material: Material
     folds: list
@@ -134,7 +134,7 @@ def prepare(experiment, listing, quiet=False, condition=None, augmented=True):
 
 def material_of(decoded, *arguments, **options):
     """Material of decoded utterances: `material.extract`, or `faces.rows.extract` where pictures are looked at."""
-    return (extract if decoded.frames is None else rows.extract)(decoded, *arguments, **options)
+    return (extract if decoded.frames is None else faces.extract)(decoded, *arguments, **options)
 
 
 def usable(listing, experiment, quiet=False):
@@ -150,7 +150,7 @@ def usable(listing, experiment, quiet=False):
         name, reason = next(iter(listing.bad_files.items()))
         raise SerKerasError(f"{name}: {reason} (audio.bad_files=skip goes on without such files)")
     chosen, _, live, dropped = select(listing.utterances, experiment.classes)
-    decoded = decoding.decode(chosen, experiment.audio.decoder, experiment.audio.bad_files)
+    decoded = decoded_audio.decode(chosen, experiment.audio.decoder, experiment.audio.bad_files)
     if experiment.frontend.name in FACE_FRONT_ENDS:
         decoded = watch.watch(decoded, assembly.build_extractor(experiment), experiment)
     # A class may have lost its last file to a bad one.

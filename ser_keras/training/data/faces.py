@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from ser_keras import material
 from ser_keras.common.errors import SerKerasError
 from ser_keras.features.faces.frontends import AudioVisual
 from ser_keras.features.faces.stores import JoinedStore
-from ser_keras.material import Material, Variant
+from ser_keras.training.data import feature_store
+from ser_keras.training.data.feature_store import Material, Variant
 
 
 def extract(
@@ -62,7 +62,7 @@ def extract(
 
 def _joined(decoded, items, labels, spans, front_end, window, hop, tail, sequence, condition, around):
     """The sound's own material, with a frame behind each row."""
-    heard = material.extract(
+    heard = feature_store.extract(
         *(decoded, items, labels, spans, front_end.sound, window, hop, tail),
         sequence=sequence,
         condition=condition,

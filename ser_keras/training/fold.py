@@ -1,27 +1,27 @@
 """One fold, resumable at every epoch; the same for the final refit on all speakers."""
 
-import time
 import warnings
 
 import keras
 import numpy as np
 
-from ser_keras import pipeline
-from ser_keras.checkpoints import EpochBoundary, History, load_checkpoint
-from ser_keras.cleaning import mislabelled
 from ser_keras.common.files import write_atomic, write_json
 from ser_keras.common.progress import stage
 from ser_keras.corpora import dimensions
-from ser_keras.experiment.assembly import PRIMARY, build_classifier, build_extractor, compiled, has_own_loss, primary
+from ser_keras.experiment.assembly import PRIMARY, build_classifier, build_extractor, has_own_loss, primary
 from ser_keras.experiment.protocols import protocol_kind
 from ser_keras.experiment.saved_model import save_model
 from ser_keras.experiment.tensorflow_session import in_float32, strategy
-from ser_keras.features.augmentation.live import Live
-from ser_keras.features.augmentation.mixup import Mixup
 from ser_keras.models import baselines
 from ser_keras.models.corpus_heads import learn_which
 from ser_keras.models.fitted_head import cut_at, fit_head
 from ser_keras.models.layers.adaptation import adapt_model
+from ser_keras.training.checkpoints import EpochBoundary, History, load_checkpoint
+from ser_keras.training.compilation import compiled
+from ser_keras.training.data import datasets
+from ser_keras.training.data.label_cleaning import mislabelled
+from ser_keras.training.data.live_augmentation import Live
+from ser_keras.training.data.mixup import Mixup
 
 FINAL = 2**16  # the number that stands for "fold" in the seeds of the final refit
 
@@ -126,7 +126,7 @@ def _run_epochs(
     )
     watched = None
     if len(validation):
-        watched = pipeline.validation_dataset(material, validation, 256, labels_of(classifier, material, validation))
+        watched = datasets.validation_dataset(material, validation, 256, labels_of(classifier, material, validation))
     with stage(title, training.epochs, "epochs") as advance:
         advance(history.epochs)
         boundary = EpochBoundary(
@@ -218,10 +218,10 @@ def dataset_of(experiment, training, material, examples, n_classes, number, firs
     """The training part as `fit` reads it: (dataset, steps an epoch); `labels` as from `labels_of`."""
     augmentation, weights, live = experiment.augmentation, None, None
     if training.class_weights == "balanced":
-        weights = pipeline.class_weights(material.labels[examples.items], n_classes)
+        weights = datasets.class_weights(material.labels[examples.items], n_classes)
     if augmentation.live:
         live = Live(augmentation, build_extractor(experiment), material, examples)
-    return pipeline.training_dataset(
+    return datasets.training_dataset(
         material,
         examples,
         labels,
@@ -284,30 +284,3 @@ def finish(folder, experiment, classifier, history, record):
     chosen = history.best_epoch or history.epochs
     write_json(folder / "fold.json", {**record, "epochs": history.epochs, "best_epoch": chosen})
     (folder / "checkpoint.npz").unlink(missing_ok=True)
-
-
-def estimate_seconds(experiment, material, examples, n_classes, steps=6):
-    """Seconds that an epoch over some examples, or the fit of a baseline, will take; measured on a few of them."""
-    if experiment.model.name in baselines.BASELINES:
-        few = examples.rows[:: max(1, len(examples.rows) // 500)]
-        labels = material.labels[examples.owner[:: max(1, len(examples.rows) // 500)]]
-        started = time.monotonic()
-        baselines.fit(
-            *(experiment.model.name, material.store.gather(few), labels, n_classes, 0), **experiment.model.arguments()
-        )
-        return (time.monotonic() - started) * len(examples.rows) / len(few)
-    training = experiment.training
-    batch = training.model_copy(update={"batch_size": min(training.batch_size, len(examples))})
-    classifier = build_classifier(experiment, material.feature_shape, n_classes)
-    if not classifier.trainable_variables:
-        return 0.0
-    compiled(classifier, training, n_classes)
-    labels = labels_of(classifier, material, examples.items)
-    dataset, n_steps = dataset_of(experiment, batch, material, examples, n_classes, 0, 0, labels)
-    times, started = [], time.monotonic()
-    for x, y, *_ in dataset.take(steps + 2):
-        classifier.train_on_batch(x, y)
-        times.append(time.monotonic() - started)
-        started = time.monotonic()
-    # The first steps compile, and now and then one is held up by others.
-    return float(np.median(times[2:] or times)) * n_steps

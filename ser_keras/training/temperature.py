@@ -7,9 +7,9 @@ import keras
 import numpy as np
 from scipy import optimize
 
-from ser_keras import pipeline, training
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import write_atomic
+from ser_keras.training import fold, prediction
 
 LARGEST = 10.0  # temperatures from a tenth to ten
 NUMBERS = 2**20  # parts' numbers, for the seeds, lie so far apart
@@ -82,14 +82,14 @@ def calibrate(classifier, prepared, train, validation, folder, number, title, in
         part, place = train[groups == k], folder / "calibration" / str(k)
         done = place / "probabilities.npy"
         if not done.is_file():
-            net, _, _ = training.fit(
+            net, _, _ = fold.fit(
                 *(experiment, material, train[groups != k], validation, prepared.n_classes, place),
                 *((number + 1) * NUMBERS + k, f"{title}, calibration {k + 1}/{groups.max() + 1}"),
                 initial=initial,
                 epochs=epochs,
             )
             kept = io.BytesIO()
-            np.save(kept, pipeline.predict(net, material, part))
+            np.save(kept, prediction.predict(net, material, part))
             write_atomic(done, kept.getvalue())
         probabilities.append(np.load(done))
         labels.append(material.labels[part] if material.sequence else material.labels[material.rows(part)[1]])

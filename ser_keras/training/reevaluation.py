@@ -1,26 +1,28 @@
-"""What is done with a finished run: evaluated again or on other data, and exported."""
+"""Re-evaluates a finished run, on its own test folds or on other data."""
 
 from pathlib import Path
 
 import numpy as np
 
-from ser_keras.audio.reading import load
-from ser_keras.audio.windows import cut_windows, window_starts
 from ser_keras.common.errors import SerKerasError
-from ser_keras.common.progress import say
 from ser_keras.corpora import UNNAMED
 from ser_keras.corpora.emotions import class_of_emotion
 from ser_keras.evaluation import Predictions
+from ser_keras.evaluation.tables import write_tables
 from ser_keras.experiment import assembly, saved_model
 from ser_keras.experiment.provenance import provenance
-from ser_keras.experiment.recipes import from_tree
-from ser_keras.experiment.rules import why_not_exportable
 from ser_keras.experiment.tensorflow_session import configure
-from ser_keras.features.batched_graph import feature_function
 from ser_keras.features.conditions import folder_name
-from ser_keras.figures import predict_items, write_figures
-from ser_keras.models.layers.attention import attention_weights
-from ser_keras.preparation import Prepared, clipped, describe_corpora, material_of, prepare, read_corpora, usable
+from ser_keras.training.data.preparation import (
+    Prepared,
+    clipped,
+    describe_corpora,
+    material_of,
+    prepare,
+    read_corpora,
+    usable,
+)
+from ser_keras.training.prediction import predict_items
 
 
 def reopen(run, unfinished=False, condition=None, augmented=True):
@@ -35,9 +37,9 @@ def reopen(run, unfinished=False, condition=None, augmented=True):
     Raises:
         SerKerasError: the run isn't finished, or its corpora have moved or changed.
     """
-    experiment, known, _ = _trained_with(run)
+    experiment, known, _ = run.trained_with()
     if not unfinished:
-        _require_final(run)
+        run.require_final()
     paths = run.provenance["corpora_paths"]
     prepared = prepare(
         experiment, read_corpora(list(paths.items())), quiet=True, condition=condition, augmented=augmented
@@ -47,22 +49,6 @@ def reopen(run, unfinished=False, condition=None, augmented=True):
     if changed:
         raise SerKerasError(f"corpus {changed[0]} is not what it was when {run.path} was trained on it")
     return prepared
-
-
-def _require_final(run):
-    if not (run.final / "fold.json").is_file():
-        raise SerKerasError(
-            f"{run.path} isn't finished; `ser-keras train ... --resume --out {run.path}` goes on with it"
-        )
-
-
-def _trained_with(run):
-    """What experiment.yaml holds: (settings, the corpora, what the initial weights were)."""
-    tree = run.experiment
-    if not isinstance(tree, dict) or "corpora" not in tree:
-        raise SerKerasError(f"{run.settings_file} isn't that of a run: it names no corpora")
-    known, start = tree.pop("corpora"), tree.pop("init", None) or {}
-    return from_tree(tree, run.settings_file), known, start
 
 
 def evaluate(run, corpora=(), conditions=()):
@@ -122,19 +108,19 @@ def evaluate_folds(run, condition=None, unfinished=False):
         Predictions.concatenate(tables) if tables[0] is not None else None for tables in zip(*parts, strict=True)
     )
     folder = run.path / "evaluations" / name
-    figures = write_figures(
+    figures = write_tables(
         *(folder, prepared.experiment, utterances, segments),
         protocol=prepared.experiment.protocol.name + said,
         leaky_reason=run.metrics["leaky_reason"],
         commit=provenance()["commit"],
-        selected_on=_trained_with(run)[2].get("selected_on", ()),
+        selected_on=run.trained_with()[2].get("selected_on", ()),
     )
     return name, folder, figures
 
 
 def _evaluate_final(run, corpus, root, condition):
-    experiment, known, start = _trained_with(run)
-    _require_final(run)
+    experiment, known, start = run.trained_with()
+    run.require_final()
     classifier = saved_model.load_classifier(run.final)
     configure(experiment)
     decoded, _, _, dropped = usable(read_corpora([(corpus, root)]), experiment)
@@ -163,7 +149,7 @@ def _evaluate_final(run, corpus, root, condition):
         reason = f"LEAKY: {doubled} test utterances are the same audio as training ones" if doubled else None
     name, said = name_of(_place(corpus, root), condition), said_of(condition)
     folder = run.path / "evaluations" / name
-    figures = write_figures(
+    figures = write_tables(
         *(folder, experiment, utterances, segments),
         protocol=f"final model on {corpus}{said}",
         leaky_reason=reason,
@@ -171,85 +157,3 @@ def _evaluate_final(run, corpus, root, condition):
         selected_on=start.get("selected_on", ()),
     )
     return name, folder, figures
-
-
-def draw_attention(run, files, out, fold=None):
-    """Draw where a run's classifier puts its attention in audio files, a PNG each.
-
-    Args:
-        run: Run of a sequence classifier with attention.
-        files: paths of audio.
-        out: the folder for the drawings.
-        fold: this fold's model instead of the final one.
-
-    Returns:
-        list of (file, path of its drawing, or the SerKerasError that says why there is none).
-
-    Raises:
-        SerKerasError: the run's model isn't there or has no attention; two files share a name.
-    """
-    from ser_keras.evaluation.reports.attention import write_attention
-
-    experiment, _, _ = _trained_with(run)
-    folder = run.final if fold is None else run.fold(fold)
-    if not (folder / "fold.json").is_file():
-        raise SerKerasError(f"{folder} holds no trained model; name a fold that is done (--fold K)")
-    classifier = saved_model.load_classifier(folder)
-    attention_weights(classifier)
-    names = [Path(file).stem for file in files]
-    if doubled := [name for name in names if names.count(name) > 1]:
-        raise SerKerasError(f"two of the files are called {doubled[0]}; draw them into folders of their own")
-    extractor = assembly.build_extractor(experiment)
-    whole, window = getattr(extractor, "whole", False), experiment.window_samples
-    compute = np.asarray if whole else feature_function(extractor, window)
-    drawn = []
-    for file, name in zip(files, names, strict=True):
-        try:
-            samples = load(file).samples
-        except SerKerasError as error:
-            drawn.append((file, error))
-            continue
-        if whole:
-            features, starts = extractor(samples), extractor.row_starts(len(samples))
-        else:
-            cut = (window, experiment.hop_samples, experiment.tail_rule)
-            features, starts = compute(cut_windows(samples, *cut)), window_starts(len(samples), *cut)
-        path = Path(out) / f"{name}.png"
-        write_attention(classifier, features, starts, window, samples, path)
-        drawn.append((file, path))
-    return drawn
-
-
-def export(run, out, fold=None, default="int8_weights", all_variants=False):
-    """Make the bundle of a run, with the cross-validated figures of its converted fold models.
-
-    Args:
-        run: Run.
-        out: the bundle's folder.
-        fold: export this fold's model instead of the final one.
-        default, all_variants: see `ser_keras.export.bundle.export_run`.
-
-    Returns:
-        Lines that say what was made.
-    """
-    if reason := why_not_exportable(_trained_with(run)[0]):
-        raise SerKerasError(f"{run.path} can't be exported: {reason}")
-    # These need the packages of the extra `export`.
-    from ser_keras.export.bundle import export_run, summary
-    from ser_keras.export.estimate import utterance_key
-
-    prepared = None
-    try:
-        prepared = reopen(run, unfinished=fold is not None, augmented=False)
-    except SerKerasError as error:
-        if fold is None and not (run.final / "fold.json").is_file():
-            raise
-        say(f"no cross-validated estimate for the converted model: {error}")
-
-    def test_utterances(number):
-        material = prepared.material
-        for i in prepared.folds[number].test:
-            item = material.items[i]
-            yield utterance_key(item.corpus, item.name, item.start), int(material.labels[i]), material.samples(i)
-
-    return summary(export_run(run.path, out, fold, test_utterances if prepared else None, default, all_variants))

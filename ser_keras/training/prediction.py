@@ -1,13 +1,14 @@
-"""From a trained classifier to a folder of tables and figures."""
+"""Probabilities of items by a trained classifier, as tables."""
 
 import numpy as np
+import tensorflow as tf
 
-from ser_keras import pipeline
 from ser_keras.audio.samples import SAMPLE_RATE
-from ser_keras.common.files import write_atomic, write_json
-from ser_keras.evaluation import Predictions, confusion_csv, metrics
+from ser_keras.evaluation import Predictions
 from ser_keras.evaluation.predictions import geometric_mean
 from ser_keras.models.corpus_heads import heard_as
+from ser_keras.training.data.datasets import SEQUENCES
+from ser_keras.training.data.feature_store import PREDICTION_BATCH
 
 AVERAGES = {"mean": lambda probabilities: probabilities.mean(axis=0), "geometric": geometric_mean}
 
@@ -15,13 +16,13 @@ AVERAGES = {"mean": lambda probabilities: probabilities.mean(axis=0), "geometric
 def _probabilities(classifier, material, items):
     """As `pipeline.predict`; of a classifier with a head for each corpus, each item's own head where there is one."""
     if len(getattr(classifier, "outputs", ())) < 2:
-        return pipeline.predict(classifier, material, items)
+        return predict(classifier, material, items)
     items = np.asarray(items)
     corpora = np.array([material.items[i].corpus for i in items])
     of_window = corpora if material.sequence else np.repeat(corpora, material.n_windows[items])
     probabilities = np.empty((len(of_window), classifier.outputs[0].shape[-1]), np.float32)
     for corpus in np.unique(corpora):
-        own = pipeline.predict(heard_as(classifier, corpus), material, items[corpora == corpus])
+        own = predict(heard_as(classifier, corpus), material, items[corpora == corpus])
         probabilities[of_window == corpus] = own
     return probabilities
 
@@ -59,26 +60,26 @@ def predict_items(classifier, prepared, items, fold):
     return utterances, windows
 
 
-def write_figures(folder, experiment, utterances, segments, *, protocol, leaky_reason, commit, selected_on=()):
-    """Write the tables of a folder; `metrics.json` comes last and marks them whole.
+def predict(model, material, items):
+    """Probabilities of every window of some items, or of every item where the classifier takes sequences; in order.
 
-    `selected_on` are speakers on whom something else than the settings was chosen: the initial weights.
+    Args:
+        model: classifier, features -> probabilities; or a baseline.
+
+    Returns:
+        [n, n_classes] float32.
     """
-    chosen_on = {*experiment.selected_on, *selected_on}
-    (folder / "metrics.json").unlink(missing_ok=True)  # it marks the tables whole
-    figures = metrics(
-        utterances,
-        segments,
-        protocol=protocol,
-        leaky=leaky_reason is not None,
-        leaky_reason=leaky_reason,
-        seed=experiment.seed,
-        commit=commit,
-        selection_overlap=sum(speaker in chosen_on for speaker in utterances.speaker),
-    )
-    utterances.write_csv(folder / "predictions.csv")
-    if segments is not None:
-        segments.write_csv(folder / "segments.csv")
-    write_atomic(folder / "confusion.csv", confusion_csv(figures["confusion"], list(experiment.classes)))
-    write_json(folder / "metrics.json", figures)
-    return figures
+    if hasattr(model, "probabilities"):
+        return np.concatenate([model.probabilities(batch) for batch in material.batches(items, PREDICTION_BATCH)])
+    shape = material.feature_shape
+    signature, parts = [tf.TensorSpec((None, *shape), tf.float32)], ((x,) for x in material.batches(items))
+    if material.sequence:
+        signature = [tf.TensorSpec((None, None, *shape), tf.float32), tf.TensorSpec((None, None), tf.bool)]
+        parts = material.sequences(items, SEQUENCES)
+    # A concrete function: a tf.function a model would count as retracing.
+    infer = tf.function(
+        lambda *x: model(list(x) if material.sequence else x[0], training=False),
+        input_signature=signature,
+        autograph=False,
+    ).get_concrete_function()
+    return np.concatenate([infer(*map(tf.constant, part)).numpy() for part in parts]).astype(np.float32)

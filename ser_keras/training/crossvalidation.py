@@ -7,67 +7,23 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_keras import calibration, training
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json, write_atomic, write_json
 from ser_keras.common.row_store import fingerprint
-from ser_keras.common.text import duration
 from ser_keras.corpora.dimensions import dimension_levels
 from ser_keras.evaluation import Predictions
 from ser_keras.evaluation.reports.run_report import write_report
+from ser_keras.evaluation.tables import write_tables
 from ser_keras.experiment import assembly, protocols, saved_model
 from ser_keras.experiment.provenance import provenance
 from ser_keras.experiment.run import Run
 from ser_keras.experiment.settings import dump_yaml
-from ser_keras.figures import predict_items, write_figures
 from ser_keras.models.baselines import BASELINES
 from ser_keras.models.fitted_head import cut_at
-from ser_keras.preparation import prepare, read_corpora
-
-
-def dry_run(experiment, corpora, only_fold=None, init=None):
-    """Lines that say what `train` would do: classes, folds, windows, and how long it will take.
-
-    Files are decoded and features cached, as the training itself would do; nothing is written beside that.
-    """
-    start = saved_model.load_initial(init) if init is not None else None
-    prepared = prepare(experiment, read_corpora(corpora))
-    _check_before_writing(prepared, only_fold, start and start.for_classes(prepared.experiment.classes))
-    material, folds = prepared.material, prepared.folds
-    lines = [f"{len(prepared.decoded.utterances)} utterances, {material.n_windows.sum()} windows"]
-    counts = np.bincount(prepared.labels, minlength=prepared.n_classes)
-    lines.append("classes: " + ", ".join(f"{n} {c}" for n, c in zip(prepared.experiment.classes, counts, strict=True)))
-    for fold in folds:
-        parts = [f"{len(getattr(fold, p))} {p}" for p in ("train", "validation", "test") if len(getattr(fold, p))]
-        lines.append(f"fold {fold.number} ({fold.name}): {', '.join(parts)}")
-    trained = prepared.experiment.training
-    at_most = " at most (early stopping)" if trained.early_stopping else ""
-    seconds = _seconds(prepared, refit=True)
-    lines.append(
-        f"{len(folds)} folds and the final refit, {trained.epochs} epochs each: about {duration(seconds)}{at_most}"
-    )
-    return lines
-
-
-def estimate(experiment, corpora, out=None):
-    """Seconds that `train` without the final refit will take for the folds that aren't done, measured on a few steps.
-
-    Files are decoded and features cached, as the training itself would do.
-    """
-    done = [] if out is None else [int(folder.name) for folder in Run(out).folds()]
-    return _seconds(prepare(experiment, read_corpora(corpora), quiet=True), False, done)
-
-
-def _seconds(prepared, refit, done=()):
-    experiment, material = prepared.experiment, prepared.material
-    fold = material.examples(prepared.folds[0].train)
-    sizes = [len(material.examples(f.train)) for f in prepared.folds if f.number not in done]
-    if refit:
-        sizes.append(len(material.examples(np.arange(len(material.items)))))
-    epochs = 1 if experiment.model.name in BASELINES else experiment.training.epochs
-    an_example = training.estimate_seconds(experiment, material, fold, prepared.n_classes) / max(len(fold), 1)
-    # k groups left out in turn are k trainings more, of (k - 1) / k of the material each
-    return an_example * sum(sizes) * epochs * max(1, experiment.training.calibration_groups)
+from ser_keras.training import fold as fold_training
+from ser_keras.training import temperature
+from ser_keras.training.data.preparation import prepare, read_corpora
+from ser_keras.training.prediction import predict_items
 
 
 def train(experiment, corpora, out, resume=False, only_fold=None, init=None, refit=True):
@@ -106,7 +62,7 @@ def train(experiment, corpora, out, resume=False, only_fold=None, init=None, ref
             resolved["init"] = start.described
         if run.settings_file.is_file():
             _same_settings(run, resolved)
-        _check_before_writing(prepared, only_fold, start)
+        check_before_writing(prepared, only_fold, start)
         write_atomic(run.settings_file, dump_yaml(resolved))
         record = _record(run, prepared, corpora)
         write_atomic(run.heard_file, "\n".join(sorted(prepared.decoded.hashes)) + "\n")
@@ -149,7 +105,7 @@ class _Clock:
         write_json(self.run.path / "provenance.json", self.record)
 
 
-def _check_before_writing(prepared, only_fold, start):
+def check_before_writing(prepared, only_fold, start):
     """Refuse what can't be trained before the run directory says that it was started."""
     numbers = [f.number for f in prepared.folds]
     if only_fold is not None and only_fold not in numbers:
@@ -164,9 +120,9 @@ def _check_before_writing(prepared, only_fold, start):
     if start is not None:
         start(classifier)
     if prepared.experiment.training.calibration_groups:
-        calibration.last_dense(classifier)
+        temperature.last_dense(classifier)
         for fold in prepared.folds:
-            calibration.speaker_groups(prepared.experiment, prepared.material, fold.train, fold.number)
+            temperature.speaker_groups(prepared.experiment, prepared.material, fold.train, fold.number)
 
 
 def _as_started(run, corpora):
@@ -212,11 +168,11 @@ def _train_fold(run, prepared, fold, start, digest):
     material, folder = prepared.material, run.fold(fold.number)
     first, *others = fold.name.split()
     title = f"fold {fold.number + 1}/{len(prepared.folds)} {first}{f' +{len(others)}' if others else ''}"
-    classifier, history, counts = training.fit(
+    classifier, history, counts = fold_training.fit(
         *(prepared.experiment, material, fold.train, fold.validation, prepared.n_classes, folder, fold.number, title),
         initial=start,
     )
-    counts |= calibration.calibrate(
+    counts |= temperature.calibrate(
         *(classifier, prepared, fold.train, fold.validation, folder, fold.number, title), initial=start
     )
     utterances, segments = predict_items(classifier, prepared, fold.test, fold.number)
@@ -226,8 +182,8 @@ def _train_fold(run, prepared, fold, start, digest):
     parts = ("train", "validation", "test")
     record = {"name": fold.name, "settings": digest} | {p: _speakers(material.items, getattr(fold, p)) for p in parts}
     record |= {f"n_{p}": len(getattr(fold, p)) for p in parts} | counts
-    training.finish(folder, prepared.experiment, classifier, history, record)
-    calibration.sweep(folder)
+    fold_training.finish(folder, prepared.experiment, classifier, history, record)
+    temperature.sweep(folder)
 
 
 def _pool(run, prepared, record, start):
@@ -244,7 +200,7 @@ def _pool(run, prepared, record, start):
         reason = f"LEAKY: the initial weights ({start.described['name']}) were trained on a corpus of this run"
     elif doubled := prepared.heard_in_training():
         reason = f"LEAKY: {doubled} test utterances are the same audio as training ones"
-    write_figures(
+    write_tables(
         *(run.path, prepared.experiment, utterances, windows[0] if windows else None),
         protocol=prepared.experiment.protocol.name,
         leaky_reason=reason,
@@ -262,21 +218,23 @@ def _refit(run, prepared, start):
     none = np.array([], int)
     epochs = [read_json(folder / "fold.json")["best_epoch"] for folder in run.folds()]
     epochs = max(1, round(statistics.median(epochs)))
-    classifier, history, counts = training.fit(
+    classifier, history, counts = fold_training.fit(
         prepared.experiment,
         material,
         every,
         none,
         prepared.n_classes,
         run.final,
-        training.FINAL,
+        fold_training.FINAL,
         "final refit",
         initial=start,
         epochs=epochs,
     )
-    counts |= calibration.calibrate(
-        *(classifier, prepared, every, none, run.final, training.FINAL, "final refit"), initial=start, epochs=epochs
+    counts |= temperature.calibrate(
+        *(classifier, prepared, every, none, run.final, fold_training.FINAL, "final refit"),
+        initial=start,
+        epochs=epochs,
     )
     record = {"name": "final", "train": _speakers(material.items, every), "n_train": len(every)} | counts
-    training.finish(run.final, prepared.experiment, classifier, history, record)
-    calibration.sweep(run.final)
+    fold_training.finish(run.final, prepared.experiment, classifier, history, record)
+    temperature.sweep(run.final)

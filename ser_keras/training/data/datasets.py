@@ -5,8 +5,6 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from ser_keras.material import PREDICTION_BATCH
-
 SEQUENCES = 16  # utterances that are predicted at once
 
 
@@ -165,28 +163,3 @@ def validation_dataset(material, items, batch_size, labels=None):
 
     signature = (spec, tf.nest.map_structure(lambda _: tf.TensorSpec((None,), tf.int32), labels))
     return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(2)
-
-
-def predict(model, material, items):
-    """Probabilities of every window of some items, or of every item where the classifier takes sequences; in order.
-
-    Args:
-        model: classifier, features -> probabilities; or a baseline.
-
-    Returns:
-        [n, n_classes] float32.
-    """
-    if hasattr(model, "probabilities"):
-        return np.concatenate([model.probabilities(batch) for batch in material.batches(items, PREDICTION_BATCH)])
-    shape = material.feature_shape
-    signature, parts = [tf.TensorSpec((None, *shape), tf.float32)], ((x,) for x in material.batches(items))
-    if material.sequence:
-        signature = [tf.TensorSpec((None, None, *shape), tf.float32), tf.TensorSpec((None, None), tf.bool)]
-        parts = material.sequences(items, SEQUENCES)
-    # A concrete function: a tf.function a model would count as retracing.
-    infer = tf.function(
-        lambda *x: model(list(x) if material.sequence else x[0], training=False),
-        input_signature=signature,
-        autograph=False,
-    ).get_concrete_function()
-    return np.concatenate([infer(*map(tf.constant, part)).numpy() for part in parts]).astype(np.float32)
