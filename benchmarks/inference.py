@@ -28,7 +28,7 @@ def converted(recipe, changes, folder):
     from ser_keras.experiment.recipes import load_experiment
     from ser_keras.export.convert import Conversion, convert
     from ser_keras.export.metadata import with_metadata
-    from ser_keras.export.origin import metadata_of, run_settings
+    from ser_keras.export.provenance import metadata_of, run_settings
     from ser_keras.models.end_to_end import end_to_end
     from ser_keras.models.layers.adaptation import adapt_model
 

@@ -17,7 +17,10 @@ from ser_keras.common.progress import stage
 from ser_keras.experiment.protocols import PROTOCOLS
 from ser_keras.experiment.run import Run
 from ser_keras.export import card, licence, parity
-from ser_keras.export.convert import (
+from ser_keras.export.convert import Conversion, convert
+from ser_keras.export.estimate import estimate, sample_windows
+from ser_keras.export.metadata import LABELS_FILE, with_metadata
+from ser_keras.export.names import (
     FEATURES,
     FEATURES_FILE,
     INPUT_NAME,
@@ -25,12 +28,8 @@ from ser_keras.export.convert import (
     SIGNATURE,
     STEP_FILE,
     STEP_FLOAT_FILE,
-    Conversion,
-    convert,
 )
-from ser_keras.export.estimate import estimate, sample_windows
-from ser_keras.export.metadata import LABELS_FILE, with_metadata
-from ser_keras.export.origin import chunk_hop, conditions, metadata_of, origin, run_settings, tables
+from ser_keras.export.provenance import chunk_hop, conditions, metadata_of, origin, run_settings, tables
 from ser_keras.export.publish import replacing_folder
 from ser_keras.export.reference import write_reference
 from ser_keras.export.variants import ALWAYS, INT8_WEIGHTS, VARIANTS, check_name, choose_default

@@ -15,13 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from ser_keras.common.errors import SerKerasError
+from ser_keras.export.names import FEATURES_FILE, STEP_FILE, STEP_FLOAT_FILE
 from ser_keras.export.quantise import quantise
 from ser_keras.export.variants import VARIANTS
-
-INPUT_NAME, OUTPUT_NAME, SIGNATURE = "audio", "probabilities", "serving_default"
-FEATURES, STEP = "features", "step"  # signatures, and the former's output
-FEATURES_FILE = "features.tflite"  # the front end alone
-STEP_FILE, STEP_FLOAT_FILE = "step.tflite", "step_float32.tflite"  # one step of a causal sequence model
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.export.convert import STEP, STEP_FILE, STEP_FLOAT_FILE
+from ser_keras.export.names import STEP, STEP_FILE, STEP_FLOAT_FILE
 from ser_keras.export.reference import TOLERANCE, reference_clip
 from ser_keras.export.variants import FLOAT32, INT8_WEIGHTS, OF_FILE, VARIANTS
 from ser_keras.runtime.interpreter import Interpreter, Stepper, choose, import_runtime, installed

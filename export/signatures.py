@@ -6,7 +6,7 @@ Each goes into a file of its own: MediaPipe takes a file of one graph alone.
 import dataclasses
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.export.convert import FEATURES, INPUT_NAME, OUTPUT_NAME, SIGNATURE, STEP
+from ser_keras.export.names import FEATURES, INPUT_NAME, OUTPUT_NAME, SIGNATURE, STEP
 from ser_keras.models.end_to_end import FRONT_END, WindowedFrontEnd, split
 from ser_keras.models.step_model import step_model
 

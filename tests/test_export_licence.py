@@ -7,7 +7,7 @@ import pytest
 from ser_keras.common.errors import SerKerasError
 from ser_keras.export import licence
 from ser_keras.export.bundle import CARD, LICENCE, check_out
-from ser_keras.export.origin import metadata_of
+from ser_keras.export.provenance import metadata_of
 from ser_keras.runtime import bundle
 from tests import small_run
 

@@ -8,7 +8,7 @@ from ser_keras.experiment import assembly, rules
 from ser_keras.experiment.recipes import load_experiment, recipes
 from ser_keras.experiment.rules import why_not_exportable
 from ser_keras.export.convert import to_tflite
-from ser_keras.export.origin import chunk_hop, run_settings
+from ser_keras.export.provenance import chunk_hop, run_settings
 from ser_keras.export.quantise import quantise
 from ser_keras.export.reference import reference_clip
 from ser_keras.models.end_to_end import end_to_end
