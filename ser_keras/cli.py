@@ -376,10 +376,12 @@ def _tune(chosen):
             raise SerKerasError(f"tune: {name} is missing (`ser-keras tune --list` lists the spaces)")
     if chosen.chief and chosen.join:
         raise SerKerasError("--chief and --join exclude each other: a chief takes workers of its own by --workers")
-    from ser_keras.tuning import search
+    from ser_keras.tuning import running
+    from ser_keras.tuning.request import Request
+    from ser_keras.tuning.running import dry_run
 
     workers = chosen.workers if chosen.workers is not None else 0 if chosen.chief else 1
-    request = search.Request(
+    request = Request(
         *(chosen.space, _located(chosen.corpus), chosen.strategy, chosen.max_trials, chosen.set, chosen.folds),
         test_speakers=[name.strip() for name in chosen.test_speakers.split(",")] if chosen.test_speakers else None,
         outer_folds=chosen.outer_folds,
@@ -390,7 +392,7 @@ def _tune(chosen):
         workers=workers,
         lease_s=chosen.lease,
     )
-    lines = search.dry_run(request) if chosen.dry_run else search.tune(request, chosen.out, chosen.chief, chosen.join)
+    lines = dry_run(request) if chosen.dry_run else running.tune(request, chosen.out, chosen.chief, chosen.join)
     for line in lines:
         print(line)
 

@@ -13,7 +13,7 @@ import yaml
 from ser_keras.common.errors import SerKerasError
 from ser_keras.experiment import rules
 from ser_keras.tuning import accounting, holdout, objective, outcome, report, space
-from ser_keras.tuning.durable import FAILURES, LOSSES
+from ser_keras.tuning.durable_oracle import FAILURES, LOSSES
 from ser_keras.tuning.oracles import make_oracle
 from ser_keras.tuning.trials import Runner
 
@@ -208,7 +208,7 @@ def test_bayesian_ends_where_nothing_is_left(tmp_path):
 @pytest.mark.parametrize("strategy", ["grid", "random_grid", "random", "hyperband", "bayesian"])
 def test_killed_at_every_write_a_search_runs_every_trial_once(tmp_path, strategy, monkeypatch):
     """The process dies before or after a file is written, at every third; what is left must always go on."""
-    import ser_keras.tuning.durable as module
+    import ser_keras.tuning.durable_oracle as module
 
     class Killed(BaseException):
         pass

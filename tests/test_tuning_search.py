@@ -17,6 +17,9 @@ from ser_keras.experiment.recipes import load_experiment
 from ser_keras.training import crossvalidation, fold
 from ser_keras.training.checkpoints import History
 from ser_keras.tuning import holdout, search, space
+from ser_keras.tuning.directory import claim
+from ser_keras.tuning.request import Request
+from ser_keras.tuning.running import tune
 from tests.made_corpus import write_corpus
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:keras_tuner")
@@ -43,7 +46,7 @@ def corpus(tmp_path_factory):
 
 def asked(folder, corpus, tree=None, **changes):
     plain = {"strategy": "grid", "folds": 2, "stop_behind": 1.0}
-    return search.Request(space_file(folder, tree), [("manifest", corpus.parent)], **{**plain, **changes})
+    return Request(space_file(folder, tree), [("manifest", corpus.parent)], **{**plain, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +63,7 @@ def done(corpus, tmp_path_factory):
 
     fold.fit = watching
     try:
-        lines = search.tune(asked(folder, corpus), folder / "out")
+        lines = tune(asked(folder, corpus), folder / "out")
     finally:
         fold.fit = fit
     return folder / "out", lines, seen
@@ -141,7 +144,7 @@ def test_a_finished_search_starts_nothing_again(done, corpus, monkeypatch):
     out, lines, _ = done
     monkeypatch.setenv("SER_KERAS_CACHE", str(out.parent / "cache"))
     monkeypatch.setattr(fold, "fit", None)
-    assert search.tune(asked(out.parent, corpus), out) == lines
+    assert tune(asked(out.parent, corpus), out) == lines
 
 
 @pytest.mark.parametrize(
@@ -155,7 +158,7 @@ def test_a_finished_search_starts_nothing_again(done, corpus, monkeypatch):
 )
 def test_another_search_is_refused_in_the_directory(done, corpus, tmp_path, changes, said):
     with pytest.raises(SerKerasError, match=said):
-        search.tune(asked(tmp_path, corpus, **changes), done[0])
+        tune(asked(tmp_path, corpus, **changes), done[0])
 
 
 @pytest.mark.parametrize(
@@ -172,7 +175,7 @@ def test_another_search_is_refused_in_the_directory(done, corpus, tmp_path, chan
 )
 def test_bad_options_are_one_line_and_leave_nothing(corpus, tmp_path, changes, said):
     with pytest.raises(SerKerasError, match=said):
-        search.tune(asked(tmp_path, corpus, **changes), tmp_path / "out")
+        tune(asked(tmp_path, corpus, **changes), tmp_path / "out")
     assert not (tmp_path / "out" / "search.yaml").exists()
 
 
@@ -193,8 +196,8 @@ def test_a_search_cut_off_in_a_trial_goes_on_at_its_epoch(done, corpus, tmp_path
     monkeypatch.setattr(fold, "fit", lambda *a, callbacks=(), **k: fit(*a, callbacks=[*callbacks, Dying()], **k))
     for _ in range(2):
         with pytest.raises(Killed):
-            search.tune(asked(tmp_path, corpus), tmp_path / "out")
-    search.tune(asked(tmp_path, corpus), tmp_path / "out")
+            tune(asked(tmp_path, corpus), tmp_path / "out")
+    tune(asked(tmp_path, corpus), tmp_path / "out")
     # Two that were begun and cut off; else each epoch once: 2 trials of 2 folds, winner and start, of 2 epochs.
     assert len(epochs) == 2 + 2 * (2 * 2 + 2)
     assert (tmp_path / "out" / "trials.csv").read_text() == (done[0] / "trials.csv").read_text()
@@ -219,10 +222,10 @@ def test_what_decides_a_search_is_in_what_workers_show(corpus, tmp_path):
 
 
 def test_a_folder_with_another_searchs_trials_is_refused(tmp_path):
-    search.claim(tmp_path / "mine", "one")
-    search.claim(tmp_path / "mine", "one")
+    claim(tmp_path / "mine", "one")
+    claim(tmp_path / "mine", "one")
     with pytest.raises(SerKerasError, match="trials of another search"):
-        search.claim(tmp_path / "mine", "two")
+        claim(tmp_path / "mine", "two")
 
 
 def test_a_checkpoint_of_other_data_or_speakers_is_not_gone_on_with(corpus, tmp_path, monkeypatch):
@@ -287,7 +290,7 @@ def test_nested_folds_test_everybody_by_a_search_that_didnt_see_them(corpus, tmp
     monkeypatch.setattr(fold, "fit", guessing)
     monkeypatch.setattr(search, "write_report", lambda *_: None)
     one = {"vary": {"model.filters": [[2], [3]]}, "set": {**SPACE["set"], "training.epochs": 1}}
-    lines = search.tune(asked(tmp_path, corpus, one, outer_folds=2), tmp_path / "out")
+    lines = tune(asked(tmp_path, corpus, one, outer_folds=2), tmp_path / "out")
     result = result_of(tmp_path / "out")
     tests = [set(r["test"]["speakers"]) for r in result["outer_folds"]]
     assert len(tests) == 2 and not tests[0] & tests[1] and len(tests[0] | tests[1]) == 6
@@ -308,9 +311,9 @@ def test_a_longer_search_that_finds_another_winner_counts_the_looks(corpus, tmp_
     tree = {"set": {}, "vary": {"model.hidden": [2, 8]}}
     with monkeypatch.context() as unseen:
         unseen.setattr(search, "write_report", lambda *_: None)
-        search.tune(asked(tmp_path, corpus, tree, max_trials=1), tmp_path / "out")
+        tune(asked(tmp_path, corpus, tree, max_trials=1), tmp_path / "out")
     assert result_of(tmp_path / "out")["test"]["looks"] == 1
-    search.tune(asked(tmp_path, corpus, tree, max_trials=2), tmp_path / "out")
+    tune(asked(tmp_path, corpus, tree, max_trials=2), tmp_path / "out")
     result = result_of(tmp_path / "out")
     assert result["n_trials"] == 2 and result["test"]["looks"] == (2 if result["winner"] == "0001" else 1)
     assert result["winner"] == "0001", "this test needs the second to win"
@@ -320,7 +323,7 @@ def test_a_longer_search_that_finds_another_winner_counts_the_looks(corpus, tmp_
 def test_a_start_that_was_chosen_on_the_test_speakers_is_said_to_be(corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(fold, "fit", guessing)
     changes = {"changes": ["selected_on=[manifest/s0, manifest/s1]"], "test_speakers": ["s0"], "max_trials": 1}
-    lines = search.tune(asked(tmp_path, corpus, **changes), tmp_path / "out")
+    lines = tune(asked(tmp_path, corpus, **changes), tmp_path / "out")
     result = result_of(tmp_path / "out")
     assert result["test"]["selection_overlap"] == 3 and result["start"]["selection_overlap"] == 3
     assert "SELECTED ON TEST MATERIAL" in lines[0] and "3 of the 3" in lines[0]
@@ -332,7 +335,7 @@ def test_a_start_that_was_chosen_on_the_test_speakers_is_said_to_be(corpus, tmp_
     (tmp_path / "out" / "trials.csv").unlink()
     left = tmp_path / "out" / "trials" / "0000" / "folds" / "0" / "checkpoint.npz"
     left.write_bytes(b"")
-    search.tune(asked(tmp_path, corpus, **changes), tmp_path / "out")
+    tune(asked(tmp_path, corpus, **changes), tmp_path / "out")
     assert (tmp_path / "out" / "trials.csv").read_text() == whole and not left.exists()
 
 
@@ -341,7 +344,7 @@ def test_a_size_limit_rejects_before_training_and_names_the_nearest(corpus, tmp_
     tree = {"vary": {"model.filters": [[2], [64]]}, "set": {**SPACE["set"], "training.epochs": 1}}
     out = tmp_path / "out"
     small = {"strategy": "grid", "limits": ["int8_kb<=110"]}
-    search.tune(asked(tmp_path, corpus, tree, **small), out)
+    tune(asked(tmp_path, corpus, tree, **small), out)
     with open(out / "trials.csv", newline="") as file:
         kept, rejected = csv.DictReader(file)
     assert (kept["status"], rejected["status"]) == ("completed", "rejected")

@@ -5,7 +5,7 @@ from keras_tuner import oracles
 from keras_tuner.engine.oracle import Oracle
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.tuning.durable import Durable
+from ser_keras.tuning.durable_oracle import Durable
 
 
 class RandomOracle(Durable, oracles.RandomSearchOracle):

@@ -7,7 +7,7 @@ import numpy as np
 
 from ser_keras.common.files import read_json
 from ser_keras.evaluation.reports.page import picture, write_page
-from ser_keras.tuning import accounting, figures, outcome
+from ser_keras.tuning import accounting, outcome, plots
 from ser_keras.tuning.objective import COSTS, MEASURES
 
 BINS = 4  # of a range, in the effects
@@ -31,16 +31,14 @@ def write_report(search, folder, table):
     path = Path(folder) / "report.html"
     pictures = {
         "parallel": picture(
-            lambda theme: figures.parallel(compared, axes, theme),
+            lambda theme: plots.parallel(compared, axes, theme),
             "Parallel coordinates: a line a trial through its settings to its mean validation UAR; the best in orange",
         ),
-        "course": picture(
-            lambda theme: figures.course(table, theme), "UAR of each trial in order, and the best so far"
-        ),
+        "course": picture(lambda theme: plots.course(table, theme), "UAR of each trial in order, and the best so far"),
     }
     for name in COSTS:
         said = MEASURES[name][1]
-        pictures[name] = picture(lambda theme, n=name, s=said: figures.cost(table, n, s, theme), f"UAR against {said}")
+        pictures[name] = picture(lambda theme, n=name, s=said: plots.cost(table, n, s, theme), f"UAR against {said}")
     write_page(
         path,
         "report_of_search.html",
@@ -57,7 +55,7 @@ def write_report(search, folder, table):
         time=time,
         words=accounting.PARTS,
         said=outcome.said,
-        show=figures.label_text,
+        show=plots.label_text,
         synthetic=any(c["name"] == "synthetic" for c in search.prepared.corpora),
     )
     return path
@@ -101,12 +99,12 @@ def effect_of(axis, table):
     share = None
     if total > 0 and len(groups) > 1 and free > 0:
         share = max(0.0, float(1 - (1 - between / total) * (len(every) - 1) / free))
-    means = ", ".join(f"{figures.label_text(v)} {100 * np.mean(u):.1f} %" for v, u in groups.items())
+    means = ", ".join(f"{plots.label_text(v)} {100 * np.mean(u):.1f} %" for v, u in groups.items())
     return {
         "name": axis.name,
         "rows": [(v, len(u), float(np.mean(u)), max(u)) for v, u in groups.items()],
         "share": share,
-        "picture": picture(lambda theme: figures.effect(groups, axis, theme), f"UAR by {axis.name}; means: {means}"),
+        "picture": picture(lambda theme: plots.effect(groups, axis, theme), f"UAR by {axis.name}; means: {means}"),
     }
 
 

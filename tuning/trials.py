@@ -21,7 +21,7 @@ from ser_keras.evaluation import measures
 from ser_keras.training import fold as fold_training
 from ser_keras.training.prediction import predict_items
 from ser_keras.tuning import holdout
-from ser_keras.tuning.durable import SCORE
+from ser_keras.tuning.durable_oracle import SCORE
 from ser_keras.tuning.objective import costs
 
 BUDGET = "tuner/epochs"
