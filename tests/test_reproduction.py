@@ -18,7 +18,7 @@ from ser_keras.experiment.recipes import load_experiment, recipes
 from ser_keras.experiment.run import Run
 from ser_keras.features import conditions
 from ser_keras.models import baselines
-from ser_keras.reproduction import claims, derived, figures, notes, rows, running
+from ser_keras.reproduction import claims, derived, metrics, notes, rows, running
 from tests.made_corpus import write_corpus
 
 CLASSES = ("anger", "neutral", "sadness")
@@ -124,7 +124,7 @@ def made_table(skill, seed, utterances=120, windows=3):
 
 def test_interval_of_accuracy_draws_utterances_whole():
     single, repeated = made_table(0.6, 0, windows=1), made_table(0.6, 0, windows=20)
-    once, often = figures.figure(single, "wa"), figures.figure(repeated, "wa")
+    once, often = metrics.figure(single, "wa"), metrics.figure(repeated, "wa")
     assert once.value == often.value == np.mean(single.predicted == single.true)
     assert 0.1 < once.high - once.low < 0.3
     assert often.high - often.low == pytest.approx(once.high - once.low, abs=0.02)
@@ -133,22 +133,22 @@ def test_interval_of_accuracy_draws_utterances_whole():
 @pytest.mark.parametrize("measure", ["wa", "uar"])
 def test_difference(measure):
     a, b = made_table(0.8, 0, windows=1), made_table(0.5, 1, windows=1)
-    found, n = figures.difference(a, b, measure)
+    found, n = metrics.difference(a, b, measure)
     assert n == 120
-    assert found.value == pytest.approx(figures.figure(a, measure).value - figures.figure(b, measure).value)
+    assert found.value == pytest.approx(metrics.figure(a, measure).value - metrics.figure(b, measure).value)
     assert found.low < found.value < found.high
     if measure == "uar":
         known = paired_difference(a.true, a.predicted, b.predicted, a.speaker, 3)
         assert (found.low, found.high) == pytest.approx(known["ci95"], abs=0.015)
-    same, _ = figures.difference(a, a, measure)
+    same, _ = metrics.difference(a, a, measure)
     assert (same.low, same.value, same.high) == pytest.approx((0, 0, 0), abs=1e-12)
 
 
 def test_difference_is_of_what_both_judged():
     a, b = made_table(0.8, 0), made_table(0.5, 1)
-    _, n = figures.difference(a, b.take(slice(30)), "wa")
+    _, n = metrics.difference(a, b.take(slice(30)), "wa")
     assert n == 30
-    assert figures.difference(a.take(slice(9)), b.take(slice(9, 30)), "wa") == (None, 0)
+    assert metrics.difference(a.take(slice(9)), b.take(slice(9, 30)), "wa") == (None, 0)
 
 
 def test_single_speakers_are_compared_speaker_by_speaker():
@@ -174,12 +174,12 @@ def test_single_speakers_are_compared_speaker_by_speaker():
         )
 
     good, poor = table(0.9, 0.3), table(0.5, 0.5)
-    assert figures.figure(good, "wa", by_speaker=True).value == pytest.approx(0.6)
-    found, n = figures.difference(good, poor, "wa", by_speaker=True)
+    assert metrics.figure(good, "wa", by_speaker=True).value == pytest.approx(0.6)
+    found, n = metrics.difference(good, poor, "wa", by_speaker=True)
     assert (found.value, n) == (pytest.approx((0.4 - 0.2) / 2), 30)
     assert found.low < found.value < found.high and "utterances only (2 speakers" in found.method
     # The parts of each speaker, averaged over speakers: as many values as a speaker has parts.
-    mean, deviation = figures.over_folds(good, "wa", by_speaker=True)
+    mean, deviation = metrics.over_folds(good, "wa", by_speaker=True)
     parts = [np.mean([good.true[good.fold == k] == good.predicted[good.fold == k]]) for k in range(4)]
     expected = [(parts[0] + parts[2]) / 2, (parts[1] + parts[3]) / 2]
     assert (mean, deviation) == (pytest.approx(np.mean(expected)), pytest.approx(np.std(expected, ddof=1)))
@@ -214,7 +214,7 @@ def outcome(row_id, table, protocol="speaker_independent", problem=None):
         leaky=PROTOCOLS[protocol].leaky,
         by_speaker=protocol == "single_speaker",
         has_figures=problem is None,
-        judged=figures.Judged(table, table.by_utterance()),
+        judged=metrics.Judged(table, table.by_utterance()),
     )
 
 
@@ -271,7 +271,7 @@ def test_averages(tmp_path, protocol):
     known = rows.table()
     assert derived.make(known["anand2015.er1"], tmp_path / "er1", runs[:1])
     assert derived.make(known["anand2015.er2"], tmp_path / "er2", runs)
-    er1, er2 = (figures.read(tmp_path / name) for name in ("er1", "er2"))
+    er1, er2 = (metrics.read(tmp_path / name) for name in ("er1", "er2"))
     np.testing.assert_allclose(er1.utterances.probabilities, tables[0].by_utterance().probabilities, atol=1e-7)
     np.testing.assert_allclose(
         er2.windows.probabilities, (tables[0].probabilities + tables[1].probabilities) / 2, atol=1e-7
@@ -441,7 +441,7 @@ def test_end_to_end(corpus, tmp_path, monkeypatch):
         assert {"predictions.csv", "segments.csv", "metrics.json", "confusion.csv", "confusion.png"} <= present
         assert not (folder / "final").exists()
         assert np.allclose(Predictions.read_csv(folder / "segments.csv").probabilities.sum(axis=1), 1, atol=1e-5)
-    judged = [figures.read(tmp_path / f"anand2015.{name}" / "chunk_random") for name in ("r1", "scores_lda")]
+    judged = [metrics.read(tmp_path / f"anand2015.{name}" / "chunk_random") for name in ("r1", "scores_lda")]
     assert (judged[0].windows.file == judged[1].windows.file).all()
     assert (judged[0].windows.start == judged[1].windows.start).all()
     assert (tmp_path / "anand2015.weights" / "chunk_random" / "filters.png").is_file()

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from ser_keras.reproduction import figures, rows
+from ser_keras.reproduction import metrics, rows
 
 HELD, REVERSED, UNRESOLVED, NOT_RUN = "held", "reversed", "unresolved", "not run"
 
@@ -30,7 +30,7 @@ class Verdict:
     verdict: str
     reported: float | None
     measure: str
-    difference: figures.Figure | None = None
+    difference: metrics.Figure | None = None
     n: int = 0
     reason: str = ""
 
@@ -75,7 +75,7 @@ def _judge(claim, setup, found):
     better, than = (found[name].judged.at(claim.level) for name in (claim.better, claim.than))
     if better is None or than is None:
         return dataclasses.replace(verdict, reason=f"one of them judges no {claim.level}s")
-    difference, n = figures.difference(better, than, verdict.measure, one.by_speaker)
+    difference, n = metrics.difference(better, than, verdict.measure, one.by_speaker)
     if difference is None:
         return dataclasses.replace(verdict, reason="they share no test material, or their classes differ")
     word = HELD if difference.low > 0 else REVERSED if difference.high < 0 else UNRESOLVED
@@ -98,7 +98,7 @@ def text(verdicts):
                 reported = "" if v.reported is None else f"reported {100 * v.reported:+.1f}; "
                 numbers = (
                     f"{100 * v.difference.value:+.1f} [{100 * v.difference.low:+.1f}, {100 * v.difference.high:+.1f}] "
-                    f"({reported}{figures.MEASURES[v.measure]}, {v.n} {v.claim.level}s)"
+                    f"({reported}{metrics.MEASURES[v.measure]}, {v.n} {v.claim.level}s)"
                 )
             lines.append(f"    {v.verdict:<10}  {v.claim.better} > {v.claim.than}: {numbers}")
             if v.difference is not None:

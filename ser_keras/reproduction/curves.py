@@ -4,7 +4,7 @@ import dataclasses
 
 from ser_keras.common.files import write_atomic
 from ser_keras.evaluation.reports import plots
-from ser_keras.reproduction import figures
+from ser_keras.reproduction import metrics
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,9 +55,9 @@ def draw(row, folder, by_speaker=False):
     """
     measure, level, lines = row.derived["measure"], row.derived["level"], {}
     for point in points(row):
-        judged = figures.read(folder / "points" / point.name).at(level)
-        lines.setdefault(point.line, []).append((point.x, figures.figure(judged, measure, by_speaker)))
-    drawn = plots.curves(lines, row.derived["axis"], f"{figures.MEASURES[measure]} by {level}, 95 % interval")
+        judged = metrics.read(folder / "points" / point.name).at(level)
+        lines.setdefault(point.line, []).append((point.x, metrics.figure(judged, measure, by_speaker)))
+    drawn = plots.curves(lines, row.derived["axis"], f"{metrics.MEASURES[measure]} by {level}, 95 % interval")
     write_atomic(folder / "curve.png", plots.png(drawn))
     rows = [f"{line},{x},{f.value},{f.low},{f.high}" for line, values in lines.items() for x, f in values]
     write_atomic(folder / "curve.csv", "\n".join(["line,x,value,ci95_low,ci95_high", *rows]) + "\n")

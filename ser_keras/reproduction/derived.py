@@ -17,7 +17,7 @@ from ser_keras.experiment.provenance import provenance
 from ser_keras.experiment.recipes import from_tree
 from ser_keras.features.descriptors import DESCRIPTORS
 from ser_keras.models.fitted_head import cut_at, fit_head
-from ser_keras.reproduction import figures
+from ser_keras.reproduction import metrics
 from ser_keras.reproduction.drawings import beliefs, filters
 from ser_keras.training.fold import training_examples
 from ser_keras.training.prediction import predict_items
@@ -146,10 +146,10 @@ def _stages(row, folder, sources):
     """Accuracy of each source by utterance, over folds."""
     values = {}
     for run, stage in zip(sources, row.derived["labels"], strict=True):
-        judged = figures.read(run.path)
-        by_speaker = run.experiment["protocol"]["name"] == figures.BY_SPEAKER
-        mean, deviation = figures.over_folds(judged.utterances, "wa", by_speaker)
-        whole = figures.figure(judged.utterances, "wa", by_speaker).value
+        judged = metrics.read(run.path)
+        by_speaker = run.experiment["protocol"]["name"] == metrics.BY_SPEAKER
+        mean, deviation = metrics.over_folds(judged.utterances, "wa", by_speaker)
+        whole = metrics.figure(judged.utterances, "wa", by_speaker).value
         values[stage] = (whole, None) if mean is None else (mean, deviation)
     write_atomic(folder / "stages.png", plots.png(plots.stages(values)))
     lines = [f"{stage},{mean},{'' if deviation is None else deviation}" for stage, (mean, deviation) in values.items()]

@@ -2,7 +2,7 @@
 
 import statistics
 
-from ser_keras.reproduction.figures import MEASURES
+from ser_keras.reproduction.metrics import MEASURES
 
 MULTITASK = "_mtl"  # a row of this ending is its namesake's, with further tasks
 

@@ -9,7 +9,7 @@ from ser_keras.common.files import read_json
 from ser_keras.experiment.protocols import PROTOCOLS
 from ser_keras.experiment.run import Run
 from ser_keras.features import conditions
-from ser_keras.reproduction import figures, rows
+from ser_keras.reproduction import metrics, rows
 from ser_keras.training import reevaluation
 
 
@@ -52,7 +52,7 @@ class Outcome:
     @property
     def by_speaker(self):
         """Whether figures are means over speakers, each of the classes that he or she has."""
-        return self.protocol == figures.BY_SPEAKER
+        return self.protocol == metrics.BY_SPEAKER
 
     @property
     def has_figures(self):
@@ -60,22 +60,22 @@ class Outcome:
 
     @functools.cached_property
     def judged(self):
-        return figures.read(self.folder)
+        return metrics.read(self.folder)
 
     @functools.cached_property
     def figure(self):
         """In the paper's measure, at the paper's level."""
-        return figures.figure(self.judged.at(self.row.level), self.row.measure, self.by_speaker)
+        return metrics.figure(self.judged.at(self.row.level), self.row.measure, self.by_speaker)
 
     @functools.cached_property
     def over_folds(self):
         """(mean, standard deviation) of the figure over folds; None for one fold."""
-        return figures.over_folds(self.judged.at(self.row.level), self.row.measure, self.by_speaker)
+        return metrics.over_folds(self.judged.at(self.row.level), self.row.measure, self.by_speaker)
 
     @functools.cached_property
     def uar(self):
         """UAR by utterance; where speakers are run one at a time, its mean over speakers."""
-        return figures.figure(self.judged.utterances, "uar", self.by_speaker)
+        return metrics.figure(self.judged.utterances, "uar", self.by_speaker)
 
     @functools.cached_property
     def metrics(self):

@@ -11,7 +11,7 @@ from ser_keras.evaluation.reports.run_data import load_run
 from ser_keras.experiment.protocols import PROTOCOLS
 from ser_keras.reproduction import claims as judging
 from ser_keras.reproduction import rows, table
-from ser_keras.reproduction.figures import MEASURES
+from ser_keras.reproduction.metrics import MEASURES
 from ser_keras.reproduction.notes import notes
 
 PICTURES = {

@@ -7,7 +7,7 @@ from ser_keras.common.files import write_atomic
 from ser_keras.common.text import duration
 from ser_keras.experiment.protocols import PROTOCOLS
 from ser_keras.reproduction import claims as judging
-from ser_keras.reproduction.figures import MEASURES
+from ser_keras.reproduction.metrics import MEASURES
 from ser_keras.reproduction.notes import notes
 
 COLUMNS = (
