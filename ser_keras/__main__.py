@@ -2,6 +2,6 @@
 
 import sys
 
-from ser_keras.cli import main
+from ser_keras.cli.main import main
 
 sys.exit(main())

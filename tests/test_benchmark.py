@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from ser_keras.cli import main
+from ser_keras.cli.main import main
 from ser_keras.common import child_process
 from ser_keras.common.errors import SerKerasError
 from ser_keras.runtime import benchmark, profiler

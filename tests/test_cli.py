@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from ser_keras import cli
+from ser_keras.cli import commands
+from ser_keras.cli.main import main
 from ser_keras.common.errors import SerKerasError
 from tests.broken_audio import write_broken_audio
 from tests.made_corpus import write_corpus
@@ -20,7 +21,7 @@ def corpus(tmp_path_factory):
 def called(capsys, *arguments):
     """(exit code, standard output, standard error) of a call."""
     try:
-        code = cli.main([str(a) for a in arguments])
+        code = main([str(a) for a in arguments])
     except SystemExit as end:
         code = end.code
     out, err = capsys.readouterr()
@@ -56,13 +57,13 @@ def test_bad_usage_is_one_line_and_exit_code_2(capsys, arguments, line):
 
 def test_debug_shows_where(capsys):
     with pytest.raises(SerKerasError):
-        cli.main(["--debug", "evaluate", "no-run"])
+        main(["--debug", "evaluate", "no-run"])
     with pytest.raises(SerKerasError):
-        cli.main(["evaluate", "no-run", "--debug"])
+        main(["evaluate", "no-run", "--debug"])
 
 
 def test_a_fault_of_ours_is_exit_code_1(capsys, monkeypatch):
-    monkeypatch.setattr(cli, "_corpora_list", lambda chosen: 1 / 0)
+    monkeypatch.setattr(commands, "run_corpora_list", lambda chosen: 1 / 0)
     code, _, err = called(capsys, "corpora", "list")
     assert code == 1 and "a fault of ours" in err and "ZeroDivisionError" in err and "Traceback" not in err
 
@@ -71,7 +72,7 @@ def test_a_missing_package_names_its_extra(capsys, monkeypatch):
     def missing(chosen):
         raise ModuleNotFoundError("No module named 'keras'", name="keras")
 
-    monkeypatch.setattr(cli, "_corpora_list", missing)
+    monkeypatch.setattr(commands, "run_corpora_list", missing)
     code, _, err = called(capsys, "corpora", "list")
     assert code == 2 and "pip install 'ser-keras[train-cpu]'" in err
 
@@ -122,7 +123,7 @@ def test_predict_for_people(capsys, tmp_path, corpus):
 @pytest.mark.parametrize("arguments", [["--help"], ["corpora", "list"]])
 def test_light_commands_import_nothing_heavy(arguments):
     code = (
-        "import sys; from ser_keras.cli import main\n"
+        "import sys; from ser_keras.cli.main import main\n"
         f"try: main({arguments})\n"
         "except SystemExit: pass\n"
         "heavy = {'tensorflow', 'keras', 'librosa', 'matplotlib', 'pydantic', 'rich', 'audformat'} & set(sys.modules)\n"

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from ser_keras import cli
+from ser_keras.cli.main import main
 from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora import CORPORA
 from ser_keras.corpora.fetching import download, get
@@ -418,7 +418,7 @@ class TestAudb:
 class TestCommand:
     @staticmethod
     def called(capsys, *arguments):
-        code = cli.main([str(a) for a in arguments])
+        code = main([str(a) for a in arguments])
         return code, *capsys.readouterr()
 
     def test_says_what_came_and_how_to_use_it(self, archive, server, tmp_path, capsys, monkeypatch):

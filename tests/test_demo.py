@@ -2,8 +2,8 @@
 
 import pytest
 
+from ser_keras.cli.demo import RECIPE, demo
 from ser_keras.common.errors import SerKerasError
-from ser_keras.demo import RECIPE, demo
 from tests.made_corpus import write_corpus
 
 

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("cv2", reason="needs the extra `faces`")
 pytest.importorskip("av", reason="needs the extra `video`")
 
-from ser_keras import cli  # noqa: E402
+from ser_keras.cli.main import main  # noqa: E402
 from ser_keras.common.errors import SerKerasError  # noqa: E402
 from ser_keras.common.row_store import RowStore  # noqa: E402
 from ser_keras.evaluation import Predictions  # noqa: E402
@@ -394,7 +394,7 @@ def test_the_command_line_refuses_what_pictures_cannot_do(corpus, tmp_path, caps
             "--out",
             str(tmp_path / "run"),
         ]
-        assert cli.main([*arguments, *sets]) == 2 and not (tmp_path / "run" / "experiment.yaml").exists()
+        assert main([*arguments, *sets]) == 2 and not (tmp_path / "run" / "experiment.yaml").exists()
         return capsys.readouterr().err.splitlines()[-1]
 
     grid = "augmentation={mode: grid, gain_db: [0, 3]}"

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from ser_keras import cli
 from ser_keras.audio.windows import cut_windows
+from ser_keras.cli.main import main
 from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora.utterance import Utterance
 from ser_keras.evaluation import Predictions
@@ -121,7 +121,7 @@ def test_sequences_are_judged_by_utterance(corpus, tmp_path):
     run = crossvalidation.train(experiment(*LSTM), corpus, tmp_path / "run")
     assert run.metrics["segment"] is None and not (run.path / "segments.csv").exists()
     assert run.metrics["n_utterances"] == 36 and run.metrics["uar"] > 0.5
-    assert "36 utterances" in cli._headline(run.metrics) and "windows" not in cli._headline(run.metrics)
+    assert "36 utterances" in main._headline(run.metrics) and "windows" not in main._headline(run.metrics)
     prepared = finished_runs.reopen(run)
     fold = prepared.folds[0]
     classifier = saved_model.load_classifier(run.fold(0))
@@ -317,9 +317,9 @@ def test_attention_is_drawn_for_files_and_bad_ones_are_said(corpus, tmp_path, ca
     good = corpus[0][1].parent / "s0_anger_0.wav"
     (tmp_path / "bad.wav").write_text("nothing")
     command = ["attention", str(tmp_path / "run"), str(good), str(tmp_path / "bad.wav"), "--out", str(tmp_path / "png")]
-    assert cli.main(command) == 2
+    assert main(command) == 2
     assert "--fold" in capsys.readouterr().err
-    assert cli.main([*command, "--fold", "0"]) == 2
+    assert main([*command, "--fold", "0"]) == 2
     drawn, refused = capsys.readouterr().out.splitlines()
     assert drawn.endswith("s0_anger_0.png") and "can't be decoded" in refused
     assert (tmp_path / "png" / "s0_anger_0.png").read_bytes().startswith(b"\x89PNG")

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from ser_keras import cli
 from ser_keras.audio.samples import from_int16
+from ser_keras.cli.main import main
 from ser_keras.common.errors import SerKerasError
 from ser_keras.runtime import bundle, listening
 from ser_keras.runtime.model import Moment, load
@@ -79,7 +79,7 @@ def test_a_file_of_any_rate_gives_a_line_a_window(capsys, tmp_path):
     window_s, hop_s = model.window_samples / 16000, model.settings.hop_samples / 16000
     wave = 0.1 * np.random.default_rng(0).standard_normal((round(44100 * (window_s + 4 * hop_s)), 2))
     soundfile.write(tmp_path / "noise.wav", wave, 44100)
-    assert cli.main(["listen", str(tmp_path / "noise.wav")]) == 0
+    assert main(["listen", str(tmp_path / "noise.wav")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 5 and lines[0].split()[0] == f"{window_s:.2f}"
     assert lines[-1].split()[0] == f"{window_s + 4 * hop_s:.2f}"
@@ -87,20 +87,20 @@ def test_a_file_of_any_rate_gives_a_line_a_window(capsys, tmp_path):
 
 def test_silence_is_no_speech(capsys, tmp_path):
     soundfile.write(tmp_path / "silence.wav", np.zeros(16000 * 3), 16000)
-    assert cli.main(["listen", str(tmp_path / "silence.wav")]) == 0
+    assert main(["listen", str(tmp_path / "silence.wav")]) == 0
     assert all("no speech" in line for line in capsys.readouterr().out.splitlines())
 
 
 @pytest.mark.parametrize("source", ["no/such.wav", "README.md"])
 def test_a_file_that_is_no_audio_is_exit_code_2(capsys, source):
-    assert cli.main(["listen", source]) == 2
+    assert main(["listen", source]) == 2
     out, err = capsys.readouterr()
     assert not out and len(err.strip().splitlines()) == 1
 
 
 def test_a_terminal_is_no_pipe(monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(isatty=lambda: True))
-    assert cli.main(["listen", "-"]) == 2
+    assert main(["listen", "-"]) == 2
     assert "arecord" in capsys.readouterr().err
 
 
@@ -244,7 +244,7 @@ def test_what_keeps_a_microphone_from_being_heard_is_one_line(use, monkeypatch, 
     use(fake_sounddevice(refuses=(16000, 48000)))
     assert "Invalid sample rate" in heard()[1]
     monkeypatch.setitem(sys.modules, "sounddevice", None)
-    assert cli.main(["listen"]) == 2
+    assert main(["listen"]) == 2
     assert "pip install 'ser-keras[listen]'" in capsys.readouterr().err
 
 

@@ -13,7 +13,7 @@ import threading
 
 import pytest
 
-from ser_keras import cli
+from ser_keras.cli.main import main
 from ser_keras.common.errors import SerKerasError
 from ser_keras.runtime import bundle, web_server
 from tests.messages import one_line
@@ -286,7 +286,7 @@ def test_who_can_come_and_where_is_said(demo, monkeypatch):
 
 def test_the_command_serves_until_it_is_interrupted_and_loads_no_tensorflow(demo):
     code = (
-        "import sys; from ser_keras import cli; code = cli.main(sys.argv[1:]); "
+        "import sys; from ser_keras.cli.main import main; code = main(sys.argv[1:]); "
         "sys.exit(code or 10 * ('tensorflow' in sys.modules or 'keras' in sys.modules))"
     )
     command = [sys.executable, "-c", code, "serve", "--port", "0", "--demo", str(demo)]
@@ -305,5 +305,5 @@ def test_the_command_serves_until_it_is_interrupted_and_loads_no_tensorflow(demo
 
 
 def test_bad_usage_is_exit_code_2(capsys, demo):
-    assert cli.main(["serve", "--key", "k.pem", "--demo", str(demo), "--port", "0"]) == 2
+    assert main(["serve", "--key", "k.pem", "--demo", str(demo), "--port", "0"]) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
