@@ -34,8 +34,8 @@ faults: install
 systems:
 	$(PYTHON) -m venv .venv-systems
 	.venv-systems/bin/python $(PIP) -c $(CONSTRAINTS) -e '.[$(TRAIN),augment,export,systems,dev]'
-	.venv-systems/bin/python -m pytest -n 2 -m "systems" tests/test_systems.py
-	.venv-systems/bin/python -m pytest tests/test_egemaps.py tests/test_lld.py
+	.venv-systems/bin/python -m pytest -n 2 -m "systems" tests/reproduction/test_systems.py
+	.venv-systems/bin/python -m pytest tests/features/test_egemaps.py tests/features/test_lld.py
 
 # What takes too long for CI; its last result is in docs/results/slow.md.
 slow: install apk

@@ -132,7 +132,7 @@ def main():
     from ser_keras.features.augmentation.spectra import SpectralAugmentation
     from ser_keras.features.frontends import FRONT_ENDS
     from ser_keras.runtime.benchmark import machine
-    from tests.test_augmentation import vowel
+    from tests.features.test_augmentation import vowel
 
     settings = Augmentation(mode="random", **RANGES)
 

@@ -14,7 +14,7 @@ import soundfile
 
 from ser_keras.runtime.bundle import PRETRAINED
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 BUNDLE = PRETRAINED / "emodb"
 
 

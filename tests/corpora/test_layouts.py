@@ -403,7 +403,7 @@ def test_folders_that_cannot_be_listed_are_passed_over_below_the_named_one(tmp_p
 
 
 def test_the_reader_of_the_docs_works(tmp_path):
-    docs = Path(__file__).parents[1] / "docs" / "add-a-corpus.md"
+    docs = Path(__file__).parents[2] / "docs" / "add-a-corpus.md"
     code = re.search(r"```python\n(.*?)```", docs.read_text(encoding="utf-8"), re.DOTALL)[1]
     module = {}
     exec(code, module)

@@ -13,7 +13,7 @@ from ser_keras.training.data import datasets
 from ser_keras.training.data.live_augmentation import Live
 from ser_keras.training.data.mixup import Mixup
 from tests.made_corpus import write_corpus
-from tests.test_material import WINDOW, material_of
+from tests.training.test_feature_store import WINDOW, material_of
 
 pytestmark = pytest.mark.smoke
 

@@ -12,7 +12,7 @@ from ser_keras.features.frontends import SpectrogramImage
 from ser_keras.models.end_to_end import end_to_end
 from ser_keras.models.papers.alexnet import LocalResponseNormalization, alexnet, layout, load_alexnet
 
-DOCUMENT = Path(__file__).parents[1] / "docs" / "alexnet.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "alexnet.md"
 # A small one: 99x99 -> 23 -> 11 -> 5 -> maps of 2x2.
 SHAPE, GRID = (99, 99, 3), 2
 SMALL = {"filters": (8, 8, 12, 12, 6), "hidden": 16}

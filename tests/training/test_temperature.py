@@ -11,7 +11,7 @@ from ser_keras.experiment import saved_model
 from ser_keras.experiment.recipes import load_experiment
 from ser_keras.training import crossvalidation, fold, temperature
 from tests.made_corpus import write_corpus
-from tests.test_training import QUICK
+from tests.training.test_crossvalidation import QUICK
 
 pytestmark = pytest.mark.smoke
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.made_corpus import write_corpus
-from tests.test_tuning_search import SPACE
+from tests.tuning.test_search import SPACE
 
 TRIALS = 4
 

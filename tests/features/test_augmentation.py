@@ -21,7 +21,7 @@ from ser_keras.features.frontends import FRONT_ENDS, LogMel, SpectrogramPair
 
 pytestmark = pytest.mark.smoke
 
-# The papers' other front ends: tests/test_frontends_papers.py.
+# The papers' other front ends: tests/features/test_frontends_papers.py.
 WINDOW = {"log_mel": 16000, "spectrogram_pair": 8800}
 RATES, PITCHES = (0.8, 1.25), (-4.0, 4.0)
 # Mean absolute difference in dB from a vowel made anew, over features within 45 dB of the largest; un-augmented

@@ -481,7 +481,7 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
 from ser_keras.training import crossvalidation, fold
-from tests.test_training import quick
+from tests.training.test_crossvalidation import quick
 training.strategy = lambda: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 seen = []
 fit = training.build_classifier
@@ -498,6 +498,6 @@ print(run.metrics["uar"])
 def test_several_devices_train_by_mirrored_strategy(corpus, tmp_path):
     """Two logical CPUs stand for two GPUs."""
     code = [sys.executable, "-c", TWO_DEVICES, str(corpus[0][1]), str(tmp_path / "run")]
-    done = subprocess.run(code, capture_output=True, text=True, timeout=280, cwd=Path(__file__).parents[1])
+    done = subprocess.run(code, capture_output=True, text=True, timeout=280, cwd=Path(__file__).parents[2])
     assert done.returncode == 0, done.stderr[-2000:]
     assert float(done.stdout.strip().splitlines()[-1]) > 0.6

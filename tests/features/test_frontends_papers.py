@@ -11,8 +11,8 @@ from ser_keras.features.augmentation.draws import Draws, Point
 from ser_keras.features.augmentation.spectra import SpectralAugmentation
 from ser_keras.features.frontends import FRONT_ENDS, MFCC, LogMel, LogSpectrogram, SpectrogramImage
 from ser_keras.features.frontends.spectrogram_image import jet
-from tests.test_augmentation import vowel
-from tests.test_frontends import array, clips, noise, speech
+from tests.features.test_augmentation import vowel
+from tests.features.test_frontends import array, clips, noise, speech
 
 LN10 = np.log(10)
 WINDOW = {"log_spectrogram": 2560, "spectrogram_image": 16000, "mfcc": 16000}

@@ -394,7 +394,7 @@ def test_result_is_immutable(bundle):
 
 def test_the_documented_snippets_run(bundle, tmp_path):
     """docs/mobile-developer.md, both Python blocks, as they stand."""
-    text = (Path(__file__).parents[1] / "docs" / "mobile-developer.md").read_text()
+    text = (Path(__file__).parents[2] / "docs" / "mobile-developer.md").read_text()
     blocks = [part.partition("```")[0] for part in text.split("```python\n")[1:]]
     assert len(blocks) == 2
     shutil.copytree(bundle, tmp_path / "bundle")
