@@ -43,9 +43,14 @@ slow: install apk
 	.venv-mediapipe/bin/python $(PIP) mediapipe==1.2.2
 	SER_KERAS_MEDIAPIPE=$(CURDIR)/.venv-mediapipe/bin/python $(BIN)/python -m pytest -m slow
 
+# Style, and types over the package as it is installed: a type checker doesn't follow an editable install.
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	rm -rf build/lint
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/lint .
+	$(BIN)/python $(PIP) --no-deps --target build/lint/package build/lint/*.whl
+	MYPYPATH=build/lint/package $(BIN)/mypy
 
 # What a user who only runs a model installs, from a wheel: no TensorFlow in it.
 inference-only: install
