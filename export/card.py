@@ -4,20 +4,10 @@ import shlex
 import statistics
 
 from ser_keras.audio.samples import SAMPLE_RATE
+from ser_keras.corpora import CORPORA
 from ser_keras.export.licence import FREE, NAME, corpora_of, share_alike
 from ser_keras.export.variants import ALWAYS, INT8_WEIGHTS, VARIANTS
 from ser_keras.runtime.benchmark import busy
-
-LIMITS = {
-    "emodb": "German, 10 actors, ten fixed sentences that all of them speak: independence of the speaker is measured, "
-    "independence of the text is not.",
-    "ravdess": "North American English, 24 actors, two fixed sentences.",
-    "nemo": "Polish, 9 actors, 90 fixed sentences.",
-    "savee": "British English, 4 male actors.",
-    "synthetic": "Produced by a speech synthesiser: no human voice took part. Its figures say that the program works, "
-    "and nothing about people.",
-}
-ACTED = {"emodb", "ravdess", "nemo", "savee"}
 
 
 def anonymous(command, corpora):
@@ -107,7 +97,7 @@ def _warnings(origin, metrics):
             f"> **Leaky evaluation** (protocol `{origin['protocol']}`): {metrics.get('leaky_reason') or 'not stated'}. "
             "The figures below are higher than on new voices."
         )
-    if any(c["name"] == "synthetic" for c in origin["corpora"]):
+    if not all(CORPORA[c["name"]].human for c in origin["corpora"] if c["name"] in CORPORA):
         lines.append(
             "> **Synthetic speech**: trained or tested on synthesised voices, for demonstration. Not for use on people."
         )
@@ -245,8 +235,9 @@ def _data(origin):
         for c in origin["corpora"]
     ]
     names = {c["name"] for c in origin["corpora"]}
-    notes = [f"- {name}: {LIMITS[name]}" for name in sorted(names & set(LIMITS))]
-    if names & ACTED:
+    readers = [CORPORA[name] for name in sorted(names & set(CORPORA))]
+    notes = [f"- {reader.name}: {reader.limits}" for reader in readers if reader.limits]
+    if any(reader.acted for reader in readers):
         notes.append(
             "- The emotions are acted, and recorded in a studio. Spontaneous speech, noise, other microphones, "
             "languages, ages and accents were not tested; expect clearly lower figures there."

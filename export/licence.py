@@ -1,6 +1,6 @@
 """LICENSE.md: the terms that a bundle's weights are under where a corpus passes its own on to what is made of it."""
 
-from ser_keras.corpora import CORPORA
+from ser_keras.corpora import CORPORA, title_of
 
 NAME = "CC BY-NC-SA 4.0"
 TITLE = "Creative Commons Attribution-NonCommercial-ShareAlike 4.0 International"
@@ -20,9 +20,7 @@ def corpora_of(origin):
     own = {c["name"]: c for c in origin["corpora"]}
     for name in (origin.get("init") or {}).get("corpora", []):
         known = CORPORA.get(name)
-        own.setdefault(
-            name, {"name": name, "title": getattr(known, "TITLE", name), "licence": getattr(known, "LICENCE", None)}
-        )
+        own.setdefault(name, {"name": name, "title": title_of(name), "licence": known and known.licence})
     return list(own.values())
 
 
@@ -44,7 +42,8 @@ def notice(origin):
         return None
     credits = []
     for corpus in corpora_of(origin):
-        citation = getattr(CORPORA.get(corpus["name"]), "CITATION", None)
+        reader = CORPORA.get(corpus["name"])
+        citation = reader and reader.citation
         terms = corpus.get("licence") or "licence not stated"
         credits.append(f"- {corpus.get('title') or corpus['name']} ({terms})" + (f": {citation}" if citation else ""))
     lines = [

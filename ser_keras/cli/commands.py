@@ -9,10 +9,10 @@ from ser_keras.common.errors import SerKerasError
 
 
 def _located(corpora):
-    """The synthetic corpus has a place of its own; the others' paths are as given."""
-    from ser_keras.corpora.synthetic import reader
+    """Corpora with their folders: as given, or where a corpus lies by itself."""
+    from ser_keras.corpora import CORPORA
 
-    return [(name, Path(path) if path else reader.default_root()) for name, path in corpora]
+    return [(name, Path(path) if path else CORPORA[name].default_root()) for name, path in corpora]
 
 
 def run_demo(chosen):
@@ -25,12 +25,11 @@ def run_demo(chosen):
 
 def run_corpora_list(chosen):
     from ser_keras.corpora import CORPORA
-    from ser_keras.corpora.fetching.sources import is_free
 
     width = max(map(len, CORPORA))
-    for name, module in CORPORA.items():
-        fetched = f"; `ser-keras corpora get {name}` fetches it" if is_free(module) else ""
-        print(f"{name:<{width}}  {module.TITLE}; {module.LICENCE}\n{'':<{width}}  expects {module.LAYOUT}{fetched}")
+    for name, reader in CORPORA.items():
+        fetched = f"; `ser-keras corpora get {name}` fetches it" if reader.free_sources else ""
+        print(f"{name:<{width}}  {reader.title}; {reader.licence}\n{'':<{width}}  expects {reader.layout}{fetched}")
 
 
 def run_corpora_check(chosen):

@@ -29,7 +29,7 @@ def demo(corpora, out, seed=0):
     out = Path(out)
     utterances = [u for name, root in corpora for u in readers.read(name, root)]
     experiment = load_experiment(RECIPE, [f"seed={seed}", "protocol.folds=4", "training.epochs=12"])
-    names = " + ".join(readers.CORPORA[name].TITLE for name, _ in corpora)
+    names = " + ".join(readers.CORPORA[name].title for name, _ in corpora)
     say(f"{names}: {len(utterances)} utterances. Training {RECIPE} on 4 groups of unseen speakers.")
 
     from ser_keras.export import from_run

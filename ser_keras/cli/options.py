@@ -190,11 +190,17 @@ def parser():
     return top
 
 
+def _has_default_root(corpus):
+    from ser_keras.corpora import CORPORA
+
+    return corpus in CORPORA and CORPORA[corpus].default_root is not None
+
+
 def _corpus(text):
     name, equals, path = text.partition("=")
     if not name or (equals and not path):
         raise argparse.ArgumentTypeError(f"'{text}': write NAME=PATH, as in emodb=data/emodb")
-    if not equals and name != "synthetic":
+    if not equals and not _has_default_root(name):
         raise argparse.ArgumentTypeError(f"'{text}' names no folder: write {name}=PATH")
     return name, path or None
 

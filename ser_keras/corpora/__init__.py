@@ -1,11 +1,9 @@
-"""Corpora: one module each, which turns a folder into a list of Utterance.
+"""Corpora: one reader module each, which turns a folder into a list of Utterance and declares what is known of it."""
 
-A module offers `TITLE`, `LICENCE`, `CITATION`, `LAYOUT`, `PUBLISHED`, `scan(root)`, which returns a Listing, and
-`SOURCES` where there is a way to get it.
-"""
+from pathlib import Path
 
 from ser_keras.common.errors import SerKerasError, nearest
-from ser_keras.corpora.corpus import Listing, NotThisCorpus
+from ser_keras.corpora.corpus import Listing, NotThisCorpus, Reader
 from ser_keras.corpora.readers import (
     audformat,
     casia,
@@ -24,32 +22,26 @@ from ser_keras.corpora.readers import (
 from ser_keras.corpora.synthetic import reader as synthetic
 from ser_keras.corpora.utterance import Utterance
 
-__all__ = ["CORPORA", "UNNAMED", "Listing", "NotThisCorpus", "Utterance", "read", "scan"]
+__all__ = ["CORPORA", "Listing", "NotThisCorpus", "Reader", "Utterance", "is_collection", "read", "scan", "title_of"]
 
-CORPORA = {
-    "emodb": emodb,
-    "ravdess": ravdess,
-    "nemo": nemo,
-    "savee": savee,
-    "enterface": enterface,
-    "iemocap": iemocap,
-    "casia": casia,
-    "cremad": cremad,
-    "tess": tess,
-    "des": des,
-    "mes": mes,
-    "synthetic": synthetic,
-    "manifest": manifest,
-    "audformat": audformat,
-}
-
-# Tables and databases: two of them are two corpora under one name.
-UNNAMED = ("manifest", "audformat")
-# Those that can be told by looking at a folder.
-RECOGNISED = ("emodb", "ravdess", "nemo", "savee", "enterface", "iemocap", "casia", "cremad", "tess")
+_MODULES = (
+    *(emodb, ravdess, nemo, savee, enterface, iemocap, casia, cremad, tess, des, mes),
+    *(synthetic, manifest, audformat),
+)
+CORPORA: dict[str, Reader] = {module.READER.name: module.READER for module in _MODULES}
 
 
-def read(name, root):
+def is_collection(name: str) -> bool:
+    """Whether a name stands for any number of corpora (tables and databases of one's own): two of them differ."""
+    return name in CORPORA and CORPORA[name].is_collection
+
+
+def title_of(name: str) -> str:
+    """The title of a corpus; its name where the registry does not know it (the column `corpus` of a table)."""
+    return CORPORA[name].title if name in CORPORA else name
+
+
+def read(name: str, root: str | Path) -> list[Utterance]:
     """The utterances of a corpus.
 
     Args:
@@ -66,7 +58,7 @@ def read(name, root):
     return scan(name, root).utterances
 
 
-def scan(name, root):
+def scan(name: str, root: str | Path) -> Listing:
     """The utterances of a corpus with the files that can't be used and notes on those passed over.
 
     Args, raises: as `read`.
@@ -87,13 +79,13 @@ def scan(name, root):
         raise SerKerasError(f"{root}: can't be read ({error.strerror or error})") from error
 
 
-def _identify(root, besides):
-    """The corpus that a folder is, if it is one of `RECOGNISED`."""
-    for name in RECOGNISED:
-        if name == besides:
+def _identify(root: str | Path, besides: str) -> str | None:
+    """The corpus that a folder is, if a recognisable one."""
+    for name, reader in CORPORA.items():
+        if name == besides or not reader.recognisable:
             continue
         try:
-            CORPORA[name].scan(root)
+            reader.scan(root)
         except (SerKerasError, OSError):
             continue
         return name

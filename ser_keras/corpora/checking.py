@@ -3,17 +3,51 @@
 import hashlib
 import os
 from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import BinaryIO, TypedDict
 
 from ser_keras.audio.containers import AudioError
 from ser_keras.audio.reading import stream
 from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.corpora import CORPORA, scan
+from ser_keras.corpora.corpus import Published
+from ser_keras.corpora.utterance import Utterance
 
 THREADS = min(8, os.cpu_count() or 1)
 
 
-def check(name, root, progress=None):
+class CheckResult(TypedDict):
+    """What `check` finds; fit for JSON.
+
+    Attributes:
+        corpus: registry name.
+        n_utterances, n_speakers, hours: of the utterances whose audio can be used.
+        emotions, speakers: name -> number of utterances.
+        sample_rates: Hz as text -> number of files.
+        bad_files: name -> reason.
+        matches_published: None where nothing is published.
+        duplicates: lists of names of byte-identical files.
+        warnings: name -> lines.
+        notes: lines on files that are passed over.
+    """
+
+    corpus: str
+    n_utterances: int
+    n_speakers: int
+    hours: float
+    emotions: dict[str, int]
+    speakers: dict[str, int]
+    sample_rates: dict[str, int]
+    bad_files: dict[str, str]
+    matches_published: bool | None
+    duplicates: list[list[str]]
+    warnings: dict[str, list[str]]
+    notes: list[str]
+
+
+def check(name: str, root: str | Path, progress: Callable[[int, int], None] | None = None) -> CheckResult:
     """Read a corpus and decode every file of it.
 
     Utterances whose audio can't be used are in `bad_files` and in no count.
@@ -24,10 +58,7 @@ def check(name, root, progress=None):
         progress: called as `progress(done, total)` after each utterance, if given.
 
     Returns:
-        dict, fit for JSON: `corpus`, `n_utterances`, `n_speakers`, `hours`, `emotions` (name -> count), `speakers`
-        (name -> count), `sample_rates` (Hz as text -> files), `bad_files` (name -> reason), `matches_published` (None
-        where nothing is published), `duplicates` (lists of names of byte-identical files), `warnings` (name -> list
-        of lines), `notes` (lines on files passed over).
+        CheckResult.
 
     Raises:
         NotThisCorpus: the folder isn't that corpus.
@@ -35,7 +66,10 @@ def check(name, root, progress=None):
     """
     listing = scan(name, root)
     utterances, bad_files = listing.utterances, dict(listing.bad_files)
-    good, rates, warnings, seconds = [], {}, {}, 0.0
+    good: list[Utterance] = []
+    rates: dict[str, int] = {}
+    warnings: dict[str, list[str]] = {}
+    seconds = 0.0
     with ThreadPoolExecutor(THREADS) as pool:
         for done, (utterance, outcome) in enumerate(zip(utterances, pool.map(_decode, utterances), strict=True), 1):
             if isinstance(outcome, AudioError):
@@ -48,7 +82,7 @@ def check(name, root, progress=None):
                     warnings[utterance.name] = list(lines)
             if progress:
                 progress(done, len(utterances))
-    result = {
+    result: CheckResult = {
         "corpus": name,
         "n_utterances": len(good),
         "n_speakers": len({u.speaker for u in good} - {None}),
@@ -64,21 +98,21 @@ def check(name, root, progress=None):
     }
     published = _edition(result)
     if published is not None:
-        result["matches_published"] = all(
-            result[key] == getattr(published, key) for key in ("n_utterances", "n_speakers", "emotions")
+        result["matches_published"] = (
+            result["n_utterances"] == published.n_utterances
+            and result["n_speakers"] == published.n_speakers
+            and result["emotions"] == published.emotions
         )
     return result
 
 
-def _edition(result):
+def _edition(result: CheckResult) -> Published | None:
     """The published counts to hold a result against: where there are several, those nearest to it; or None."""
-    published = CORPORA[result["corpus"]].PUBLISHED
-    if not isinstance(published, tuple):
-        return published
-    return min(published, key=lambda edition: abs(edition.n_utterances - result["n_utterances"]))
+    editions = CORPORA[result["corpus"]].editions
+    return min(editions, key=lambda edition: abs(edition.n_utterances - result["n_utterances"]), default=None)
 
 
-def _decode(utterance):
+def _decode(utterance: Utterance) -> tuple[int, int, tuple[str, ...]] | AudioError:
     """(samples at 16 kHz, the file's rate, warnings) of an utterance, or the AudioError."""
     try:
         source = stream(utterance.path, start=utterance.start, end=utterance.end)
@@ -88,13 +122,14 @@ def _decode(utterance):
     return n_samples, source.file_rate, source.warnings
 
 
-def _count(names):
+def _count(names: Iterable[str]) -> dict[str, int]:
     return dict(sorted(Counter(names).items()))
 
 
-def _duplicates(utterances):
+def _duplicates(utterances: Iterable[Utterance]) -> list[list[str]]:
     """Groups of files with the same bytes; only files of one size are read for it."""
-    sizes, contents = defaultdict(dict), defaultdict(list)
+    sizes: dict[int, dict[str, str]] = defaultdict(dict)  # bytes -> path -> name
+    contents: dict[bytes, list[str]] = defaultdict(list)  # digest -> names
     for utterance in utterances:
         sizes[os.path.getsize(utterance.path)].setdefault(utterance.path, utterance.name)
     for same_size in sizes.values():
@@ -105,14 +140,14 @@ def _duplicates(utterances):
     return sorted(sorted(names) for names in contents.values() if len(names) > 1)
 
 
-def _digest(file):
+def _digest(file: BinaryIO) -> bytes:
     digest = hashlib.sha256()
-    while chunk := file.read(1 << 20):
-        digest.update(chunk)
+    while block := file.read(1 << 20):
+        digest.update(block)
     return digest.digest()
 
 
-def format_check(result, limit=10):
+def format_check(result: CheckResult, limit: int = 10) -> str:
     """The result of `check` as text for people.
 
     Args:
@@ -122,15 +157,14 @@ def format_check(result, limit=10):
     Returns:
         str of several lines, the last of which says whether the published counts are met.
     """
-    module = CORPORA[result["corpus"]]
     published = _edition(result)
     lines = [
-        f"{module.TITLE}",
+        CORPORA[result["corpus"]].title,
         f"{result['n_utterances']} utterances, {result['n_speakers']} speakers, {result['hours']:.2f} hours, "
         + ", ".join(f"{n} at {rate} Hz" for rate, n in result["sample_rates"].items()),
         "",
     ]
-    expected = published.emotions if published else {}
+    expected: Mapping[str, int] = published.emotions if published else {}
     emotions = sorted(result["emotions"].keys() | expected.keys())
     width = max([len(e) for e in emotions] + [len("emotion")])
     lines.append(
@@ -152,7 +186,7 @@ def format_check(result, limit=10):
     return "\n".join(lines)
 
 
-def _listed(what, items, limit):
+def _listed(what: str, items: Sequence[str], limit: int) -> list[str]:
     # repr's escapes keep a name with a line break in it on one line
     lines = [f"{what}: {''.join(c if c.isprintable() else repr(c)[1:-1] for c in item)}" for item in items[:limit]]
     if len(items) > limit:
@@ -160,16 +194,16 @@ def _listed(what, items, limit):
     return lines
 
 
-def _verdict(result, published):
+def _verdict(result: CheckResult, published: Published | None) -> str:
     if published is None:
         return "no published counts to compare with"
     if result["matches_published"]:
         return "matches the published counts"
-    wrong = [
-        f"{label} {result[key]} instead of {getattr(published, key)}"
-        for label, key in (("utterances", "n_utterances"), ("speakers", "n_speakers"))
-        if result[key] != getattr(published, key)
-    ]
+    counts = (
+        ("utterances", result["n_utterances"], published.n_utterances),
+        ("speakers", result["n_speakers"], published.n_speakers),
+    )
+    wrong = [f"{label} {n} instead of {expected}" for label, n, expected in counts if n != expected]
     wrong += [
         f"{emotion} {result['emotions'].get(emotion, 0)} instead of {n}"
         for emotion, n in published.emotions.items()

@@ -1,6 +1,7 @@
 """What is in a folder of audio files."""
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from ser_keras.common.errors import SerKerasError
@@ -11,14 +12,15 @@ AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 FOREIGN_FOLDERS = ("__MACOSX", "lost+found", "$RECYCLE.BIN", "System Volume Information")
 
 
-def describe(root, limit=20000):
+def describe(root: str | Path, limit: int = 20000) -> str:
     """A few words on what a folder holds, for messages: `535 files (535 .wav), e.g. 'wav/03a01Fa.wav'`."""
     root = Path(root)
     if not root.exists():
         return "no such folder"
     if root.is_file():
         return "a file, not a folder"
-    kinds, example = Counter(), None
+    kinds: Counter[str] = Counter()
+    example = None
     for i, path in enumerate(root.rglob("*")):
         if i >= limit:
             break
@@ -31,7 +33,7 @@ def describe(root, limit=20000):
     return f"{sum(kinds.values())} files ({top}), e.g. {example!r}"
 
 
-def find_folder(root, holds, depth=2):
+def find_folder(root: str | Path, holds: Callable[[Path], object], depth: int = 2) -> Path:
     """The folder that a corpus lies in: `root`, or where its archive put it one or two levels below.
 
     Args:
@@ -62,7 +64,7 @@ def find_folder(root, holds, depth=2):
     return root
 
 
-def folders_in(folder):
+def folders_in(folder: Path) -> list[Path]:
     """The folders in a folder, sorted, less hidden ones and those that archives and file systems add of themselves.
 
     Raises:
@@ -76,7 +78,7 @@ def folders_in(folder):
         raise SerKerasError(f"{folder}: can't be listed ({error.strerror})") from error
 
 
-def audio_files(folder):
+def audio_files(folder: str | Path) -> list[Path]:
     """The audio files in a folder, not below it, sorted; hidden files (`._a.wav`) are passed over.
 
     Raises:
@@ -92,11 +94,11 @@ def audio_files(folder):
     return sorted(p for p in entries if is_audio(p))
 
 
-def is_audio(path):
+def is_audio(path: Path) -> bool:
     """Whether a path looks like an audio file; a link to nowhere does, so that it is complained about."""
     return path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".") and not path.is_dir()
 
 
-def name_below(path, root):
+def name_below(path: str | Path, root: Path) -> str:
     """A file's path below the corpus's folder, with `/`."""
     return Path(path).relative_to(root).as_posix()

@@ -2,8 +2,12 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Literal
 
 from ser_keras.corpora.emotions import check_emotion
+
+Gender = Literal["female", "male"]
+Split = Literal["train", "validation", "test"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -31,16 +35,16 @@ class Utterance:
     corpus: str
     name: str = ""
     text: str | None = None
-    gender: str | None = None
+    gender: Gender | None = None
     activation: float | None = None
     valence: float | None = None
     intensity: str | None = None
-    split: str | None = None
+    split: Split | None = None
     start: float | None = None
     end: float | None = None
     session: str | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_emotion(self.emotion)
         if not self.name:
             object.__setattr__(self, "name", Path(self.path).name)

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_seriali
 
 from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.audio.windows import TAIL_RULES
-from ser_keras.corpora.emotions import class_of_emotion
+from ser_keras.corpora.classes import class_of_emotion
 
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1, strict=True)]

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.corpora import UNNAMED
-from ser_keras.corpora.emotions import class_of_emotion
+from ser_keras.corpora import is_collection
+from ser_keras.corpora.classes import class_of_emotion
 from ser_keras.evaluation import Predictions
 from ser_keras.evaluation.tables import write_tables
 from ser_keras.experiment import assembly, saved_model
@@ -83,7 +83,7 @@ def _place(corpus, root):
     """What an evaluation on a corpus goes by: its name, or that of a table or database, too."""
     path = Path(root).resolve()
     own = path.parent if path.name == "manifest.csv" else path
-    return f"{corpus}-{own.stem if own.is_file() else own.name}" if corpus in UNNAMED else corpus
+    return f"{corpus}-{own.stem if own.is_file() else own.name}" if is_collection(corpus) else corpus
 
 
 def name_of(name, condition):
@@ -140,7 +140,7 @@ def _evaluate_final(run, corpus, root, condition):
     before = {c["fingerprint"] for c in known} | set(start.get("fingerprints", []))
     same = [c for c in describe_corpora(decoded) if c["fingerprint"] in before]
     reason = None
-    if seen or same or (corpus in {c["name"] for c in known} and corpus not in UNNAMED):
+    if seen or same or (corpus in {c["name"] for c in known} and not is_collection(corpus)):
         reason = f"LEAKY: the final model was trained on {corpus}"
         reason += f", {len(seen)} of these speakers" if seen else ""
     elif run.heard_file.is_file():

@@ -1,6 +1,7 @@
 """Fetching corpora from a server of our own that cuts connections, lies, refuses ranges and moves files."""
 
 import contextlib
+import dataclasses
 import fcntl
 import hashlib
 import http.server
@@ -130,6 +131,11 @@ def md5(data):
     return hashlib.md5(data).hexdigest()
 
 
+def sources_of(monkeypatch, corpus, sources):
+    """Let a corpus come from other sources."""
+    monkeypatch.setitem(CORPORA, corpus, dataclasses.replace(CORPORA[corpus], sources=sources))
+
+
 @pytest.fixture
 def archive(server, monkeypatch):
     """EMO-DB comes as a zip from the server; returns what sets its bytes and published size and checksum."""
@@ -138,7 +144,7 @@ def archive(server, monkeypatch):
 
     def publish(data=ARCHIVE, size=right[0], checksum=right[1]):
         server.files["/emodb.zip"] = data
-        monkeypatch.setattr(emodb, "SOURCES", (Archive(f"{server.url}/emodb.zip", size, checksum),))
+        sources_of(monkeypatch, "emodb", (Archive(f"{server.url}/emodb.zip", size, checksum),))
 
     publish()
     return publish
@@ -231,7 +237,7 @@ class TestArchive:
         refused("emodb", tmp_path / "emodb", "HTTP 404 Not Found")
         server.broken = 100
         refused("emodb", tmp_path / "emodb", "HTTP 503 Service Unavailable; the same command")
-        monkeypatch.setattr(emodb, "SOURCES", (Archive("http://127.0.0.1:9/emodb.zip"),))
+        sources_of(monkeypatch, "emodb", (Archive("http://127.0.0.1:9/emodb.zip"),))
         refused("emodb", tmp_path / "emodb", "127.0.0.1:9 can't be reached .ConnectionError.")
 
     def test_a_disk_that_is_too_small(self, server, archive, tmp_path, monkeypatch):
@@ -267,9 +273,12 @@ class TestArchive:
         data = zipped({name: wav(i, 5.0) for i, name in enumerate(EMODB)})
         archive(data, len(data), md5(data))
         code = (
-            "import sys; from ser_keras.corpora.readers import emodb; from ser_keras.corpora.fetching import get; "
+            "import dataclasses, sys; from ser_keras.corpora import CORPORA; "
+            "from ser_keras.corpora.fetching import get; "
             "from ser_keras.corpora.fetching.sources import Archive; "
-            "emodb.SOURCES = (Archive(sys.argv[1], int(sys.argv[2]), sys.argv[3]),); get.get('emodb', sys.argv[4])"
+            "archive = Archive(sys.argv[1], int(sys.argv[2]), sys.argv[3]); "
+            "CORPORA['emodb'] = dataclasses.replace(CORPORA['emodb'], sources=(archive,)); "
+            "get.get('emodb', sys.argv[4])"
         )
         out = tmp_path / "emodb"
         command = [sys.executable, "-c", code, f"{server.url}/emodb.zip", str(len(data)), md5(data), str(out)]
@@ -301,7 +310,7 @@ class TestDataverse:
         entries.append({"dataFile": {"id": 1, "filename": "../../more.zip", "filesize": len(more), "md5": md5(more)}})
         listing = json.dumps({"status": "OK", "data": {"latestVersion": {"files": entries}}}).encode()
         server.files["/api/datasets/:persistentId/?persistentId=doi:10.1/X"] = listing
-        monkeypatch.setattr(tess, "SOURCES", (Dataverse(server.url, "doi:10.1/X"),))
+        sources_of(monkeypatch, "tess", (Dataverse(server.url, "doi:10.1/X"),))
         return files
 
     def test_every_file_with_its_checksum(self, server, files, tmp_path):
@@ -359,7 +368,7 @@ class TestGitHub:
 
         paths = ("AudioWAV/", "VideoDemographics.csv")
         source = GitHub("o/r", "master", paths, f"{server.url}/api", f"{server.url}/zip", f"{server.url}/media")
-        monkeypatch.setattr(cremad, "SOURCES", (source,))
+        sources_of(monkeypatch, "cremad", (source,))
         publish()
         return publish
 
@@ -403,7 +412,7 @@ class TestAudb:
         repository = audb.Repository("data", str(tmp_path / "host"), "file-system")
         audb.publish(str(tmp_path / "db"), "1.4.1", repository, verbose=False)
         monkeypatch.setattr(audb.config, "REPOSITORIES", [repository])
-        monkeypatch.setattr(emodb, "SOURCES", (Audb("emodb", "1.4.1"),))
+        sources_of(monkeypatch, "emodb", (Audb("emodb", "1.4.1"),))
         out, result = get.get("emodb", tmp_path / "emodb")
         assert result["n_utterances"] == 70 and (out / "db.yaml").is_file()
         monkeypatch.setattr(audb.config, "REPOSITORIES", [])
@@ -411,7 +420,7 @@ class TestAudb:
 
     def test_the_zip_where_audb_is_not_installed(self, archive, server, tmp_path, monkeypatch):
         monkeypatch.setattr(Audb, "is_installed", lambda self: False)
-        monkeypatch.setattr(emodb, "SOURCES", (Audb("emodb", "1.4.1"), *emodb.SOURCES))
+        sources_of(monkeypatch, "emodb", (Audb("emodb", "1.4.1"), *CORPORA["emodb"].sources))
         assert get.get("emodb", tmp_path / "emodb")[1]["n_utterances"] == 70
 
 
@@ -459,12 +468,12 @@ class TestCommand:
 
 def test_the_sources_of_the_registry():
     """What is free is fetched without a form; archives that state a checksum state a whole one."""
-    free = {name for name, module in CORPORA.items() if get.is_free(module)}
+    free = {name for name, reader in CORPORA.items() if reader.free_sources}
     assert free == {"emodb", "ravdess", "nemo", "cremad", "tess", "enterface"}
-    for source in (s for m in CORPORA.values() for s in getattr(m, "SOURCES", ())):
+    for source in (s for reader in CORPORA.values() for s in reader.sources):
         if isinstance(source, Archive) and source.md5:
             assert re.fullmatch("[0-9a-f]{32}", source.md5) and source.size > 0
-    assert nemo.SOURCES[0].paths == ("data.tsv", "samples/")
+    assert nemo.READER.sources[0].paths == ("data.tsv", "samples/")
     with contextlib.suppress(ImportError):
         import audb
 

@@ -13,7 +13,7 @@ from ser_keras import corpora
 from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora import CORPORA, NotThisCorpus
 from ser_keras.corpora.checking import check, format_check
-from ser_keras.corpora.emotions import select
+from ser_keras.corpora.classes import select
 from ser_keras.corpora.folders import find_folder
 from ser_keras.corpora.readers import casia, cremad, enterface, iemocap
 from ser_keras.corpora.utterance import Utterance
@@ -41,7 +41,7 @@ def counts(utterances):
 def assert_published(name, root, published=None):
     """A full set of names gives the published counts, and every folder above or below the same utterances."""
     listing = corpora.scan(name, root)
-    published = published or CORPORA[name].PUBLISHED
+    published = published or CORPORA[name].editions[0]
     assert counts(listing.utterances) == published.emotions
     assert len({u.speaker for u in listing.utterances}) == published.n_speakers
     assert all(u.speaker.startswith(f"{name}/") and u.corpus == name for u in listing.utterances)
@@ -168,10 +168,10 @@ class TestIemocap:
 
     def test_the_four_classes_of_5531(self):
         """The selection that papers use is reached by a recipe's `classes`."""
-        assert sum(iemocap.PUBLISHED.emotions.values()) + 2507 == 10039
+        assert sum(iemocap.READER.editions[0].emotions.values()) + 2507 == 10039
         utterances = [
             Utterance(path="x", emotion=emotion, speaker="iemocap/Ses01F", corpus="iemocap")
-            for emotion in Counter(iemocap.PUBLISHED.emotions).elements()
+            for emotion in Counter(iemocap.READER.editions[0].emotions).elements()
         ]
         classes = {
             "anger": ["anger"],
@@ -226,7 +226,7 @@ class TestCasia:
 
     def test_the_part_that_most_have(self, tmp_path):
         root = self.make(tmp_path / "CASIA database" / "6", self.SAME, range(201, 251))
-        listing = assert_published("casia", root, casia.PUBLISHED[0])
+        listing = assert_published("casia", root, casia.READER.editions[0])
         u = {u.name: u for u in listing.utterances}["ZhaoZuoxiang/angry/205.wav"]
         assert (u.emotion, u.speaker, u.gender, u.text) == ("anger", "casia/zhaozuoxiang", "male", "205")
         women = {u.speaker for u in listing.utterances if u.gender == "female"}
@@ -267,7 +267,7 @@ class TestCremad:
             for intensity in ("XX", "HI"):
                 for actor in range(1001, 1092):
                     for sentence in cremad.SENTENCES:
-                        if n < cremad.PUBLISHED.emotions[emotion]:
+                        if n < cremad.READER.editions[0].emotions[emotion]:
                             stem = f"{actor}_{sentence}_{code}_{intensity}"
                             touch(folder / f"{'1040_ITH_SAD_X' if stem == '1040_ITH_SAD_XX' else stem}.wav")
                         n += 1
@@ -428,6 +428,6 @@ def test_each_is_recognised_when_given_under_another_name(tmp_path):
     for name in ("enterface", "iemocap", "casia", "cremad", "tess"):
         with pytest.raises(NotThisCorpus, match=f"it reads as {name}: try {name}="):
             corpora.read("emodb", tmp_path / name)
-        for other in set(corpora.RECOGNISED) - {name}:
+        for other in {n for n, reader in corpora.CORPORA.items() if reader.recognisable} - {name}:
             with pytest.raises(NotThisCorpus):
                 corpora.read(other, tmp_path / name)

@@ -1,5 +1,6 @@
 """Corpus readers on folders laid out as published, on folders that aren't, and on the real ones where they are."""
 
+import dataclasses
 import json
 import shutil
 import time
@@ -11,7 +12,7 @@ import soundfile
 
 from ser_keras import corpora
 from ser_keras.common.errors import SerKerasError
-from ser_keras.corpora import CORPORA, RECOGNISED, NotThisCorpus
+from ser_keras.corpora import CORPORA, NotThisCorpus
 from ser_keras.corpora.checking import check, format_check
 from ser_keras.corpora.corpus import Published
 from ser_keras.corpora.emotions import EMOTION_ALIASES, EMOTIONS, canonical_emotion
@@ -165,10 +166,10 @@ class TestSavee:
                 (tmp_path / "a" / "AudioData" / speaker / f"{name}.wav").write_bytes(b"")
                 (tmp_path / "b" / f"{speaker}_{name}.wav").write_bytes(b"")
         folders, flat = corpora.read("savee", tmp_path / "a"), corpora.read("savee", tmp_path / "b")
-        assert len(folders) == len(flat) == savee.PUBLISHED.n_utterances == 480
+        assert len(folders) == len(flat) == savee.READER.editions[0].n_utterances == 480
         keys = [{(u.speaker, u.emotion, u.text, u.gender) for u in us} for us in (folders, flat)]
         assert keys[0] == keys[1] and len(keys[0]) == 480
-        for emotion, n in savee.PUBLISHED.emotions.items():
+        for emotion, n in savee.READER.editions[0].emotions.items():
             assert sum(u.emotion == emotion for u in flat) == n
         assert {u.speaker for u in flat} == {"savee/DC", "savee/JE", "savee/JK", "savee/KL"}
         assert corpora.read("savee", tmp_path / "a" / "AudioData")[0].name == "DC/a01.wav"
@@ -211,7 +212,7 @@ class TestNemo:
 
 
 class TestNotThisCorpus:
-    @pytest.mark.parametrize("name", [*RECOGNISED, "audformat"])
+    @pytest.mark.parametrize("name", [*(name for name, reader in CORPORA.items() if reader.recognisable), "audformat"])
     def test_says_what_was_expected_and_found(self, tmp_path, name):
         (tmp_path / "empty").mkdir()
         (tmp_path / "file.txt").write_text("x")
@@ -226,7 +227,7 @@ class TestNotThisCorpus:
                 corpora.read(name, tmp_path / root)
             line = str(caught.value)
             assert (
-                found in line and CORPORA[name].LAYOUT in line and str(tmp_path / root) in line and line.isprintable()
+                found in line and CORPORA[name].layout in line and str(tmp_path / root) in line and line.isprintable()
             )
 
     def test_another_corpus_is_recognised(self, tmp_path):
@@ -499,7 +500,8 @@ class TestCheck:
     def test_corrupt_files_are_found_and_not_counted(self, tmp_path, monkeypatch):
         make_emodb(tmp_path)
         counts = {**dict.fromkeys(emodb.EMOTION_LETTERS.values(), 10)}
-        monkeypatch.setattr(emodb, "PUBLISHED", Published(70, 10, counts))
+        reader = dataclasses.replace(emodb.READER, editions=(Published(70, 10, counts),))
+        monkeypatch.setitem(CORPORA, "emodb", reader)
         assert check("emodb", tmp_path)["matches_published"] is True
         assert format_check(check("emodb", tmp_path)).endswith("matches the published counts")
         broken = tmp_path / "03a01Wa.wav"
@@ -546,12 +548,10 @@ class TestCheck:
 
 
 def test_every_corpus_keeps_the_contract():
-    for name, module in CORPORA.items():
-        for attribute in ("TITLE", "LICENCE", "CITATION", "LAYOUT"):
-            assert isinstance(getattr(module, attribute), str), (name, attribute)
-        assert "\n" not in module.LAYOUT
-        editions = module.PUBLISHED if isinstance(module.PUBLISHED, tuple) else (module.PUBLISHED,)
-        for published in filter(None, editions):
+    for name, reader in CORPORA.items():
+        assert reader.name == name and reader.title and reader.licence and reader.layout
+        assert "\n" not in reader.layout
+        for published in reader.editions:
             assert sum(published.emotions.values()) == published.n_utterances
             assert set(published.emotions) <= set(EMOTIONS)
-        assert callable(module.scan)
+        assert callable(reader.scan)

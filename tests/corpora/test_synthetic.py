@@ -45,7 +45,7 @@ def partials(root):
 
 
 def test_counts_are_the_published_ones(corpus):
-    published = reader.PUBLISHED
+    published = reader.READER.editions[0]
     assert len(corpus) == published.n_utterances == len({u.path for u in corpus}) == 560
     assert len({u.speaker for u in corpus}) == published.n_speakers == 8
     for emotion, count in published.emotions.items():
@@ -56,7 +56,7 @@ def test_counts_are_the_published_ones(corpus):
     assert len(women) == len(men) == 4 and not women & men
     assert [u.name for u in corpus] == sorted(u.name for u in corpus)
     assert all(u.speaker.startswith("synthetic/") and u.corpus == "synthetic" for u in corpus)
-    assert "synthetic" in reader.TITLE
+    assert "synthetic" in reader.READER.title
 
 
 def test_audio_is_plain_16_khz_speech(corpus):
@@ -230,7 +230,7 @@ def departures(measures):
         emotion: np.array(
             [np.mean([m for u, m in measures.items() if (u.speaker, u.emotion) == (s, emotion)], 0) for s in speakers]
         )
-        for emotion in reader.PUBLISHED.emotions
+        for emotion in reader.READER.editions[0].emotions
     }
     neutral = mean["neutral"]
     ratio = np.isin(np.arange(6), [RANGE, SECONDS])

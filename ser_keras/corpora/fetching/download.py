@@ -6,9 +6,11 @@ import shutil
 import time
 import zipfile
 import zlib
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -42,14 +44,14 @@ class Remote:
     checksum: str | None = None
 
 
-def session():
+def session() -> requests.Session:
     """A requests.Session that asks for files as they are; proxies and certificates are the environment's."""
     opened = requests.Session()
     opened.headers.update({"Accept-Encoding": "identity", "User-Agent": "ser-keras"})
     return opened
 
 
-def get_json(http, url):
+def get_json(http: requests.Session, url: str) -> Any:  # Any: JSON of a server, whose shape the caller checks
     """A small JSON document.
 
     Raises:
@@ -69,7 +71,7 @@ def get_json(http, url):
     raise SerKerasError(_unreachable(url, last))
 
 
-def fetch_all(http, remotes, folder, title):
+def fetch_all(http: requests.Session, remotes: Sequence[Remote], folder: Path, *, title: str) -> None:
     """Fetch files into a folder; those that are there already were checked when they came.
 
     Raises:
@@ -90,13 +92,13 @@ def fetch_all(http, remotes, folder, title):
             raise
 
 
-def fetch_one(http, remote, folder, title):
+def fetch_one(http: requests.Session, remote: Remote, folder: Path, *, title: str) -> Path:
     """Fetch one large file, with a bar of its megabytes; arguments and errors as `fetch`."""
     held = _held(folder, remote)
     with stage(title, None if remote.size is None else -(-remote.size // MB), "MB") as advance:
         shown = 0
 
-        def progress(n):
+        def progress(n: int) -> None:
             nonlocal held, shown
             held += n
             if held // MB > shown:
@@ -104,12 +106,14 @@ def fetch_one(http, remote, folder, title):
                 shown = held // MB
 
         progress(0)
-        path = fetch(http, remote, folder, progress)
+        path = fetch(http, remote, folder, progress=progress)
         advance(-(-_size(path) // MB) - shown)  # the megabyte that was begun
         return path
 
 
-def fetch(http, remote, folder, progress=lambda n: None):
+def fetch(
+    http: requests.Session, remote: Remote, folder: Path, *, progress: Callable[[int], None] = lambda n: None
+) -> Path:
     """Fetch a file, going on where an earlier attempt broke off if the server allows it.
 
     Args:
@@ -131,12 +135,12 @@ def fetch(http, remote, folder, progress=lambda n: None):
     part.parent.mkdir(parents=True, exist_ok=True)
     resumed = _size(part) > 0
     check_room(part.parent, max(0, (remote.size or 0) - _size(part)))
-    _complete(http, remote, part, progress)
+    _complete(http, remote, part, progress=progress)
     wrong = _difference(remote, part)
     if wrong:
         part.unlink()
         if resumed:  # the first half may be of another day's file
-            return fetch(http, remote, folder, progress)
+            return fetch(http, remote, folder, progress=progress)
         raise SerKerasError(
             f"{remote.url}: {wrong}: the file was damaged on the way or changed at its source, and was thrown away; "
             "the same command tries again"
@@ -145,12 +149,12 @@ def fetch(http, remote, folder, progress=lambda n: None):
     return target
 
 
-def _complete(http, remote, part, progress):
+def _complete(http: requests.Session, remote: Remote, part: Path, *, progress: Callable[[int], None]) -> None:
     failures = 0
     while True:
         before = _size(part)
         try:
-            return _append(http, remote, part, progress)
+            return _append(http, remote, part, progress=progress)
         except (_TryLater, requests.RequestException) as error:
             failures = 1 if _size(part) > before else failures + 1
             if failures == TRIES:
@@ -158,7 +162,7 @@ def _complete(http, remote, part, progress):
         time.sleep(PAUSE_S * 2 ** (failures - 1))
 
 
-def _append(http, remote, part, progress):
+def _append(http: requests.Session, remote: Remote, part: Path, *, progress: Callable[[int], None]) -> None:
     """One request for what is still missing; raises _TryLater or requests' errors where it ends early."""
     start = _size(part)
     if remote.size is not None and start >= remote.size > 0:
@@ -194,7 +198,7 @@ class _TryLater(Exception):
     """What may be better a moment later."""
 
 
-def _refuse_status(answer):
+def _refuse_status(answer: requests.Response) -> None:
     if answer.status_code in (429, 500, 502, 503, 504):
         raise _TryLater(f"HTTP {answer.status_code} {answer.reason}")
     if answer.status_code >= 400:
@@ -204,7 +208,7 @@ def _refuse_status(answer):
         raise SerKerasError(f"{answer.url}: HTTP {answer.status_code} {answer.reason}; {why}")
 
 
-def _unreachable(url, error, held=0):
+def _unreachable(url: str, error: Exception, held: int = 0) -> str:
     host = urlsplit(url).netloc
     if isinstance(error, _TryLater):
         trouble = f"{host}: {error}"
@@ -216,33 +220,33 @@ def _unreachable(url, error, held=0):
     return f"{trouble}{kept}; the same command goes on when the network is better"
 
 
-def _size(path):
+def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
 
 
-def _held(folder, remote):
+def _held(folder: Path, remote: Remote) -> int:
     return _size(folder / f"{remote.name}.part")
 
 
-def _digest(remote, path):
-    digest = hashlib.new(remote.algorithm)
+def _digest(algorithm: str, path: Path) -> str:
+    digest = hashlib.new(algorithm)
     with open(path, "rb") as file:
         while piece := file.read(CHUNK):
             digest.update(piece)
     return digest.hexdigest()
 
 
-def _difference(remote, path):
-    """What about a fetched file isn't as published, or None."""
+def _difference(remote: Remote, path: Path) -> str | None:
+    """How a fetched file differs from what is published; None where it does not."""
     if remote.size not in (None, _size(path)):
         return f"wrong size ({_size(path)} bytes instead of {remote.size})"
-    if remote.algorithm is None:
+    if remote.algorithm is None or remote.checksum is None:
         return None
-    found = _digest(remote, path)
-    return None if found == remote.checksum.lower() else f"wrong checksum ({found} instead of {remote.checksum})"
+    digest = _digest(remote.algorithm, path)
+    return None if digest == remote.checksum.lower() else f"wrong checksum ({digest} instead of {remote.checksum})"
 
 
-def check_room(folder, n_bytes):
+def check_room(folder: Path, n_bytes: int) -> None:
     """Refuse what the disk has no room for.
 
     Raises:
@@ -256,7 +260,7 @@ def check_room(folder, n_bytes):
         )
 
 
-def unpack(archive, folder, keep=lambda name: True, strip=0):
+def unpack(archive: Path, folder: Path, keep: Callable[[str], bool] = lambda name: True, *, strip: int = 0) -> None:
     """Unpack a zip archive, every file checked by the archive's own CRC-32.
 
     Args:
@@ -271,11 +275,11 @@ def unpack(archive, folder, keep=lambda name: True, strip=0):
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with zipfile.ZipFile(archive) as opened:
-            chosen = [(info, "/".join(info.filename.split("/")[strip:])) for info in opened.infolist()]
-            chosen = [(i, n) for i, n in chosen if n and not i.is_dir() and "__MACOSX" not in n and keep(n)]
-            check_room(folder, sum(info.file_size for info, _ in chosen))
-            with stage("unpacking", len(chosen), "files") as advance:
-                for info, name in chosen:
+            entries = [(info, "/".join(info.filename.split("/")[strip:])) for info in opened.infolist()]
+            wanted = [(i, n) for i, n in entries if n and not i.is_dir() and "__MACOSX" not in n and keep(n)]
+            check_room(folder, sum(info.file_size for info, _ in wanted))
+            with stage("unpacking", len(wanted), "files") as advance:
+                for info, name in wanted:
                     info.filename = name  # `extract` keeps it below the folder, whatever it is
                     opened.extract(info, folder)
                     advance()

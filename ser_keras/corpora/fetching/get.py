@@ -3,16 +3,17 @@
 import contextlib
 import fcntl
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.common.progress import stage
 from ser_keras.corpora import CORPORA, NotThisCorpus, scan
-from ser_keras.corpora.checking import check
-from ser_keras.corpora.fetching.sources import OnRequest, is_free
+from ser_keras.corpora.checking import CheckResult, check
+from ser_keras.corpora.fetching.sources import OnRequest, Source
 
 
-def get(name, out=None):
+def get(name: str, out: str | Path | None = None) -> tuple[Path, CheckResult | None]:
     """Fetch a corpus, check it file by file, and put it in its place.
 
     What is on its way lies in `.NAME.partial` beside `out`: after a break the same call goes on from there. The
@@ -54,25 +55,24 @@ def get(name, out=None):
     return out, result
 
 
-def _source(name):
+def _source(name: str) -> Source:
     if name not in CORPORA:
         raise SerKerasError(f"corpus '{name}' is not known; nearest: {nearest(name, CORPORA)}")
-    module = CORPORA[name]
-    sources = getattr(module, "SOURCES", ())
-    if not sources:
-        free = ", ".join(sorted(n for n, m in CORPORA.items() if is_free(m)))
-        raise SerKerasError(f"{name} isn't fetched from anywhere: it is {module.LAYOUT}; free to fetch: {free}")
-    for source in sources:
+    reader = CORPORA[name]
+    if not reader.sources:
+        free = ", ".join(sorted(n for n, r in CORPORA.items() if r.free_sources))
+        raise SerKerasError(f"{name} isn't fetched from anywhere: it is {reader.layout}; free to fetch: {free}")
+    for source in reader.sources:
         if isinstance(source, OnRequest):
             raise SerKerasError(
-                f"{module.TITLE} isn't free to fetch: ask {source.whom}; with it: ser-keras corpora check {name}=FOLDER"
+                f"{reader.title} isn't free to fetch: ask {source.whom}; with it: ser-keras corpora check {name}=FOLDER"
             )
-        if not hasattr(source, "is_installed") or source.is_installed():
+        if source.is_installed():
             return source
     raise AssertionError(f"{name}: none of its sources works without a further package")
 
 
-def _collect(name, source, work):
+def _collect(name: str, source: Source, work: Path) -> CheckResult:
     """Fetch into `work/corpus`, and check it."""
     from ser_keras.corpora.fetching.download import session
 
@@ -89,7 +89,7 @@ def _collect(name, source, work):
 
 
 @contextlib.contextmanager
-def _alone(work):
+def _alone(work: Path) -> Iterator[None]:
     """One process at a time works in a folder; the lock dies with its process."""
     with open(work / "lock", "w") as handle:
         try:

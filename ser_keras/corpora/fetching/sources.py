@@ -1,13 +1,20 @@
-"""Where corpora come from: a module's `SOURCES` names the ways, best first."""
+"""Where corpora come from: the ways to fetch one, or whom to ask for it."""
+
+from __future__ import annotations
 
 import hashlib
 import importlib.util
 import re
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
 from ser_keras.common.errors import SerKerasError
+
+if TYPE_CHECKING:
+    import requests
 
 
 @dataclass(frozen=True)
@@ -17,36 +24,46 @@ class OnRequest:
     whom: str
 
 
-def is_free(module):
-    """Whether a corpus's module names a source that anyone can fetch from."""
-    return any(not isinstance(source, OnRequest) for source in getattr(module, "SOURCES", ()))
+class Source(Protocol):
+    """A way to fetch a corpus."""
+
+    def is_installed(self) -> bool:
+        """Whether the packages that it needs are there."""
+
+    def collect(self, http: requests.Session, work: Path, into: Path) -> None:
+        """Fetch the corpus into the folder `into`; what is on its way lies in `work`, so that a next call goes on."""
+
+
+class _NeedsNothing:
+    def is_installed(self) -> bool:
+        return True
 
 
 @dataclass(frozen=True)
-class Archive:
+class Archive(_NeedsNothing):
     """A zip archive; without a published md5 only its own CRC-32s are checked, and the corpus's counts afterwards."""
 
     url: str
     size: int | None = None
     md5: str | None = None
 
-    def collect(self, http, work, into):
+    def collect(self, http: requests.Session, work: Path, into: Path) -> None:
         """Fetch and unpack it."""
         from ser_keras.corpora.fetching.download import Remote, fetch_one, unpack
 
         name = self.url.rpartition("/")[2]
         remote = Remote(name, self.url, self.size, "md5" if self.md5 else None, self.md5)
-        unpack(fetch_one(http, remote, work, f"fetching {name}"), into)
+        unpack(fetch_one(http, remote, work, title=f"fetching {name}"), into)
 
 
 @dataclass(frozen=True)
-class Dataverse:
+class Dataverse(_NeedsNothing):
     """A data set on a Dataverse server, which publishes a checksum for each of its files."""
 
     server: str
     doi: str
 
-    def collect(self, http, work, into):
+    def collect(self, http: requests.Session, work: Path, into: Path) -> None:
         """Fetch its files; those that are archives are unpacked."""
         from ser_keras.corpora.fetching.download import Remote, fetch_all, fetch_one, get_json, unpack
 
@@ -68,13 +85,13 @@ class Dataverse:
         except (KeyError, TypeError, AttributeError) as error:
             raise SerKerasError(f"{address}: not a list of files as Dataverse gives it ({error!r})") from error
         archives = [remote for remote in remotes if remote.name.lower().endswith(".zip")]
-        fetch_all(http, [remote for remote in remotes if remote not in archives], into, "fetching")
+        fetch_all(http, [remote for remote in remotes if remote not in archives], into, title="fetching")
         for remote in archives:
-            unpack(fetch_one(http, remote, work, f"fetching {remote.name}"), into)
+            unpack(fetch_one(http, remote, work, title=f"fetching {remote.name}"), into)
 
 
 @dataclass(frozen=True)
-class GitHub:
+class GitHub(_NeedsNothing):
     """Folders and files of a GitHub repository, checked by the SHA-1s of its git tree.
 
     What the repository keeps in Git LFS is fetched from there and checked by its SHA-256.
@@ -82,12 +99,12 @@ class GitHub:
 
     repository: str
     ref: str
-    paths: tuple
+    paths: tuple[str, ...]
     api: str = "https://api.github.com"
     archives: str = "https://codeload.github.com"
     media: str = "https://media.githubusercontent.com/media"
 
-    def collect(self, http, work, into):
+    def collect(self, http: requests.Session, work: Path, into: Path) -> None:
         """Fetch and unpack an archive of the repository, then what lies in Git LFS."""
         from ser_keras.corpora.fetching.download import Remote, fetch_all, fetch_one, get_json, unpack
 
@@ -101,7 +118,7 @@ class GitHub:
             raise SerKerasError(f"{address}: not a git tree as GitHub gives it ({error!r})") from error
         wanted = {_below(path): sha for path, sha in hashes.items() if path.startswith(self.paths)}
         remote = Remote("repository.zip", f"{self.archives}/{self.repository}/zip/{self.ref}")
-        archive = fetch_one(http, remote, work, f"fetching {self.repository}")
+        archive = fetch_one(http, remote, work, title=f"fetching {self.repository}")
         unpacked = work / "repository"
         unpack(archive, unpacked, wanted.__contains__, strip=1)
         stored = []
@@ -121,7 +138,7 @@ class GitHub:
                 (into / path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(unpacked / path, into / path)
         if stored:
-            fetch_all(http, stored, into, "fetching from Git LFS")
+            fetch_all(http, stored, into, title="fetching from Git LFS")
 
 
 _LFS = re.compile(rb"\Aversion https://git-lfs\.github\.com/spec/v1\noid sha256:([0-9a-f]{64})\nsize (\d+)\n")
@@ -134,10 +151,10 @@ class Audb:
     name: str
     version: str
 
-    def is_installed(self):
+    def is_installed(self) -> bool:
         return importlib.util.find_spec("audb") is not None
 
-    def collect(self, http, work, into):
+    def collect(self, http: requests.Session, work: Path, into: Path) -> None:
         """Load it; audb goes on where it broke off."""
         import audb
 
@@ -150,6 +167,6 @@ class Audb:
             ) from error
 
 
-def _below(name):
+def _below(name: str) -> str:
     """A path that a server gives, without what would lead out of the folder it is for."""
     return "/".join(part for part in name.replace("\\", "/").split("/") if part not in ("", ".", ".."))

@@ -1,20 +1,37 @@
 """audformat databases: a folder with `db.yaml`, its tables, and the media they name."""
 
+from __future__ import annotations
+
 import shutil
 import tempfile
+from collections.abc import Collection, Mapping
+from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.corpora.corpus import GENDERS, Listing, NotThisCorpus
+from ser_keras.corpora.corpus import GENDERS, Listing, NotThisCorpus, Reader
 from ser_keras.corpora.emotions import canonical_emotion
 from ser_keras.corpora.readers.manifest import SPLITS
-from ser_keras.corpora.utterance import Utterance
+from ser_keras.corpora.utterance import Split, Utterance
 
-TITLE = "audformat database"
-LICENCE = "the database's own, in its db.yaml"
-CITATION = "Wagner, J. et al.: audformat, the specification of audEERING's annotated audio databases."
-LAYOUT = "db.yaml with its tables as db.TABLE.csv or .parquet, one with a column of emotions, and the media files"
-PUBLISHED = None
+if TYPE_CHECKING:
+    from audformat import Database, Scheme, Table
+
+Part: TypeAlias = "tuple[str, float | None, float | None]"  # file, start and end in seconds; None: of the file
+
+
+class Row(TypedDict, total=False):
+    """What a database says of one file or segment."""
+
+    emotion: str
+    split: Split
+    speaker: str | int | None
+    gender: str | None
+    text: str | None
+    activation: float | None
+    valence: float | None
+
 
 # Columns are known by their scheme's name, or else by their own.
 EMOTION, SPEAKER = ("emotion",), ("speaker", "speaker_id")
@@ -22,7 +39,7 @@ GENDER, TEXT = ("gender", "sex"), ("transcription", "text")
 ACTIVATION, VALENCE = ("activation", "arousal"), ("valence",)
 
 
-def scan(root):
+def scan(root: str | Path) -> Listing:
     """Read a database's emotions, and what else it says of the same files or segments.
 
     Emotions come from the columns of the scheme `emotion` or, where there is none, of one whose labels are emotions;
@@ -39,14 +56,16 @@ def scan(root):
     """
     root = Path(root).absolute()
     if not (root / "db.yaml").is_file():
-        raise NotThisCorpus(TITLE, root, LAYOUT)
+        raise NotThisCorpus(READER.title, root, READER.layout)
     database = _load(root)
     scheme, columns = _emotion_columns(database)
     if not columns:
         named = ", ".join(database.schemes) or "none"
-        raise NotThisCorpus(TITLE, root, LAYOUT, f"a database without emotions (schemes: {named})")
+        raise NotThisCorpus(READER.title, root, READER.layout, f"a database without emotions (schemes: {named})")
     splits = _splits(database)
-    rows, strange, conflicts = {}, {}, 0
+    rows: dict[Part, Row] = {}
+    strange: dict[str, int] = {}
+    conflicts = 0
     for table_id, column in columns:
         for part, label in database[table_id].df[column].dropna().items():
             part = _part(part)
@@ -66,7 +85,7 @@ def scan(root):
     return _listing(root, rows, notes)
 
 
-def _load(root):
+def _load(root: Path) -> Database:
     try:
         import audformat
         import yaml
@@ -96,7 +115,9 @@ def _load(root):
     return database
 
 
-def _columns(database, names, tables=None):
+def _columns(
+    database: Database, names: Collection[str], tables: Mapping[str, Table] | None = None
+) -> list[tuple[str, str]]:
     """(table, column) whose scheme, or else whose own name, is one of `names`."""
     return [
         (table_id, column_id)
@@ -106,35 +127,33 @@ def _columns(database, names, tables=None):
     ]
 
 
-def _emotion_columns(database):
+def _emotion_columns(database: Database) -> tuple[str | None, list[tuple[str, str]]]:
     """The emotions' scheme, and the columns that hold it, gold standards first."""
-    name, columns = "emotion", _columns(database, EMOTION)
-    if not columns:
-        emotional = [i for i, scheme in database.schemes.items() if _is_emotional(scheme)]
-        candidates = [(i, _columns(database, (i,))) for i in emotional]
-        name, columns = next(((i, c) for i, c in candidates if c), (None, []))
-    return name, sorted(columns, key=lambda tc: "gold_standard" not in tc[0])
+    emotional = [i for i, scheme in database.schemes.items() if _is_emotional(scheme)]
+    candidates = [("emotion", _columns(database, EMOTION)), *((i, _columns(database, (i,))) for i in emotional)]
+    scheme, columns = next(((i, c) for i, c in candidates if c), (None, []))
+    return scheme, sorted(columns, key=lambda tc: "gold_standard" not in tc[0])
 
 
-def _is_emotional(scheme):
+def _is_emotional(scheme: Scheme) -> bool:
     labels = [] if scheme.labels is None or isinstance(scheme.labels, str) else list(scheme.labels)
-    known = 0
+    n_emotions = 0
     for label in labels:
         try:
             canonical_emotion(label)
         except SerKerasError:
             continue
-        known += 1
-    return known >= 2 and 2 * known > len(labels)
+        n_emotions += 1
+    return n_emotions >= 2 and 2 * n_emotions > len(labels)
 
 
-def _splits(database):
+def _splits(database: Database) -> dict[str, Split]:
     """table -> train, validation or test."""
     types = {t: database.splits[table.split_id].type for t, table in database.tables.items() if table.split_id}
     return {t: SPLITS[kind] for t, kind in types.items() if kind in SPLITS}
 
 
-def _part(index):
+def _part(index: str | tuple[str, timedelta, timedelta]) -> Part:
     """(file, start, end) in seconds of a row of a filewise or segmented table; None is the file's start or end."""
     if isinstance(index, str):
         return index, None, None
@@ -142,30 +161,32 @@ def _part(index):
     return file, start.total_seconds() or None, None if end != end else end.total_seconds()
 
 
-def _annotate(database, rows):
+def _annotate(database: Database, rows: dict[Part, Row]) -> None:
     """Add speaker, gender, text and ratings to the rows, from the same segment or else the whole file."""
-    for field, names in (
-        ("speaker", SPEAKER),
-        ("gender", GENDER),
-        ("text", TEXT),
-        ("activation", ACTIVATION),
-        ("valence", VALENCE),
-    ):
-        values = {}
-        for table_id, column in reversed(_columns(database, names)):
-            values.update((_part(part), value) for part, value in database[table_id].df[column].dropna().items())
-        for part, row in rows.items():
-            value = values.get(part, values.get((part[0], None, None)))
-            if value is not None:
-                row[field] = value
-    genders = _speaker_genders(database)
-    for row in rows.values():
-        row.setdefault("gender", genders.get(row.get("speaker")))
+    speakers, genders, texts, activations, valences = (
+        _values(database, names) for names in (SPEAKER, GENDER, TEXT, ACTIVATION, VALENCE)
+    )
+    gender_of = _speaker_genders(database)
+    for part, row in rows.items():
+        whole_file = (part[0], None, None)
+        row["speaker"] = speakers.get(part, speakers.get(whole_file))
+        row["gender"] = genders.get(part, genders.get(whole_file, gender_of.get(row["speaker"])))
+        row["text"] = texts.get(part, texts.get(whole_file))
+        row["activation"] = activations.get(part, activations.get(whole_file))
+        row["valence"] = valences.get(part, valences.get(whole_file))
 
 
-def _speaker_genders(database):
+def _values(database: Database, names: Collection[str]) -> dict[Part, Any]:  # Any: of whatever type a column holds
+    """part -> value of the columns of that name or scheme; the first column counts."""
+    values: dict[Part, Any] = {}  # Any: as above
+    for table_id, column in reversed(_columns(database, names)):
+        values.update((_part(part), value) for part, value in database[table_id].df[column].dropna().items())
+    return values
+
+
+def _speaker_genders(database: Database) -> dict[str | int | None, str | None]:
     """speaker -> gender where the speakers' scheme says it: in its labels, or in the misc table that they name."""
-    genders = {}
+    genders: dict[str | int | None, str | None] = {}
     for scheme in (database.schemes[i] for i in SPEAKER if i in database.schemes):
         if isinstance(scheme.labels, dict):
             for speaker, facts in scheme.labels.items():
@@ -178,7 +199,7 @@ def _speaker_genders(database):
     return genders
 
 
-def _listing(root, rows, notes):
+def _listing(root: Path, rows: Mapping[Part, Row], notes: list[str]) -> Listing:
     utterances, bad_files = [], {}
     for (file, start, end), row in rows.items():
         path = root / file
@@ -205,9 +226,20 @@ def _listing(root, rows, notes):
         )
     if not utterances:
         found = f"a database whose {len(bad_files)} labelled files aren't there" if bad_files else "no known emotion"
-        raise NotThisCorpus(TITLE, root, LAYOUT, found)
+        raise NotThisCorpus(READER.title, root, READER.layout, found)
     return Listing(sorted(utterances, key=lambda u: (u.name, u.start or 0)), bad_files, notes)
 
 
-def _rating(value):
+def _rating(value: float | None) -> float | None:
     return None if value is None else float(value)
+
+
+READER = Reader(
+    name="audformat",
+    title="audformat database",
+    licence="the database's own, in its db.yaml",
+    citation="Wagner, J. et al.: audformat, the specification of audEERING's annotated audio databases.",
+    layout="db.yaml with its tables as db.TABLE.csv or .parquet, one with a column of emotions, and the media files",
+    is_collection=True,
+    scan=scan,
+)

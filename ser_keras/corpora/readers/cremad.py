@@ -3,30 +3,9 @@
 import re
 from pathlib import Path
 
-from ser_keras.corpora.corpus import BadName, Published, list_by_name
+from ser_keras.corpora.corpus import BadName, Listing, ParsedName, Published, Reader, list_by_name
 from ser_keras.corpora.fetching.sources import GitHub
 from ser_keras.corpora.folders import audio_files, find_folder
-
-TITLE = "CREMA-D (Crowd-sourced Emotional Multimodal Actors Dataset), audio"
-LICENCE = "Open Database License 1.0"
-CITATION = (
-    "Cao, H., Cooper, D. G., Keutmann, M. K., Gur, R. C., Nenkova, A. and Verma, R. (2014). CREMA-D: Crowd-sourced "
-    "emotional multimodal actors dataset. IEEE Transactions on Affective Computing 5(4), 377-390."
-)
-LAYOUT = "files named as 1001_DFA_ANG_XX.wav (actor, sentence, emotion, intensity) in the folder or its AudioWAV/"
-PUBLISHED = Published(
-    n_utterances=7442,
-    n_speakers=91,
-    emotions={
-        "anger": 1271,
-        "disgust": 1271,
-        "fear": 1271,
-        "happiness": 1271,
-        "neutral": 1087,
-        "sadness": 1271,
-    },
-)
-SOURCES = (GitHub("CheyneyComputerScience/CREMA-D", "master", ("AudioWAV/", "VideoDemographics.csv", "LICENSE.txt")),)
 
 EMOTION_CODES = {
     "ANG": "anger",
@@ -48,7 +27,7 @@ MISSPELT = {"1040_ITH_SAD_X": "1040_ITH_SAD_XX"}
 _NAME = re.compile(r"(\d{4})_([A-Z]{3})_([A-Z]{3})_([A-Z]{2})")
 
 
-def scan(root):
+def scan(root: str | Path) -> Listing:
     """List the corpus, by the emotion that the actors were asked for; raters' votes aren't read.
 
     `root` holds `AudioWAV/` or is that folder, or is up to two levels above. `1040_ITH_SAD_X` is published under that
@@ -62,10 +41,10 @@ def scan(root):
     """
     root = Path(root).absolute()
     folder = find_folder(root, lambda f: any(_NAME.fullmatch(p.stem) for p in audio_files(f)))
-    return list_by_name("cremad", TITLE, LAYOUT, root, audio_files(folder), _parse)
+    return list_by_name(READER, root, audio_files(folder), parse=_parse)
 
 
-def _parse(path):
+def _parse(path: Path) -> ParsedName:
     stem = MISSPELT.get(path.stem, path.stem)
     match = _NAME.fullmatch(stem)
     if not match:
@@ -80,11 +59,43 @@ def _parse(path):
     ):
         if code not in known:
             raise BadName(f"CREMA-D has no {what} {code}")
-    return {
-        "take": stem,
-        "emotion": EMOTION_CODES[emotion],
-        "speaker": f"cremad/{actor}",
-        "text": sentence,
-        "gender": "female" if int(actor) in WOMEN else "male",
-        "intensity": INTENSITIES[intensity],
-    }
+    return ParsedName(
+        take=stem,
+        emotion=EMOTION_CODES[emotion],
+        speaker=f"cremad/{actor}",
+        text=sentence,
+        gender="female" if int(actor) in WOMEN else "male",
+        intensity=INTENSITIES[intensity],
+    )
+
+
+READER = Reader(
+    name="cremad",
+    title="CREMA-D (Crowd-sourced Emotional Multimodal Actors Dataset), audio",
+    licence="Open Database License 1.0",
+    citation=(
+        "Cao, H., Cooper, D. G., Keutmann, M. K., Gur, R. C., Nenkova, A. and Verma, R. (2014). CREMA-D: Crowd-sourced "
+        "emotional multimodal actors dataset. IEEE Transactions on Affective Computing 5(4), 377-390."
+    ),
+    layout="files named as 1001_DFA_ANG_XX.wav (actor, sentence, emotion, intensity) in the folder or its AudioWAV/",
+    editions=(
+        Published(
+            n_utterances=7442,
+            n_speakers=91,
+            emotions={
+                "anger": 1271,
+                "disgust": 1271,
+                "fear": 1271,
+                "happiness": 1271,
+                "neutral": 1087,
+                "sadness": 1271,
+            },
+        ),
+    ),
+    sources=(
+        GitHub("CheyneyComputerScience/CREMA-D", "master", ("AudioWAV/", "VideoDemographics.csv", "LICENSE.txt")),
+    ),
+    acted=True,
+    recognisable=True,
+    scan=scan,
+)

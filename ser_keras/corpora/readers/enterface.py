@@ -3,32 +3,9 @@
 import re
 from pathlib import Path
 
-from ser_keras.corpora.corpus import BadName, Published, list_by_name
+from ser_keras.corpora.corpus import BadName, Listing, ParsedName, Published, Reader, list_by_name
 from ser_keras.corpora.fetching.sources import Archive
 from ser_keras.corpora.folders import find_folder, folders_in, is_audio
-
-TITLE = "eNTERFACE'05 audio-visual emotion database"
-LICENCE = "free for scientific research"
-CITATION = (
-    "Martin, O., Kotsia, I., Macq, B. and Pitas, I. (2006). The eNTERFACE'05 audio-visual emotion database. "
-    "22nd International Conference on Data Engineering Workshops."
-)
-LAYOUT = "folders 'subject 1' to 'subject 44', in them anger/sentence 1/s1_an_1.avi and so on for six emotions"
-# The paper counts 1166 videos of 42 subjects. The archive that its authors give out holds 1293 of 44; six of those, of
-# subject 6, hold the sentences of an emotion in one piece, and are passed over.
-PUBLISHED = Published(
-    n_utterances=1287,
-    n_speakers=43,
-    emotions={
-        "anger": 215,
-        "disgust": 215,
-        "fear": 215,
-        "happiness": 212,
-        "sadness": 215,
-        "surprise": 215,
-    },
-)
-SOURCES = (Archive("https://enterface.net/enterface05/docs/results/databases/project2_database.zip"),)
 
 EMOTION_CODES = {
     "an": "anger",
@@ -46,7 +23,7 @@ _SENTENCE = re.compile(r"sentence[ _-]?([1-5])")
 _NAME = re.compile(r"s_?\d{1,2}_(an|di|fe|ha|sa|su)_([1-5])(?:avi)?")
 
 
-def scan(root):
+def scan(root: str | Path) -> Listing:
     """List the corpus; `path` is the video, whose sound `ser_keras.audio.reading` reads with PyAV.
 
     `root` holds the subjects' folders or is up to two levels above. Spaces in folder names may be `-` or `_`, and
@@ -60,37 +37,39 @@ def scan(root):
         NotThisCorpus: no video below a subject's folder.
     """
     root = Path(root).absolute()
-    files, unsegmented = [], 0
+    files: list[Path] = []
+    unsegmented = 0
     for subject in _subjects_in(find_folder(root, _subjects_in)):
-        found = [p for p in sorted(subject.rglob("*")) if _is_video(p) or is_audio(p)]
-        if int(_SUBJECT.fullmatch(subject.name.lower())[1]) == UNSEGMENTED:
-            unsegmented += len(found)
+        recordings = [p for p in sorted(subject.rglob("*")) if _is_video(p) or is_audio(p)]
+        match = _SUBJECT.fullmatch(subject.name.lower())
+        if match and int(match[1]) == UNSEGMENTED:
+            unsegmented += len(recordings)
         else:
-            files += found
+            files += recordings
     files.sort(key=lambda p: not _is_video(p))
-    listing = list_by_name("enterface", TITLE, LAYOUT, root, _one_each(files), _parse)
+    listing = list_by_name(READER, root, _one_each(files), parse=_parse)
     if unsegmented:
         listing.notes.append(f"{unsegmented} files of subject 6 passed over: an emotion's sentences in one piece")
     return listing
 
 
-def _subjects_in(folder):
+def _subjects_in(folder: Path) -> list[Path]:
     return [p for p in folders_in(folder) if _SUBJECT.fullmatch(p.name.lower())]
 
 
-def _is_video(path):
+def _is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith(".") and not path.is_dir()
 
 
-def _one_each(files):
+def _one_each(files: list[Path]) -> list[Path]:
     """Sound that was extracted beside a video isn't a second recording, and no bad file either."""
-    first = {}
+    first: dict[Path, Path] = {}
     for path in files:
         first.setdefault(path.with_suffix(""), path)
     return list(first.values())
 
 
-def _parse(path):
+def _parse(path: Path) -> ParsedName:
     match = _NAME.fullmatch(path.stem.lower())
     if not match:
         raise BadName("its name doesn't read as subject, emotion, sentence (s1_an_1)")
@@ -103,10 +82,41 @@ def _parse(path):
     if emotion != EMOTION_CODES[code]:
         raise BadName(f"names {EMOTION_CODES[code]}, but lies in {emotion or 'no folder of an emotion'}")
     sentence = next((m[1] for part in reversed(above) if (m := _SENTENCE.fullmatch(part))), number)
-    return {
-        "take": (subject, emotion, sentence),
-        "emotion": emotion,
-        "speaker": f"enterface/{subject:02d}",
+    return ParsedName(
+        take=(subject, emotion, sentence),
+        emotion=emotion,
+        speaker=f"enterface/{subject:02d}",
         # five reactions to the story of each emotion
-        "text": f"{code}{sentence}",
-    }
+        text=f"{code}{sentence}",
+    )
+
+
+READER = Reader(
+    name="enterface",
+    title="eNTERFACE'05 audio-visual emotion database",
+    licence="free for scientific research",
+    citation=(
+        "Martin, O., Kotsia, I., Macq, B. and Pitas, I. (2006). The eNTERFACE'05 audio-visual emotion database. "
+        "22nd International Conference on Data Engineering Workshops."
+    ),
+    layout="folders 'subject 1' to 'subject 44', in them anger/sentence 1/s1_an_1.avi and so on for six emotions",
+    # The paper counts 1166 videos of 42 subjects. The archive that its authors give out holds 1293 of 44. Six of
+    # those, of subject 6, hold the sentences of an emotion in one piece, and are passed over.
+    editions=(
+        Published(
+            n_utterances=1287,
+            n_speakers=43,
+            emotions={
+                "anger": 215,
+                "disgust": 215,
+                "fear": 215,
+                "happiness": 212,
+                "sadness": 215,
+                "surprise": 215,
+            },
+        ),
+    ),
+    sources=(Archive("https://enterface.net/enterface05/docs/results/databases/project2_database.zip"),),
+    recognisable=True,
+    scan=scan,
+)

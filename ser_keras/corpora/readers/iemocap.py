@@ -4,39 +4,10 @@ import re
 from pathlib import Path
 
 from ser_keras.common.errors import SerKerasError, nearest
-from ser_keras.corpora.corpus import GENDERS, Listing, NotThisCorpus, Published
+from ser_keras.corpora.corpus import GENDERS, Listing, NotThisCorpus, Published, Reader
 from ser_keras.corpora.fetching.sources import OnRequest
 from ser_keras.corpora.folders import find_folder, folders_in, is_audio, name_below
 from ser_keras.corpora.utterance import Utterance
-
-TITLE = "IEMOCAP (Interactive Emotional Dyadic Motion Capture)"
-LICENCE = "free for research, by a release form of the University of Southern California"
-CITATION = (
-    "Busso, C., Bulut, M., Lee, C.-C., Kazemzadeh, A., Mower, E., Kim, S., Chang, J. N., Lee, S. and Narayanan, S. S. "
-    "(2008). IEMOCAP: Interactive emotional dyadic motion capture database. Language Resources and Evaluation 42(4), "
-    "335-359."
-)
-LAYOUT = "folders Session1 to Session5, each with dialog/EmoEvaluation/*.txt and sentences/wav/Ses01F_impro01/*.wav"
-# 10039 turns; raters agree on no emotion in 2507 of them.
-PUBLISHED = Published(
-    n_utterances=7532,
-    n_speakers=10,
-    emotions={
-        "anger": 1103,
-        "disgust": 2,
-        "excitement": 1041,
-        "fear": 40,
-        "frustration": 1849,
-        "happiness": 595,
-        "neutral": 1708,
-        "other": 3,
-        "sadness": 1084,
-        "surprise": 107,
-    },
-)
-SOURCES = (
-    OnRequest("the University of Southern California, by the form at https://sail.usc.edu/iemocap/iemocap_release.htm"),
-)
 
 EMOTION_CODES = {
     "ang": "anger",
@@ -59,7 +30,7 @@ _LABEL = re.compile(rf"\[[\d.]+ - [\d.]+\]\s+(\w+)\s+(\w+)\s+\[{_NUMBER}, {_NUMB
 _SAID = re.compile(r"(\w+) \[[\d. -]+\]: *(.*)")
 
 
-def scan(root):
+def scan(root: str | Path) -> Listing:
     """List the corpus: a turn with its emotion, activation and valence (1 to 5, the raters' mean).
 
     Happy and excited stay apart, for a recipe's `classes` to merge. Turns without agreement (xxx) are passed over and
@@ -80,7 +51,9 @@ def scan(root):
     root = Path(root).absolute()
     folder = find_folder(root, lambda f: _is_session(f) or any(map(_is_session, folders_in(f))))
     sessions = [folder] if _is_session(folder) else [f for f in folders_in(folder) if _is_session(f)]
-    utterances, bad_files, without = [], {}, 0
+    utterances: list[Utterance] = []
+    bad_files: dict[str, str] = {}
+    without = 0
     for session in sessions:
         audio, texts, labels = _sentences(session), _texts(session), _labels(session)
         for turn, (emotion, valence, activation) in labels.items():
@@ -90,7 +63,7 @@ def scan(root):
             if turn not in audio:
                 bad_files[name_below(session, root) + f"/{turn}.wav"] = "labelled, but not in sentences/wav"
                 continue
-            number, gender = _TURN.fullmatch(turn).groups()
+            number, gender = _speaker(turn)
             utterances.append(
                 Utterance(
                     path=str(audio[turn]),
@@ -108,22 +81,29 @@ def scan(root):
         bad_files.update((name_below(audio[turn], root), "no label") for turn in audio.keys() - labels.keys())
     if not utterances:
         found = f"labels of {len(bad_files)} turns, and none of their wavs" if bad_files else None
-        raise NotThisCorpus(TITLE, root, LAYOUT, found)
+        raise NotThisCorpus(READER.title, root, READER.layout, found)
     notes = [f"{without} turns passed over: raters agree on no emotion (xxx)"] if without else []
     return Listing(sorted(utterances, key=lambda u: u.name), bad_files, notes)
 
 
-def _is_session(folder):
+def _speaker(turn: str) -> tuple[str, str]:
+    """(session, F or M) of a turn whose name `_labels` has checked."""
+    match = _TURN.fullmatch(turn)
+    assert match is not None
+    return match[1], match[2]
+
+
+def _is_session(folder: Path) -> bool:
     return (folder / "dialog" / "EmoEvaluation").is_dir()
 
 
-def _sentences(session):
+def _sentences(session: Path) -> dict[str, Path]:
     """turn -> its wav."""
     folder = session / "sentences" / "wav"
     return {p.stem: p for p in sorted(folder.rglob("*")) if is_audio(p)} if folder.is_dir() else {}
 
 
-def _labels(session):
+def _labels(session: Path) -> dict[str, tuple[str, float, float]]:
     """turn -> (code, valence, activation) of a session; further lines of the tables are single raters'."""
     labels = {}
     for table in _tables(session / "dialog" / "EmoEvaluation"):
@@ -142,19 +122,58 @@ def _labels(session):
     return labels
 
 
-def _texts(session):
+def _texts(session: Path) -> dict[str, str]:
     """turn -> what is said, where the transcriptions are there."""
     tables = _tables(session / "dialog" / "transcriptions")
     matches = (_SAID.fullmatch(line.strip()) for table in tables for line in _lines(table))
     return {match[1]: match[2] for match in matches if match}
 
 
-def _tables(folder):
+def _tables(folder: Path) -> list[Path]:
     return sorted(p for p in folder.glob("*.txt") if not p.name.startswith("."))
 
 
-def _lines(table):
+def _lines(table: Path) -> list[str]:
     try:
         return table.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError as error:
         raise SerKerasError(f"{table}: can't be read ({error.strerror})") from error
+
+
+READER = Reader(
+    name="iemocap",
+    title="IEMOCAP (Interactive Emotional Dyadic Motion Capture)",
+    licence="free for research, by a release form of the University of Southern California",
+    citation=(
+        "Busso, C., Bulut, M., Lee, C.-C., Kazemzadeh, A., Mower, E., Kim, S., Chang, J. N., Lee, S. and Narayanan, "
+        "S. S. (2008). IEMOCAP: Interactive emotional dyadic motion capture database. Language Resources and "
+        "Evaluation 42(4), 335-359."
+    ),
+    layout="folders Session1 to Session5, each with dialog/EmoEvaluation/*.txt and sentences/wav/Ses01F_impro01/*.wav",
+    # 10039 turns; raters agree on no emotion in 2507 of them.
+    editions=(
+        Published(
+            n_utterances=7532,
+            n_speakers=10,
+            emotions={
+                "anger": 1103,
+                "disgust": 2,
+                "excitement": 1041,
+                "fear": 40,
+                "frustration": 1849,
+                "happiness": 595,
+                "neutral": 1708,
+                "other": 3,
+                "sadness": 1084,
+                "surprise": 107,
+            },
+        ),
+    ),
+    sources=(
+        OnRequest(
+            "the University of Southern California, by the form at https://sail.usc.edu/iemocap/iemocap_release.htm"
+        ),
+    ),
+    recognisable=True,
+    scan=scan,
+)

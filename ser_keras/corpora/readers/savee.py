@@ -3,33 +3,9 @@
 import re
 from pathlib import Path
 
-from ser_keras.corpora.corpus import BadName, Published, list_by_name
+from ser_keras.corpora.corpus import BadName, Listing, ParsedName, Published, Reader, list_by_name
 from ser_keras.corpora.fetching.sources import OnRequest
 from ser_keras.corpora.folders import audio_files, find_folder
-
-TITLE = "SAVEE (Surrey Audio-Visual Expressed Emotion)"
-LICENCE = "free for research only, on registration with the University of Surrey"
-CITATION = (
-    "Haq, S. and Jackson, P. J. B. (2010). Multimodal emotion recognition. In Machine Audition: Principles, "
-    "Algorithms and Systems, IGI Global, 398-423."
-)
-LAYOUT = (
-    "AudioData/DC/a01.wav, or DC_a01.wav in the folder or in its ALL/ (speakers DC JE JK KL; a d f h n sa su; numbers)"
-)
-PUBLISHED = Published(
-    n_utterances=480,
-    n_speakers=4,
-    emotions={
-        "anger": 60,
-        "disgust": 60,
-        "fear": 60,
-        "happiness": 60,
-        "neutral": 120,
-        "sadness": 60,
-        "surprise": 60,
-    },
-)
-SOURCES = (OnRequest("the University of Surrey at http://kahlan.eps.surrey.ac.uk/savee/, which registers users"),)
 
 SPEAKERS = ("DC", "JE", "JK", "KL")
 EMOTION_LETTERS = {
@@ -44,7 +20,7 @@ EMOTION_LETTERS = {
 _NAME = re.compile(r"(?:([A-Z]{2})_)?(sa|su|[adfhn])(\d\d)")
 
 
-def scan(root):
+def scan(root: str | Path) -> Listing:
     """List the corpus; `root` holds `AudioData/` or `ALL/`, or is that folder, or is up to two levels above.
 
     Returns:
@@ -55,14 +31,14 @@ def scan(root):
     """
     root = Path(root).absolute()
     folder = find_folder(root, lambda f: any(_NAME.fullmatch(p.stem) for p in _files(f)))
-    return list_by_name("savee", TITLE, LAYOUT, root, _files(folder), _parse)
+    return list_by_name(READER, root, _files(folder), parse=_parse)
 
 
-def _files(folder):
+def _files(folder: Path) -> list[Path]:
     return [path for f in (folder, *(folder / speaker for speaker in SPEAKERS)) for path in audio_files(f)]
 
 
-def _parse(path):
+def _parse(path: Path) -> ParsedName:
     match = _NAME.fullmatch(path.stem)
     if not match:
         raise BadName("its name doesn't read as emotion and number (a01, DC_a01)")
@@ -75,11 +51,46 @@ def _parse(path):
         raise BadName("names no speaker: DC, JE, JK or KL, before the name or as its folder")
     if not 1 <= int(number) <= (30 if letters == "n" else 15):
         raise BadName(f"SAVEE has no sentence {letters}{number}")
-    return {
-        "take": f"{speaker}_{letters}{number}",
-        "emotion": EMOTION_LETTERS[letters],
-        "speaker": f"savee/{speaker}",
+    return ParsedName(
+        take=f"{speaker}_{letters}{number}",
+        emotion=EMOTION_LETTERS[letters],
+        speaker=f"savee/{speaker}",
         # Sentences are numbered within an emotion; the names don't say which of them emotions share.
-        "text": f"{letters}{number}",
-        "gender": "male",
-    }
+        text=f"{letters}{number}",
+        gender="male",
+    )
+
+
+READER = Reader(
+    name="savee",
+    title="SAVEE (Surrey Audio-Visual Expressed Emotion)",
+    licence="free for research only, on registration with the University of Surrey",
+    citation=(
+        "Haq, S. and Jackson, P. J. B. (2010). Multimodal emotion recognition. In Machine Audition: Principles, "
+        "Algorithms and Systems, IGI Global, 398-423."
+    ),
+    layout=(
+        "AudioData/DC/a01.wav, or DC_a01.wav in the folder or in its ALL/ (speakers DC JE JK KL; "
+        "a d f h n sa su; numbers)"
+    ),
+    editions=(
+        Published(
+            n_utterances=480,
+            n_speakers=4,
+            emotions={
+                "anger": 60,
+                "disgust": 60,
+                "fear": 60,
+                "happiness": 60,
+                "neutral": 120,
+                "sadness": 60,
+                "surprise": 60,
+            },
+        ),
+    ),
+    sources=(OnRequest("the University of Surrey at http://kahlan.eps.surrey.ac.uk/savee/, which registers users"),),
+    limits=("British English, 4 male actors."),
+    acted=True,
+    recognisable=True,
+    scan=scan,
+)

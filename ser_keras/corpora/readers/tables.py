@@ -2,13 +2,14 @@
 
 import csv
 import io
+from pathlib import Path
 
 from ser_keras.common.errors import SerKerasError
 
 DELIMITERS = ",;\t|"
 
 
-def read_table(path, delimiter=None):
+def read_table(path: Path, delimiter: str | None = None) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
     """Read a table with a header row.
 
     Args:
@@ -58,7 +59,7 @@ def read_table(path, delimiter=None):
     return columns, rows
 
 
-def _text(path):
+def _text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:

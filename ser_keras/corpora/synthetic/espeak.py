@@ -11,9 +11,12 @@ import struct
 import subprocess
 import sys
 import tempfile
+from collections.abc import Generator, Sequence
 from importlib.util import find_spec
+from typing import TypedDict
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ser_keras.common.errors import SerKerasError
 
@@ -30,15 +33,30 @@ _SYNTH_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, 
 _HEADER = struct.Struct("<ii")  # (sampling rate in Hz, bytes that follow)
 
 
-def speak(jobs):
+class Job(TypedDict):
+    """One text to speak.
+
+    Attributes:
+        text: what is said.
+        voice: the lines of an eSpeak NG voice file.
+        rate: words a minute.
+        seed: of the library's noise.
+    """
+
+    text: str
+    voice: str
+    rate: int
+    seed: int
+
+
+def speak(jobs: Sequence[Job]) -> Generator[tuple[NDArray[np.int16], int], None, None]:
     """Speak a list of texts, one after another, in one child process.
 
     The samples depend on eSpeak NG's version and on the whole list up to the text, since the library carries the
     phase of its pitch flutter from one text to the next; they don't depend on the process.
 
     Args:
-        jobs: list of dicts: `text`; `voice`, the lines of an eSpeak NG voice file; `rate`, words a minute;
-            `seed`, of the library's noise.
+        jobs: the texts, in order.
 
     Yields:
         (int16 array [n], sampling rate in Hz) for each job, in order.
@@ -56,6 +74,7 @@ def speak(jobs):
         with open(paths[1], "w+", encoding="utf-8", errors="replace") as errors:
             command = [sys.executable, "-c", "from ser_keras.corpora.synthetic.espeak import serve; serve()", folder]
             child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=environment)
+            assert child.stdout is not None
             try:
                 for number in range(len(jobs)):
                     header = child.stdout.read(_HEADER.size)
@@ -73,7 +92,7 @@ def speak(jobs):
                 child.wait()
 
 
-def serve():
+def serve() -> None:
     """The child's side of `speak`: speak the jobs of the folder named in argv, samples to standard output."""
     import espeakng_loader
 
@@ -95,15 +114,15 @@ def serve():
     rate = library.espeak_Initialize(_OUTPUT_SYNCHRONOUS, 0, os.fsencode(espeakng_loader.get_data_path()), _DONT_EXIT)
     if rate <= 0:
         sys.exit(f"espeak_Initialize returned {rate}; data in {espeakng_loader.get_data_path()}")
-    pieces = []
+    pieces: list[bytes] = []
 
-    @_SYNTH_CALLBACK
-    def collect(samples, count, events):
+    def collect(samples: int | None, count: int, events: int | None) -> int:
         if samples and count > 0:
             pieces.append(ctypes.string_at(samples, 2 * count))
         return 0
 
-    library.espeak_SetSynthCallback(collect)
+    callback = _SYNTH_CALLBACK(collect)  # a name, so that it lives as long as the library calls it
+    library.espeak_SetSynthCallback(callback)
     voice_file = os.path.join(folder, "voice")
     for job in jobs:
         with open(voice_file, "w", encoding="utf-8") as f:

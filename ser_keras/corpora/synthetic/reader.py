@@ -11,17 +11,21 @@ import json
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import soundfile
 
+from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.progress import stage
 from ser_keras.common.row_store import cache_folder
-from ser_keras.corpora.corpus import Listing, NotThisCorpus, Published
+from ser_keras.corpora.corpus import Listing, NotThisCorpus, Published, Reader
 from ser_keras.corpora.synthetic.espeak import speak
-from ser_keras.corpora.synthetic.voices import EXPRESSIONS, SAMPLE_RATE, SPEAKERS, job, record
+from ser_keras.corpora.synthetic.voices import EXPRESSIONS, SPEAKERS, job, record
 from ser_keras.corpora.utterance import Utterance
+
+Progress = Callable[[int, int], None]  # (utterances done, of how many)
 
 VERSION = 1
 INDEX = "corpus.json"
@@ -39,28 +43,13 @@ SENTENCES = (
     "The water in the garden was turned off in the afternoon.",
 )
 
-PUBLISHED = Published(
-    n_utterances=len(SPEAKERS) * len(SENTENCES) * len(EXPRESSIONS),
-    n_speakers=len(SPEAKERS),
-    emotions={emotion: len(SPEAKERS) * len(SENTENCES) for emotion in EXPRESSIONS},
-)
-TITLE = f"ser-keras synthetic corpus, version {VERSION} (eSpeak NG; no human speech)"
-LICENCE = (
-    "made on this machine by ser-keras (Apache-2.0) with eSpeak NG (GPL-3.0-or-later: the program, not its output)"
-)
-CITATION = (
-    "Burkhardt, F. and Sendlmeier, W. F. (2000). Verification of acoustical correlates of emotional speech using "
-    "formant-synthesis. ISCA Workshop on Speech and Emotion, Newcastle, Northern Ireland, 151-156."
-)
-LAYOUT = f"a folder that ser-keras made ({INDEX} beside s01/ to s08/), or an empty or new one, which it then fills"
 
-
-def default_root():
+def default_root() -> Path:
     """Where the corpus lies unless a path is given: `synthetic-v1` in SER_KERAS_CACHE or in the user's cache."""
     return cache_folder() / f"synthetic-v{VERSION}"
 
 
-def read(root):
+def read(root: str | Path) -> list[Utterance]:
     """The utterances of a folder; the corpus is synthesised there first (seed 0) if the folder is empty or new.
 
     Args:
@@ -76,11 +65,11 @@ def read(root):
     return scan(root).utterances
 
 
-def scan(root):
+def scan(root: str | Path) -> Listing:
     """As `read`, with the files that the corpus should hold and doesn't: Listing."""
     root = Path(root).absolute()
     if not (root / INDEX).is_file():
-        with stage("synthesising speech", PUBLISHED.n_utterances, "utterances") as advance:
+        with stage("synthesising speech", READER.editions[0].n_utterances, "utterances") as advance:
             synthesise(root, progress=lambda done, total: advance())
     try:
         index = json.loads((root / INDEX).read_text(encoding="utf-8"))
@@ -98,7 +87,7 @@ def scan(root):
             for entry in index["files"]
         ]
     except (ValueError, KeyError, TypeError) as error:
-        raise NotThisCorpus("the synthetic corpus", root, LAYOUT, f"another {INDEX}") from error
+        raise NotThisCorpus("the synthetic corpus", root, READER.layout, f"another {INDEX}") from error
     if version != VERSION:
         raise SerKerasError(
             f"{root} holds version {version} of the synthetic corpus, this is version {VERSION}: "
@@ -108,7 +97,7 @@ def scan(root):
     return Listing(sorted((u for u in utterances if u.name not in bad_files), key=lambda u: u.name), bad_files)
 
 
-def synthesise(root, seed=0, progress=None):
+def synthesise(root: str | Path, seed: int = 0, progress: Progress | None = None) -> None:
     """Make the corpus in a new or empty folder: all of it or nothing, whatever happens on the way.
 
     It grows in a hidden folder beside `root`, which is renamed when it is whole. Where another process is first,
@@ -126,7 +115,7 @@ def synthesise(root, seed=0, progress=None):
     root = Path(root).resolve()
     try:
         if root.exists() and (not root.is_dir() or any(root.iterdir())):
-            raise NotThisCorpus("the synthetic corpus", root, LAYOUT)
+            raise NotThisCorpus("the synthetic corpus", root, READER.layout)
         root.parent.mkdir(parents=True, exist_ok=True)
         _sweep(root)
         growing = Path(tempfile.mkdtemp(prefix=f".{root.name}.", suffix=".partial", dir=root.parent))
@@ -140,7 +129,7 @@ def synthesise(root, seed=0, progress=None):
         raise SerKerasError(f"the synthetic corpus can't be written to {root}: {error.strerror or error}") from error
 
 
-def _rename(growing, root):
+def _rename(growing: Path, root: Path) -> None:
     """Put the whole corpus in its place, unless another process has put one there meanwhile."""
     try:
         if root.is_dir():
@@ -151,7 +140,7 @@ def _rename(growing, root):
             raise
 
 
-def _sweep(root, age=3600):
+def _sweep(root: Path, age: float = 3600) -> None:
     """Remove what killed processes left beside `root`, an hour after they last wrote."""
     for left in root.parent.glob(f".{glob.escape(root.name)}.*.partial"):
         try:
@@ -161,7 +150,7 @@ def _sweep(root, age=3600):
             continue
 
 
-def _fill(folder, seed, progress):
+def _fill(folder: Path, seed: int, progress: Progress | None) -> None:
     """Synthesise every utterance into `folder`, and the index last."""
     plan = [(name, emotion, number) for name in SPEAKERS for emotion in EXPRESSIONS for number in range(len(SENTENCES))]
     jobs = [job(seed, name, emotion, number, SENTENCES[number]) for name, emotion, number in plan]
@@ -186,5 +175,33 @@ def _fill(folder, seed, progress):
             )
             if progress:
                 progress(done, len(plan))
-    index = {"corpus": TITLE, "version": VERSION, "seed": seed, "licence": LICENCE, "files": files}
+    index = {"corpus": READER.title, "version": VERSION, "seed": seed, "licence": READER.licence, "files": files}
     (folder / INDEX).write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
+
+
+READER = Reader(
+    name="synthetic",
+    title=f"ser-keras synthetic corpus, version {VERSION} (eSpeak NG; no human speech)",
+    licence=(
+        "made on this machine by ser-keras (Apache-2.0) with eSpeak NG (GPL-3.0-or-later: the program, not its output)"
+    ),
+    citation=(
+        "Burkhardt, F. and Sendlmeier, W. F. (2000). Verification of acoustical correlates of emotional speech using "
+        "formant-synthesis. ISCA Workshop on Speech and Emotion, Newcastle, Northern Ireland, 151-156."
+    ),
+    layout=f"a folder that ser-keras made ({INDEX} beside s01/ to s08/), or an empty or new one, which it then fills",
+    editions=(
+        Published(
+            n_utterances=len(SPEAKERS) * len(SENTENCES) * len(EXPRESSIONS),
+            n_speakers=len(SPEAKERS),
+            emotions={emotion: len(SPEAKERS) * len(SENTENCES) for emotion in EXPRESSIONS},
+        ),
+    ),
+    limits=(
+        "Produced by a speech synthesiser: no human voice took part. Its figures say that the program works, "
+        "and nothing about people."
+    ),
+    human=False,
+    default_root=default_root,
+    scan=scan,
+)

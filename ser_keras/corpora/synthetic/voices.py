@@ -10,8 +10,10 @@ import math
 
 import numpy as np
 import soxr
+from numpy.typing import NDArray
 
-SAMPLE_RATE = 16000
+from ser_keras.audio.samples import SAMPLE_RATE
+from ser_keras.corpora.synthetic.espeak import Job
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Expression:
     tremor: float
     lips: float
 
-    def values(self):
+    def values(self) -> NDArray[np.float64]:
         return np.array(dataclasses.astuple(self))
 
 
@@ -87,13 +89,13 @@ MANNER = 0.6
 VARIATION = 0.65
 
 
-def _random(*key):
+def _random(*key: str | int) -> np.random.Generator:
     """A generator of its own for each key (a speaker's, an utterance's, ...), whatever the order of work."""
     digest = hashlib.sha256("/".join(map(str, key)).encode()).digest()
     return np.random.default_rng(np.frombuffer(digest, "<u4"))
 
 
-def _expression(seed, name, emotion, number):
+def _expression(seed: int, name: str, emotion: str, number: int) -> Expression:
     """The utterance's departure from the speaker's neutral voice: the emotion's, the speaker's way, the moment's."""
     values = VARIATION * _random(seed, name, "moment", emotion, number).standard_normal(9) * SPREAD.values()
     if emotion != "neutral":
@@ -103,7 +105,7 @@ def _expression(seed, name, emotion, number):
     return Expression(*values.tolist())
 
 
-def job(seed, name, emotion, number, text):
+def job(seed: int, name: str, emotion: str, number: int, text: str) -> Job:
     """What eSpeak NG is asked to speak: a job for `espeak.speak`.
 
     Args:
@@ -141,7 +143,7 @@ def job(seed, name, emotion, number, text):
     return {"text": text, "voice": "\n".join(lines) + "\n", "rate": rate, "seed": noise}
 
 
-def record(samples, rate, seed, name, emotion, number):
+def record(samples: NDArray[np.int16], rate: int, seed: int, name: str, emotion: str, number: int) -> NDArray[np.int16]:
     """Give an utterance its vocal effort, and the colour, gain and noise of the speaker's recording.
 
     Args:
@@ -170,4 +172,5 @@ def record(samples, rate, seed, name, emotion, number):
     noise = _random(seed, name, "noise", emotion, number).standard_normal(len(wave))
     wave += noise * 10 ** ((gain - 26 - floor) / 20)
     wave *= min(1.0, 0.98 / np.abs(wave).max())
-    return np.round(wave * 32767).astype(np.int16)
+    scaled: NDArray[np.float64] = np.round(wave * 32767)
+    return scaled.astype(np.int16)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.corpora import CORPORA, UNNAMED
+from ser_keras.corpora import CORPORA
 from ser_keras.evaluation import paired_difference
 from ser_keras.evaluation.reports import plots
 from ser_keras.evaluation.reports.page import picture, write_page
@@ -178,7 +178,7 @@ def _difference(first, second):
 
 def _other_audio(a, b):
     """A corpus of one's own that two runs were given in two versions, by its fingerprints; None where there is none."""
-    public = set(CORPORA) - set(UNNAMED)
+    public = {name for name, reader in CORPORA.items() if not reader.is_collection}
     marks = [{c.get("name"): c.get("fingerprint") for c in run.corpora} for run in (a, b)]
     shared = sorted(str(name) for name in marks[0].keys() & marks[1].keys() if name not in public)
     return next((name for name in shared if marks[0][name] != marks[1][name]), None)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json
+from ser_keras.corpora import CORPORA
 from ser_keras.evaluation import Predictions, metrics
 from ser_keras.experiment.protocols import PROTOCOLS
 from ser_keras.experiment.run import Run
@@ -58,7 +59,8 @@ class RunData:
     def synthetic(self):
         """Whether any of its speech came from a synthesiser."""
         names = {c.get("name") for c in self.corpora}
-        return "synthetic" in names | set(() if self.predictions is None else self.predictions.corpus)
+        names |= set(() if self.predictions is None else self.predictions.corpus)
+        return any(name in CORPORA and not CORPORA[name].human for name in names)
 
     def speakers_on_both_sides(self):
         """Fold number -> test speakers that stand in its training or validation part too, by its fold.json."""

@@ -10,7 +10,7 @@ from ser_keras.audio.windows import window_starts
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.progress import say
 from ser_keras.common.row_store import fingerprint
-from ser_keras.corpora.emotions import select
+from ser_keras.corpora.classes import select
 from ser_keras.experiment import assembly, protocols, rules, settings
 from ser_keras.experiment.tensorflow_session import configure
 from ser_keras.features.faces import FACE_FRONT_ENDS, watch
@@ -209,12 +209,12 @@ def describe_corpora(decoded):
     for name in sorted({u.corpus for u in decoded.utterances}):
         own = [i for i, u in enumerate(decoded.utterances) if u.corpus == name]
         speakers = sorted({decoded.utterances[i].speaker or "" for i in own} - {""})
-        module = readers.CORPORA.get(name)
+        reader = readers.CORPORA.get(name)
         described.append(
             {
                 "name": name,
-                "title": getattr(module, "TITLE", name),
-                "licence": getattr(module, "LICENCE", "not stated"),
+                "title": readers.title_of(name),
+                "licence": reader.licence if reader else "not stated",
                 "n_utterances": len(own),
                 "n_speakers": len(speakers),
                 "speakers": speakers,
