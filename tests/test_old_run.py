@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ser_keras.cli import main
+from ser_keras.cli.main import main
 from tests.old_run_corpus import write_corpus
 
 FIXTURE = Path(__file__).parent / "fixtures" / "run_ccc8509"
@@ -26,7 +26,7 @@ KERAS_KINDS = tuple(kind for kind in KINDS if kind != "svm")
 # A process of its own: nothing that other tests have imported has registered a layer before a file is opened.
 EVALUATE_ALL = """
 import contextlib, io, json, sys
-from ser_keras.cli import main
+from ser_keras.cli.main import main
 answers = {}
 for kind, arguments in json.loads(sys.argv[1]).items():
     errors = io.StringIO()
