@@ -18,7 +18,7 @@ from ser_keras.experiment.recipes import load_experiment, recipes
 from ser_keras.experiment.run import Run
 from ser_keras.features import conditions
 from ser_keras.models import baselines
-from ser_keras.reproduction import claims, derived, metrics, notes, rows, running
+from ser_keras.reproduction import claims, derived, metrics, notes, plan, rows, running
 from tests.made_corpus import write_corpus
 
 CLASSES = ("anger", "neutral", "sadness")
@@ -304,7 +304,7 @@ def fakes(monkeypatch):
 
     monkeypatch.setattr(running.crossvalidation, "train", train)
     monkeypatch.setattr(running.keras.utils, "clear_session", lambda: None)
-    monkeypatch.setattr(running.crossvalidation, "estimate", lambda experiment, corpora, out: 90.0)
+    monkeypatch.setattr(plan.estimates, "estimate", lambda experiment, corpora, out: 90.0)
     return state
 
 
@@ -429,7 +429,7 @@ def test_bad_usage_is_refused_before_anything_is_run(fakes, corpus, tmp_path):
 @pytest.mark.smoke
 def test_end_to_end(corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        running.crossvalidation, "estimate", lambda experiment, corpora, out: 1.0
+        plan.estimates, "estimate", lambda experiment, corpora, out: 1.0
     )  # it trains a few steps
     names = ["anand2015.er2", "anand2015.scores_lda", "anand2015.weights"]
     changes = ["training.epochs=1", "model.filters=[2, 2]", "model.hidden=4"]

@@ -482,13 +482,13 @@ tf.config.set_logical_device_configuration(
 )
 from ser_keras.training import crossvalidation, fold
 from tests.training.test_crossvalidation import quick
-training.strategy = lambda: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+fold.strategy = lambda: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 seen = []
-fit = training.build_classifier
+fit = fold.build_classifier
 def counted(*arguments):
     seen.append(tf.distribute.get_strategy().num_replicas_in_sync)
     return fit(*arguments)
-training.build_classifier = counted
+fold.build_classifier = counted
 run = crossvalidation.train(quick(), [("manifest", sys.argv[1])], sys.argv[2])
 assert 2 in seen, seen
 print(run.metrics["uar"])

@@ -16,7 +16,7 @@ from ser_keras.experiment import saved_model
 from ser_keras.experiment.recipes import load_experiment
 from ser_keras.training import crossvalidation, fold
 from ser_keras.training.checkpoints import History
-from ser_keras.tuning import holdout, search, space
+from ser_keras.tuning import holdout, running, search, space
 from ser_keras.tuning.directory import claim
 from ser_keras.tuning.request import Request
 from ser_keras.tuning.running import tune
@@ -288,7 +288,7 @@ def guessing(experiment, material, train, validation, n_classes, *_, **named):
 
 def test_nested_folds_test_everybody_by_a_search_that_didnt_see_them(corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(fold, "fit", guessing)
-    monkeypatch.setattr(search, "write_report", lambda *_: None)
+    monkeypatch.setattr(running, "write_report", lambda *_: None)
     one = {"vary": {"model.filters": [[2], [3]]}, "set": {**SPACE["set"], "training.epochs": 1}}
     lines = tune(asked(tmp_path, corpus, one, outer_folds=2), tmp_path / "out")
     result = result_of(tmp_path / "out")
@@ -310,7 +310,7 @@ def test_a_longer_search_that_finds_another_winner_counts_the_looks(corpus, tmp_
     monkeypatch.setattr(fold, "fit", better_later)
     tree = {"set": {}, "vary": {"model.hidden": [2, 8]}}
     with monkeypatch.context() as unseen:
-        unseen.setattr(search, "write_report", lambda *_: None)
+        unseen.setattr(running, "write_report", lambda *_: None)
         tune(asked(tmp_path, corpus, tree, max_trials=1), tmp_path / "out")
     assert result_of(tmp_path / "out")["test"]["looks"] == 1
     tune(asked(tmp_path, corpus, tree, max_trials=2), tmp_path / "out")
