@@ -8,9 +8,13 @@ from pathlib import Path
 
 import yaml
 
-from ser_keras import cache, cli, conditions, corpora, protocols
-from ser_keras import experiment as settings
-from ser_keras.errors import SerKerasError
+from ser_keras import corpora
+from ser_keras.cli import options
+from ser_keras.common import row_store
+from ser_keras.common.errors import SerKerasError
+from ser_keras.experiment import protocols, recipes
+from ser_keras.experiment.settings import dump_yaml
+from ser_keras.features import conditions
 from ser_keras.reproduction import rows
 
 ROOT = Path(__file__).parents[2]
@@ -20,19 +24,19 @@ LEFT_OUT = ("recipe", "title", "source", "seed", "corpora", "protocol", "export"
 
 def parser() -> argparse.ArgumentParser:
     """The parser of the command line, anew at each call."""
-    return cli.parser()
+    return options.parser()
 
 
 @functools.cache
 def names(kind: str) -> frozenset[str]:
     """The names that the command line knows: of recipes, rows (and papers), spaces, corpora, protocols, settings."""
     known = {
-        "recipe": settings.recipes,
+        "recipe": recipes.recipes,
         "row": lambda: [*rows.ids(), *(row.paper for row in rows.table().values())],
         "space": lambda: [file.stem for file in (ROOT / "tuning" / "spaces").glob("*.yaml")],
         "corpus": lambda: corpora.CORPORA,
         "protocol": lambda: protocols.PROTOCOLS,
-        "setting": settings.setting_names,
+        "setting": recipes.setting_names,
     }
     return frozenset(known[kind]())
 
@@ -68,7 +72,7 @@ def rows_of(name: str) -> list[str]:
 @functools.cache
 def recipe_tree(recipe: str) -> dict[str, object]:
     """A recipe's YAML as it is written."""
-    return settings.parse_recipe(settings.recipes()[recipe].read_text(encoding="utf-8"), recipe)
+    return recipes.parse_recipe(recipes.recipes()[recipe].read_text(encoding="utf-8"), recipe)
 
 
 @functools.cache
@@ -87,11 +91,11 @@ def recipe_settings(recipe: str, changes: tuple[str, ...] = ()) -> dict[str, obj
     """
     if derived := recipe_tree(recipe).get("derived"):
         return {f"derived.{name}": value for name, value in derived.items()}
-    from ser_keras import building
+    from ser_keras.experiment import assembly, rules
 
-    experiment = building.complete(settings.load_experiment(recipe, changes))
+    experiment = rules.complete(recipes.load_experiment(recipe, changes))
     flat = flattened(experiment.model_dump())
-    version = building.EXTRACTORS[experiment.frontend.name].VERSION
+    version = assembly.EXTRACTORS[experiment.frontend.name].VERSION
     # openSMILE's versions are those of the installed package, which is no setting.
     return flat | ({"frontend.VERSION": version} if isinstance(version, int) else {})
 
@@ -115,7 +119,7 @@ def flattened(tree: Mapping[str, object]) -> dict[str, object]:
 
 def fingerprint(plain: Mapping[str, object]) -> str:
     """A short hash of settings."""
-    return cache.fingerprint(dict(plain))[:12]
+    return row_store.fingerprint(dict(plain))[:12]
 
 
 @functools.cache
@@ -148,10 +152,10 @@ def anonymous_command(run: Path) -> str:
 
 def resolved_yaml(recipe: str, changes: tuple[str, ...], further: Mapping[str, object]) -> str:
     """An `experiment.yaml` as a run of a recipe has it; `further` changes top-level settings."""
-    from ser_keras import building
+    from ser_keras.experiment import rules
 
-    experiment = building.complete(settings.load_experiment(recipe, changes))
-    return settings.dump_yaml(experiment.model_dump() | dict(further))
+    experiment = rules.complete(recipes.load_experiment(recipe, changes))
+    return dump_yaml(experiment.model_dump() | dict(further))
 
 
 def card_rows(bundle: Path) -> list[str]:

@@ -428,9 +428,7 @@ def test_bad_usage_is_refused_before_anything_is_run(fakes, corpus, tmp_path):
 
 @pytest.mark.smoke
 def test_end_to_end(corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        plan.estimates, "estimate", lambda experiment, corpora, out: 1.0
-    )  # it trains a few steps
+    monkeypatch.setattr(plan.estimates, "estimate", lambda experiment, corpora, out: 1.0)  # it trains a few steps
     names = ["anand2015.er2", "anand2015.scores_lda", "anand2015.weights"]
     changes = ["training.epochs=1", "model.filters=[2, 2]", "model.hidden=4"]
     lines = list(reproduction.reproduce(names, corpus, tmp_path, ["chunk_random"], changes))
