@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.features.faces.stores import JoinedSize
+from ser_keras.features.extractor import JoinedShape
 from ser_keras.features.frontends import LogMel, SpectrogramPair
 from ser_keras.models import MODELS
 from ser_keras.models.end_to_end import end_to_end, split
@@ -25,7 +25,7 @@ SHAPES = {
     "anand2015_cnn": PAIR,
     "anand2015_dense": PAIR,
     "anand2015_face_dense": (16, 16, 1),
-    "anand2015_audio_visual": (JoinedSize([PAIR, (16, 16, 3)]),),
+    "anand2015_audio_visual": JoinedShape((PAIR, (16, 16, 3))),
     "anand2015_lstm": PAIR,
     "anand2015_cnn_lstm": PAIR,
     "badshah2017_cnn": (67, 67, 1),

@@ -40,8 +40,7 @@ def test_recipe_builds(row_id):
         extractor = assembly.build_extractor(experiment)
     except SerKerasError as error:
         pytest.skip(str(error))
-    whole = getattr(extractor, "whole", False)
-    shape = extractor.compute_output_shape((None, None if whole else experiment.window_samples))[1:]
+    shape = extractor.feature_shape(experiment.window_samples)
     classifier = assembly.build_classifier(experiment, shape, 7)
     assert experiment.head is not None or classifier.outputs[0].shape == (None, 7)
 
