@@ -10,6 +10,7 @@ import pytest
 
 from ser_keras.audio.windows import cut_windows
 from ser_keras.cli.main import main
+from ser_keras.cli.texts import headline
 from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora.utterance import Utterance
 from ser_keras.evaluation import Predictions
@@ -122,7 +123,7 @@ def test_sequences_are_judged_by_utterance(corpus, tmp_path):
     run = crossvalidation.train(experiment(*LSTM), corpus, tmp_path / "run")
     assert run.metrics["segment"] is None and not (run.path / "segments.csv").exists()
     assert run.metrics["n_utterances"] == 36 and run.metrics["uar"] > 0.5
-    assert "36 utterances" in main._headline(run.metrics) and "windows" not in main._headline(run.metrics)
+    assert "36 utterances" in headline(run.metrics) and "windows" not in headline(run.metrics)
     prepared = finished_runs.reopen(run)
     fold = prepared.folds[0]
     classifier = saved_model.load_keras_model(run.fold(0))

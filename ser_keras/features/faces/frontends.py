@@ -187,13 +187,13 @@ class AudioVisual(FaceFrontEnd):
         return {"sound": self._sound, **super().get_config()}
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        return (input_shape[0], self._joined(self.sound.compute_output_shape(input_shape)[1:]).size)
+        *_, n_samples = input_shape
+        if n_samples is None:
+            raise SerKerasError(f"{self.NAME}: the number of samples must be known; give [batch, samples]")
+        return (input_shape[0], self.feature_shape(n_samples)[0])
 
     def feature_shape(self, window: int) -> FeatureShape:
-        return self._joined(self.sound.feature_shape(window))
-
-    def _joined(self, sound_shape: Sequence[int]) -> JoinedShape:
-        return JoinedShape((tuple(sound_shape), self.picture_shape))
+        return JoinedShape((tuple(self.sound.feature_shape(window)), self.picture_shape))
 
     def choose(
         self,
