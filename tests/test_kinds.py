@@ -8,6 +8,7 @@ import pytest
 REPOSITORY = Path(__file__).parents[1]
 REGISTRIES = {"BASELINES", "MODELS", "DESCRIPTORS", "FRONT_ENDS", "FACE_FRONT_ENDS", "EXTRACTORS"}
 ATTRIBUTES = {"whole", "probabilities", "corpora", "outputs", "parts", "semi_supervised", "head", "net"}
+ANSWERS = {REPOSITORY / "ser_keras/models/layers/sequence.py"}  # `takes_sequences`: what is built is asked once
 KINDS = {"FrontEnd", "AudioVisual", "FaceFrames", "Baseline", "FittedHead"}
 
 
@@ -17,13 +18,15 @@ def name_of(node):
 
 
 def questions(source):
-    """Lines that ask what something is by a registry's names, an attribute's presence, a class or a number of inputs."""
+    """Lines that ask what something is by a registry's names, an attribute, a class or a number of inputs."""
     lines = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Compare):
             membership = any(isinstance(op, ast.In | ast.NotIn) for op in node.ops)
             if membership and any(name_of(side) in REGISTRIES for side in node.comparators):
                 lines.append(f"{node.lineno}: in {name_of(node.comparators[-1])}")
+            if isinstance(node.left, ast.Call) and name_of(node.left.func) == "len":
+                lines += [f"{node.lineno}: len inputs" for a in node.left.args if getattr(a, "attr", None) == "inputs"]
         if not isinstance(node, ast.Call) or len(node.args) < 2:
             continue
         function, second = name_of(node.func), node.args[1]
@@ -36,11 +39,10 @@ def questions(source):
 
 
 def test_nothing_asks_for_a_kind_by_name_or_attribute():
-    files = [
-        f for folder in ("ser_keras", "export", "tuning", "benchmarks") for f in (REPOSITORY / folder).rglob("*.py")
-    ]
+    folders = ("ser_keras", "export", "tuning", "benchmarks")
+    files = {file.resolve() for folder in folders for file in (REPOSITORY / folder).rglob("*.py")} - ANSWERS
     asked = {str(file): lines for file in files if (lines := questions(file.read_text(encoding="utf-8")))}
-    assert len(files) > 200 and asked == {}
+    assert len(files) > 150 and asked == {}
 
 
 @pytest.mark.parametrize(
@@ -52,6 +54,7 @@ def test_nothing_asks_for_a_kind_by_name_or_attribute():
         'if hasattr(model, "probabilities"): pass',
         "if not isinstance(extractor, FrontEnd): pass",
         "if isinstance(model, (Baseline, int)): pass",
+        "if len(classifier.inputs) == 2: pass",
     ],
 )
 def test_the_questions_of_former_days_are_seen(source):
