@@ -110,12 +110,12 @@ def prepare(experiment, listing, quiet=False, condition=None, augmented=True):
         cut = [window_starts(n, window, hop, experiment.tail_rule) for n in lengths]
         if decoded.frames is not None:
             cut = decoded.frames.starts
-        items, item_labels = protocols.expand_chunks(items, labels, lengths, window, cut)
+        items, item_labels = protocols.expand_chunks(items, labels, lengths, window=window, starts=cut)
         around = np.repeat(spans, [len(starts) for starts in cut], axis=0)
         starts = np.concatenate(cut)
         spans = np.column_stack([around[:, 0] + starts, np.minimum(window, around[:, 1] - starts)])
     validate = experiment.training.early_stopping is not None
-    folds = protocols.make_folds(items, item_labels, experiment.protocol, experiment.seed, validate)
+    folds = protocols.make_folds(items, item_labels, experiment.protocol, seed=experiment.seed, validate=validate)
     to_train = augmented and condition is None
     if to_train and decoded.frames is None and assembly.model_kind(experiment).keras:
         # A model that doesn't fit its front end is refused before hours of features.
