@@ -190,8 +190,9 @@ def test_a_joined_row_is_the_sound_and_behind_it_the_frame(corpus):
     prepared = prepare(experiment("anand2015.audio_visual"), read_corpora(corpus), quiet=True)
     sound = prepare(experiment("anand2015.cnn_lstm"), read_corpora(corpus), quiet=True).material
     material, front_end = prepared.material, assembly.build_extractor(prepared.experiment)
-    assert material.feature_shape[0].parts == (sound.feature_shape, (64, 64, 1))
-    assert front_end.compute_output_shape((None, WINDOW))[1].parts == material.feature_shape[0].parts
+    assert material.feature_shape.parts == (sound.feature_shape, (64, 64, 1))
+    assert front_end.feature_shape(WINDOW) == material.feature_shape
+    assert front_end.compute_output_shape((None, WINDOW)) == (None, *material.feature_shape)
     for i in (0, 17, 35):
         rows = material.store.gather(material.rows([i])[0])
         np.testing.assert_array_equal(rows[:, :8192], sound.store.gather(sound.rows([i])[0]).reshape(len(rows), -1))
@@ -380,7 +381,7 @@ def test_joined_rows_and_pixels(tmp_path):
     pixels.extend([("a", np.array([[[0], [255]], [[51], [102]]], np.uint8))])
     sound.extend([("a", np.arange(6, dtype=np.float32).reshape(2, 3))])
     joined = JoinedStore([sound, pixels], [[1, 0, 1], [0, 1, 1]])
-    assert joined.shape == (5,) and joined.shape[0].parts == ((3,), (2, 1))
+    assert (*joined.shape,) == (5,) and joined.shape.parts == ((3,), (2, 1))
     np.testing.assert_allclose(joined.gather([2, 0]), [[3, 4, 5, 0.2, 0.4], [3, 4, 5, 0, 1]])
 
 
