@@ -29,21 +29,17 @@ def converted(recipe, changes, folder):
     from ser_keras.export.convert import Conversion, convert
     from ser_keras.export.metadata import with_metadata
     from ser_keras.export.provenance import metadata_of, run_settings
-    from ser_keras.models.end_to_end import end_to_end
     from ser_keras.models.layers.adaptation import adapt_model
 
     keras.utils.set_random_seed(0)
     experiment = rules.complete(load_experiment(recipe, changes))
     extractor = assembly.build_extractor(experiment)
-    shape = extractor.compute_output_shape((None, experiment.window_samples))[1:]
+    shape = extractor.feature_shape(experiment.window_samples)
     net = assembly.primary(assembly.build_classifier(experiment, shape, len(experiment.classes)))
     noise = 0.1 * np.random.default_rng(0).standard_normal((16, experiment.window_samples)).clip(-1, 1)
     features = np.array(extractor(noise.astype(np.float32)))
     adapt_model(net, lambda subset=None: [features])
-    chunks = {}
-    if experiment.unit == "utterance":
-        chunks = {"chunks": experiment.export.chunks, "hop_samples": experiment.hop_samples}
-    model = end_to_end(extractor, net, experiment.window_samples, **chunks)
+    model = assembly.with_front_end(experiment)(net)
     paths = [folder / f"{recipe}{len(changes)}{end}" for end in (".keras", "-float32.tflite", "-int8.tflite")]
     model.save(paths[0])
     convert([Conversion(*paths)])

@@ -62,7 +62,7 @@ def splits(prepared, test_speakers=None, outer_folds=None):
         tests = [sorted(set(names))]
     else:
         groups = Protocol(folds=outer_folds or max(2, min(OUTER_GROUPS, len(speakers))))
-        folds = protocols.make_folds(items, labels, groups, prepared.experiment.seed)
+        folds = protocols.make_folds(items, labels, groups, seed=prepared.experiment.seed)
         tests = [sorted({items[i].speaker for i in fold.test}) for fold in folds]
         tests = tests if outer_folds else tests[:1]
     return [Split(tuple(test), tuple(s for s in speakers if s not in test)) for test in tests]
@@ -90,7 +90,9 @@ def inner_folds(prepared, split, n):
         )
     validate = prepared.experiment.training.early_stopping is not None
     seed = prepared.experiment.seed
-    folds = protocols.make_folds([items[i] for i in mine], labels[mine], Protocol(folds=n), seed, validate)
+    folds = protocols.make_folds(
+        [items[i] for i in mine], labels[mine], Protocol(folds=n), seed=seed, validate=validate
+    )
     return [
         dataclasses.replace(f, train=mine[f.train], validation=mine[f.validation], test=mine[f.test]) for f in folds
     ]

@@ -12,7 +12,6 @@ import numpy as np
 from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.experiment import assembly
 from ser_keras.experiment.rules import why_not_exportable
-from ser_keras.models.end_to_end import end_to_end
 
 # name -> (whether more is better, what it is)
 MEASURES = {
@@ -130,10 +129,7 @@ def costs(experiment, feature_shape, n_classes):
     net = assembly.primary(assembly.build_classifier(experiment, feature_shape, n_classes))
     drawn = np.random.default_rng(0).standard_normal((64, *feature_shape)).astype(np.float32)
     adapt_model(net, lambda subset=None: [drawn])
-    chunks = {}
-    if experiment.unit == "utterance":
-        chunks = {"chunks": experiment.export.chunks, "hop_samples": experiment.hop_samples}
-    model = end_to_end(assembly.build_extractor(experiment), net, experiment.window_samples, **chunks)
+    model = assembly.with_front_end(experiment)(net)
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / name for name in ("model.keras", "float32.tflite", "int8.tflite")]
         model.save(paths[0])

@@ -238,7 +238,6 @@ def check(space):
     import keras
 
     from ser_keras.experiment import assembly, rules
-    from ser_keras.models.baselines import BASELINES
 
     rules.complete(space.experiment({}))
     built = set()
@@ -250,9 +249,8 @@ def check(space):
                 continue  # an optimiser builds nothing
             built.add(key)
             extractor = assembly.build_extractor(experiment)
-            if experiment.model.name not in BASELINES:
-                length = None if getattr(extractor, "whole", False) else experiment.window_samples
-                shape = tuple(extractor.compute_output_shape((None, length))[1:])
+            if assembly.model_kind(experiment).keras:
+                shape = extractor.feature_shape(experiment.window_samples)
                 assembly.build_classifier(experiment, shape, len(experiment.classes))
         except SerKerasError as error:
             raise SerKerasError(f"space {space.name}: {axis.name} = {label}: {error}") from None

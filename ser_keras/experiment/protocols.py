@@ -4,13 +4,25 @@ A fold names its utterances by their index. `chunk_random` splits single windows
 utterance of each, so that everything behind a fold is the same for all protocols.
 """
 
+from __future__ import annotations
+
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.errors import SerKerasError, nearest
+from ser_keras.corpora.utterance import Utterance
+from ser_keras.experiment.settings import Protocol
+
+Indices = NDArray[np.int64]
+GroupBy = Literal["speaker", "session"]
+Unseen = Literal["speaker", "corpus", "utterance"]
+NamedParts = list[tuple[str, Indices, Indices]]  # of each fold: its name, test indices, training indices
+Build = Callable[[Sequence[Utterance], Indices, Protocol, np.random.Generator], NamedParts]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,9 +31,9 @@ class Fold:
 
     number: int
     name: str
-    train: np.ndarray
-    validation: np.ndarray
-    test: np.ndarray
+    train: Indices
+    validation: Indices
+    test: Indices
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,29 +41,29 @@ class ProtocolKind:
     """A protocol's builder and its promise.
 
     Attributes:
-        build: (utterances, labels, settings, rng) -> list of (name, test indices, training indices).
+        build: (utterances, labels, settings, rng) -> (name, test indices, training indices) of each fold.
         claim: what a report says of it.
-        unseen: what of a test utterance training never sees: `speaker`, `corpus`, `utterance` or None.
+        unseen: what of a test utterance training never sees; None: its own windows are on both sides.
         leaky: whether windows of one utterance can stand on both sides.
         needs_speakers: whether it can't be run without speaker names.
     """
 
-    build: Callable
+    build: Build
     claim: str
-    unseen: str | None
+    unseen: Unseen | None
     leaky: bool = False
     needs_speakers: bool = False
 
 
-def _rest(n, test):
+def _rest(n: int, test: Indices) -> Indices:
     keep = np.ones(n, bool)
     keep[test] = False
     return np.flatnonzero(keep)
 
 
-def _stratified(labels, k, rng):
+def _stratified(labels: Indices, k: int, rng: np.random.Generator) -> list[Indices]:
     """k disjoint parts of range(len(labels)), each with its share of every class."""
-    parts = [[] for _ in range(k)]
+    parts: list[list[int]] = [[] for _ in range(k)]
     turn = 0
     for label in np.unique(labels):
         for index in rng.permutation(np.flatnonzero(labels == label)):
@@ -60,39 +72,48 @@ def _stratified(labels, k, rng):
     return [np.sort(np.array(p, int)) for p in parts]
 
 
-def speaker_groups(utterances, k, rng, by="speaker"):
+def speaker_groups(
+    utterances: Sequence[Utterance], k: int, rng: np.random.Generator, *, by: GroupBy = "speaker"
+) -> list[list[str]]:
     """Speakers in k groups that differ by one at most, each with its share of every corpus and both genders.
 
     `by="session"`: sessions, each with its share of every corpus.
     """
-    kinds = {getattr(u, by): (u.corpus, (u.gender or "") if by == "speaker" else "") for u in utterances}
+    kinds = {_group(u, by): (u.corpus, (u.gender or "") if by == "speaker" else "") for u in utterances}
     if k > len(kinds):
         raise SerKerasError(f"protocol.folds={k}, but there are {len(kinds)} {by}s; give at most that many")
-    ordered = []
+    ordered: list[str] = []
     for kind in sorted(set(kinds.values())):
         speakers = np.array(sorted(s for s in kinds if kinds[s] == kind))
         rng.shuffle(speakers)
-        ordered += list(speakers)
+        ordered += speakers.tolist()
     return [ordered[i::k] for i in range(k)]
 
 
-def _speaker_independent(utterances, labels, settings, rng):
-    kept = [getattr(u, settings.by) for u in utterances]
-    if None in kept:
+def _group(utterance: Utterance, by: GroupBy) -> str:
+    """The speaker or session of an utterance; empty where it names none."""
+    return (utterance.speaker if by == "speaker" else utterance.session) or ""
+
+
+def _speaker_independent(
+    utterances: Sequence[Utterance], labels: Indices, settings: Protocol, rng: np.random.Generator
+) -> NamedParts:
+    units = [_group(u, settings.by) for u in utterances]
+    if "" in units:
         raise SerKerasError(
-            f"protocol.by=session needs sessions, and {kept.count(None)} of {len(kept)} utterances name none; "
+            f"protocol.by=session needs sessions, and {units.count('')} of {len(units)} utterances name none; "
             "use protocol.by=speaker"
         )
-    sessions = {}
-    for u, session in zip(utterances, kept, strict=True):
+    sessions: dict[str | None, str] = {}
+    for u, session in zip(utterances, units, strict=True):
         if sessions.setdefault(u.speaker, session) != session:
             raise SerKerasError(
                 f"{u.speaker} speaks in the sessions {sessions[u.speaker]} and {session}: leaving one session out "
                 "wouldn't keep speakers apart; use protocol.by=speaker"
             )
-    speakers = np.array(kept)
+    speakers = np.array(units)
     k = settings.folds or (settings.folds_at_most and min(settings.folds_at_most, len(set(speakers))))
-    groups = speaker_groups(utterances, k, rng, settings.by) if k else [[s] for s in sorted(set(speakers))]
+    groups = speaker_groups(utterances, k, rng, by=settings.by) if k else [[s] for s in sorted(set(speakers))]
     if len(groups) < 2:
         raise SerKerasError(
             f"speaker_independent needs two {settings.by}s; a single speaker can be run as single_speaker"
@@ -102,37 +123,43 @@ def _speaker_independent(utterances, labels, settings, rng):
     return [(" ".join(g), test, _rest(n, test)) for g, test in zip(groups, tests, strict=True)]
 
 
-def _parts(settings):
+def _parts(settings: Protocol) -> int:
     """How many parts of utterances, where speakers aren't kept apart."""
     return settings.folds or settings.folds_at_most or 5
 
 
-def _speaker_dependent(utterances, labels, settings, rng):
+def _speaker_dependent(
+    utterances: Sequence[Utterance], labels: Indices, settings: Protocol, rng: np.random.Generator
+) -> NamedParts:
     n, k = len(utterances), _parts(settings)
     return [(f"part {i}", t, _rest(n, t)) for i, t in enumerate(_stratified(labels, k, rng))]
 
 
-def _single_speaker(utterances, labels, settings, rng):
+def _single_speaker(
+    utterances: Sequence[Utterance], labels: Indices, settings: Protocol, rng: np.random.Generator
+) -> NamedParts:
     speakers = np.array([u.speaker for u in utterances])
     folds = []
     for speaker in sorted(set(speakers)):
-        own = np.flatnonzero(speakers == speaker)
-        for i, part in enumerate(_stratified(labels[own], _parts(settings), rng)):
-            folds.append((f"{speaker} part {i}", own[part], own[_rest(len(own), part)]))
+        members = np.flatnonzero(speakers == speaker)
+        for i, part in enumerate(_stratified(labels[members], _parts(settings), rng)):
+            folds.append((f"{speaker} part {i}", members[part], members[_rest(len(members), part)]))
     return folds
 
 
-def _holdout(labels, settings, rng):
+def _holdout(labels: Indices, settings: Protocol, rng: np.random.Generator) -> NamedParts:
     """Stratified test share, drawn once."""
-    test = []
+    shares = []
     for label in np.unique(labels):
         members = rng.permutation(np.flatnonzero(labels == label))
-        test += list(members[: max(1, round(settings.test_share * len(members)))])
-    test = np.sort(np.array(test))
+        shares.append(members[: max(1, round(settings.test_share * len(members)))])
+    test = np.sort(np.concatenate(shares))
     return [("holdout", test, _rest(len(labels), test))]
 
 
-def _random(utterances, labels, settings, rng):
+def _random(
+    utterances: Sequence[Utterance], labels: Indices, settings: Protocol, rng: np.random.Generator
+) -> NamedParts:
     return (
         _holdout(labels, settings, rng)
         if settings.folds is None and settings.folds_at_most is None
@@ -140,7 +167,9 @@ def _random(utterances, labels, settings, rng):
     )
 
 
-def _predefined(utterances, labels, settings, rng):
+def _predefined(
+    utterances: Sequence[Utterance], labels: Indices, settings: Protocol, rng: np.random.Generator
+) -> NamedParts:
     split = np.array([u.split or "" for u in utterances])
     counts = {name: int((split == name).sum()) for name in ("train", "validation", "test")}
     if not counts["train"] or not counts["test"]:
@@ -151,12 +180,14 @@ def _predefined(utterances, labels, settings, rng):
     return [("predefined", np.flatnonzero(split == "test"), np.flatnonzero(split == "train"))]
 
 
-def _cross_corpus(utterances, labels, settings, rng):
+def _cross_corpus(
+    utterances: Sequence[Utterance], labels: Indices, settings: Protocol, rng: np.random.Generator
+) -> NamedParts:
     corpora = np.array([u.corpus for u in utterances])
     names = sorted(set(corpora))
     if len(names) < 2:
         raise SerKerasError(f"protocol cross_corpus needs two corpora; only '{names[0]}' was given")
-    of_speaker = {}
+    of_speaker: dict[str, str] = {}
     for u in utterances:
         if u.speaker is not None and of_speaker.setdefault(u.speaker, u.corpus) != u.corpus:
             raise SerKerasError(
@@ -209,7 +240,7 @@ PROTOCOLS = {
 }
 
 
-def protocol_kind(name, utterances=()):
+def protocol_kind(name: str, utterances: Sequence[Utterance] = ()) -> ProtocolKind:
     """The ProtocolKind of a name, checked against what the utterances can bear.
 
     Raises:
@@ -228,19 +259,26 @@ def protocol_kind(name, utterances=()):
     return kind
 
 
-def make_folds(utterances, labels, settings, seed, validate=False):
+def make_folds(
+    utterances: Sequence[Utterance],
+    labels: ArrayLike,
+    settings: Protocol,
+    *,
+    seed: int,
+    validate: bool = False,
+) -> list[Fold]:
     """The folds of a protocol.
 
     Args:
-        utterances: list of Utterance (for `chunk_random`: what `expand_chunks` returned).
-        labels: their classes, ints.
-        settings: experiment.Protocol.
+        utterances: for `chunk_random`: what `expand_chunks` returned.
+        labels: [n] their classes, ints.
+        settings: the protocol and its options.
         seed: decides groups and draws; the same seed gives the same folds.
         validate: set validation material aside within each training part: two speakers, one of each gender where
             they are known, another pair each fold; a tenth of the utterances where speakers aren't kept apart.
 
     Returns:
-        list of Fold. Without `validate` the validation parts are empty, but for a predefined split's own.
+        The folds. Without `validate` the validation parts are empty, but for a predefined split's own.
 
     Raises:
         SerKerasError: the utterances can't bear the protocol.
@@ -248,16 +286,17 @@ def make_folds(utterances, labels, settings, seed, validate=False):
     kind = protocol_kind(settings.name, utterances)
     if settings.by != "speaker" and settings.name != "speaker_independent":
         raise SerKerasError(f"protocol.by={settings.by} is for speaker_independent, not for {settings.name}")
-    labels = np.asarray(labels)
+    classes = np.asarray(labels)
     folds = []
     for number, (name, test, train) in enumerate(
-        kind.build(utterances, labels, settings, np.random.default_rng([seed, 0]))
+        kind.build(utterances, classes, settings, np.random.default_rng([seed, 0]))
     ):
         validation = np.array([], int)
         if settings.name == "predefined":
             validation = np.array([i for i, u in enumerate(utterances) if u.split == "validation"], int)
         if validate and not len(validation):
-            validation = _validation(utterances, labels, train, number, kind, np.random.default_rng([seed, 1, number]))
+            rng = np.random.default_rng([seed, 1, number])
+            validation = _validation(utterances, classes, train, number=number, kind=kind, rng=rng)
             train = np.setdiff1d(train, validation)
         folds.append(Fold(number, name, train, validation, test))
     for fold in folds:
@@ -268,26 +307,35 @@ def make_folds(utterances, labels, settings, seed, validate=False):
     return folds
 
 
-def _validation(utterances, labels, train, number, kind, rng):
-    speakers = {utterances[i].speaker: utterances[i].gender for i in train}
-    if kind.unseen in ("speaker", "corpus") and None not in speakers:
+def _validation(
+    utterances: Sequence[Utterance],
+    labels: Indices,
+    train: Indices,
+    *,
+    number: int,
+    kind: ProtocolKind,
+    rng: np.random.Generator,
+) -> Indices:
+    """The validation part within a fold's training part; see `make_folds`."""
+    speakers = {utterances[i].speaker or "": utterances[i].gender for i in train}
+    if kind.unseen in ("speaker", "corpus") and "" not in speakers:
         women = sorted(s for s in speakers if speakers[s] == "female")
         men = sorted(s for s in speakers if speakers[s] == "male")
         if women and men:
-            chosen = {women[number % len(women)], men[number % len(men)]}
+            pair = {women[number % len(women)], men[number % len(men)]}
         else:
             every = sorted(speakers)
-            chosen = {every[number % len(every)], every[(number + 1) % len(every)]}
-        if len(speakers) <= len(chosen):
+            pair = {every[number % len(every)], every[(number + 1) % len(every)]}
+        if len(speakers) <= len(pair):
             raise SerKerasError(
                 f"early stopping sets two training speakers aside, and fold {number} has {len(speakers)}; "
                 "use training.early_stopping=null"
             )
-        return np.array([i for i in train if utterances[i].speaker in chosen])
+        return np.array([i for i in train if utterances[i].speaker in pair])
     return train[_stratified(labels[train], 10, rng)[0]]
 
 
-def verify(folds, utterances, protocol):
+def verify(folds: Iterable[Fold], utterances: Sequence[Utterance], protocol: str) -> None:
     """Stop if a fold breaks its protocol's promise: an internal check, run before every training.
 
     Raises:
@@ -295,7 +343,8 @@ def verify(folds, utterances, protocol):
     """
     unseen = PROTOCOLS[protocol].unseen
     for fold in folds:
-        keys = {part: _keys(utterances, getattr(fold, part), unseen) for part in ("train", "validation", "test")}
+        parts = {"train": fold.train, "validation": fold.validation, "test": fold.test}
+        keys = {part: _keys(utterances, indices, unseen) for part, indices in parts.items()}
         for part, other in (("train", "test"), ("validation", "test"), ("train", "validation")):
             # A corpus's own validation speakers may be in its training part; the test part never is.
             shared = keys[part] & keys[other] if other == "test" or unseen != "corpus" else set()
@@ -306,31 +355,39 @@ def verify(folds, utterances, protocol):
                 )
 
 
-def _keys(utterances, indices, unseen):
-    chosen = (utterances[i] for i in indices)
+def _keys(utterances: Sequence[Utterance], indices: Indices, unseen: Unseen | None) -> set[object]:
+    """What must not be in two parts of a fold."""
+    members = (utterances[i] for i in indices)
     if unseen == "speaker":
-        return {u.speaker for u in chosen}
+        return {u.speaker for u in members}
     if unseen == "corpus":
-        return {u.corpus for u in chosen}
-    return {(u.corpus, u.name, u.start, u.end) for u in chosen}
+        return {u.corpus for u in members}
+    return {(u.corpus, u.name, u.start, u.end) for u in members}
 
 
-def expand_chunks(utterances, labels, n_samples, window, starts):
+def expand_chunks(
+    utterances: Sequence[Utterance],
+    labels: Iterable[int],
+    n_samples: Iterable[int],
+    *,
+    window: int,
+    starts: Iterable[Indices],
+) -> tuple[list[Utterance], list[int]]:
     """One utterance for each window of each utterance, for `chunk_random`.
 
     Args:
         utterances, labels: as elsewhere.
         n_samples: the utterances' lengths at 16 kHz.
         window: in samples.
-        starts: list of arrays, the first samples of each utterance's windows.
+        starts: the first samples of each utterance's windows.
 
     Returns:
         (utterances with `start` and `end` in seconds, their labels).
     """
     chunks, chunk_labels = [], []
-    for utterance, label, n, own in zip(utterances, labels, n_samples, starts, strict=True):
+    for utterance, label, n, firsts in zip(utterances, labels, n_samples, starts, strict=True):
         offset = utterance.start or 0.0
-        for first in own:
+        for first in firsts:
             start, end = offset + first / SAMPLE_RATE, offset + min(first + window, n) / SAMPLE_RATE
             chunks.append(dataclasses.replace(utterance, start=start, end=end))
             chunk_labels.append(label)

@@ -1,5 +1,7 @@
 """Where a result comes from: command, commit, machine, versions, time."""
 
+from __future__ import annotations
+
 import contextlib
 import platform
 import shlex
@@ -8,9 +10,12 @@ import sys
 import time
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from ser_keras.common.hardware import hardware
 from ser_keras.common.version import __version__
+
+Record = dict[str, Any]  # JSON, whose values are of several kinds
 
 PACKAGES = (
     *("tensorflow", "tensorflow-cpu", "keras", "numpy", "tensorflow-io", "keras-tuner", "librosa", "soundfile"),
@@ -18,7 +23,7 @@ PACKAGES = (
 )
 
 
-def provenance(before=None):
+def provenance(before: Record | None = None) -> Record:
     """Where a result comes from: command, commit, machine, versions, time.
 
     Args:
@@ -29,7 +34,7 @@ def provenance(before=None):
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[package] = metadata.version(package)
     commit, dirty = _commit()
-    record = {
+    record: Record = {
         "command": shlex.join(["ser-keras", *sys.argv[1:]]),
         "commit": commit,
         "dirty": dirty,
@@ -40,11 +45,11 @@ def provenance(before=None):
     return record if before is None else {**before, "resumed": [*before.get("resumed", []), record]}
 
 
-def _commit():
+def _commit() -> tuple[str | None, bool | None]:
     """The source's git commit and whether it was changed; (None, None) for an installed package."""
     package = Path(__file__).resolve().parents[1]
 
-    def git(*arguments):
+    def git(*arguments: str) -> str:
         return subprocess.run(
             ["git", *arguments], cwd=package, capture_output=True, text=True, check=True, timeout=10
         ).stdout.strip()

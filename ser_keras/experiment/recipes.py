@@ -1,9 +1,14 @@
 """Recipes as settings: read from YAML, changed by `a.b=value`, written back."""
 
+from __future__ import annotations
+
 import contextlib
 import inspect
+from collections.abc import Iterable, Mapping
 from importlib import resources
+from importlib.abc import Traversable
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
@@ -11,39 +16,41 @@ from pydantic import ValidationError
 from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.experiment.settings import Experiment, Settings
 
+Tree = dict[str, Any]  # parsed YAML, whose values are of several kinds
+
 REPORTED = "reported"  # what the papers report, as data: beside the recipes, but none itself
 
 
-def recipes():
+def recipes() -> dict[str, Traversable]:
     """Name -> resource of every recipe in the package, in order of name."""
     folder = resources.files("ser_keras.recipes")
-    found = {p.name.removesuffix(".yaml"): p for p in folder.iterdir() if p.name.endswith(".yaml")}
-    found.pop(REPORTED)
-    return dict(sorted(found.items()))
+    files = {p.name.removesuffix(".yaml"): p for p in folder.iterdir() if p.name.endswith(".yaml")}
+    del files[REPORTED]
+    return dict(sorted(files.items()))
 
 
-def read_named(kind, name, known):
+def read_named(kind: str, name: str, shipped: Mapping[str, Traversable]) -> tuple[str, str]:
     """The text of a YAML file that comes with the package, or of one's own, and what messages call it.
 
     Args:
         kind: the word for messages: `recipe` or `space`.
-        name: a name in `known`, or a path.
-        known: name -> resource.
+        name: a name in `shipped`, or a path.
+        shipped: name -> resource.
 
     Raises:
         SerKerasError: neither, with the nearest names; or it can't be read.
     """
-    if name in known:
-        return known[name].read_text(encoding="utf-8"), name
+    if name in shipped:
+        return shipped[name].read_text(encoding="utf-8"), name
     if not Path(name).is_file():
-        raise SerKerasError(f"no {kind} '{name}'; nearest: {nearest(name, known)} (or give the path of a YAML file)")
+        raise SerKerasError(f"no {kind} '{name}'; nearest: {nearest(name, shipped)} (or give the path of a YAML file)")
     try:
         return Path(name).read_text(encoding="utf-8"), str(name)
     except (OSError, UnicodeDecodeError) as error:
         raise SerKerasError(f"{kind} {name} can't be read: {error}") from None
 
 
-def as_number(value):
+def as_number(value: Any) -> Any:
     """What YAML 1.1 reads as text, as in 1e-3, as the number that was meant; anything else as it is."""
     if isinstance(value, str):
         with contextlib.suppress(ValueError):
@@ -51,7 +58,7 @@ def as_number(value):
     return value
 
 
-def load_experiment(recipe, changes=()):
+def load_experiment(recipe: str, changes: Iterable[str] = ()) -> Experiment:
     """The settings of a recipe with changes applied.
 
     Args:
@@ -61,19 +68,19 @@ def load_experiment(recipe, changes=()):
     Raises:
         SerKerasError: no such recipe, an unknown name (with the nearest valid ones), or a value that doesn't fit.
     """
-    known = recipes()
-    text, where = read_named("recipe", recipe, known)
+    shipped = recipes()
+    text, where = read_named("recipe", recipe, shipped)
     tree = parse_recipe(text, where)
     if "derived" in tree:
         sources = " and ".join(tree["derived"].get("from") or [])
         raise SerKerasError(f"{where} is made from the run of {sources}: `ser-keras reproduce {where}` runs both")
-    tree.setdefault("recipe", Path(recipe).stem if recipe not in known else recipe)
+    tree.setdefault("recipe", Path(recipe).stem if recipe not in shipped else recipe)
     for change in changes:
         _apply(tree, change)
     return from_tree(tree, where)
 
 
-def from_tree(tree, where="settings"):
+def from_tree(tree: Tree, where: Path | str = "settings") -> Experiment:
     """Validate plain data (a parsed `experiment.yaml` without its `corpora`)."""
     try:
         return Experiment(**tree)
@@ -81,7 +88,7 @@ def from_tree(tree, where="settings"):
         raise SerKerasError(f"{where}: {_first(error)}") from None
 
 
-def parse_recipe(text, where):
+def parse_recipe(text: str, where: Path | str) -> Tree:
     """A recipe's plain data.
 
     Raises:
@@ -96,7 +103,7 @@ def parse_recipe(text, where):
     return tree
 
 
-def _apply(tree, change):
+def _apply(tree: Tree, change: str) -> None:
     name, equals, value = change.partition("=")
     if not equals:
         raise SerKerasError(f"--set {change}: write name=value, as in training.epochs=20")
@@ -114,7 +121,7 @@ def _apply(tree, change):
         raise SerKerasError(f"--set {change}: the value is no YAML") from None
 
 
-def _first(error):
+def _first(error: ValidationError) -> str:
     """The first thing that pydantic complains of, as one line."""
     problem = error.errors()[0]
     path = ".".join(str(p) for p in problem["loc"])
@@ -124,7 +131,7 @@ def _first(error):
     return f"{path + ': ' if path else ''}{problem['msg'].removeprefix('Value error, ')}{got if path else ''}"
 
 
-def setting_names(model=Experiment, prefix=""):
+def setting_names(model: type[Settings] = Experiment, prefix: str = "") -> list[str]:
     """Every setting's full name, for messages and documentation."""
     names = []
     for name, field in model.model_fields.items():

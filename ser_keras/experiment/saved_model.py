@@ -1,64 +1,58 @@
 """What training leaves behind: a fold's model in one file, and weights to start from."""
 
+from __future__ import annotations
+
 import dataclasses
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.common.files import read_json, replacing
-from ser_keras.experiment.assembly import build_extractor
+from ser_keras.common.files import read_json
+from ser_keras.experiment.assembly import with_front_end
 from ser_keras.experiment.rules import why_not_exportable
 from ser_keras.experiment.run import Run
+from ser_keras.experiment.settings import Experiment
 from ser_keras.experiment.tensorflow_session import in_float32
-from ser_keras.models import baselines
-from ser_keras.models.end_to_end import end_to_end, split
-from ser_keras.models.fitted_head import Headed
+from ser_keras.models.baselines import Baseline
+from ser_keras.models.classifier import Classifier, KerasClassifier, load_keras
+from ser_keras.models.end_to_end import split
+from ser_keras.models.fitted_head import FittedHead
 
-END_TO_END, CLASSIFIER_ALONE, BASELINE, HEAD = "model.keras", "classifier.keras", "baseline.skops", "head.skops"
-
-
-def save_model(folder, experiment, classifier):
-    """Write what was trained as one file: waveform -> probabilities where the graph holds all of it."""
-    if experiment.model.name in baselines.BASELINES:
-        classifier.save(folder / BASELINE)
-        return
-    if experiment.head is not None:
-        classifier.head.save(folder / HEAD)
-        classifier = classifier.net
-    path = folder / (CLASSIFIER_ALONE if why_not_exportable(experiment) else END_TO_END)
-    model = classifier
-    if path.name == END_TO_END:
-        chunks = {}
-        if experiment.unit == "utterance":
-            chunks = {"chunks": experiment.export.chunks, "hop_samples": experiment.hop_samples}
-        model = end_to_end(build_extractor(experiment), classifier, experiment.window_samples, **chunks)
-    with replacing(path) as temporary:
-        model.save(temporary)
+KINDS: tuple[type[Classifier], ...] = (Baseline, FittedHead, KerasClassifier)
+"""In the order in which a folder is asked for them: a head stands beside the file of its net."""
 
 
-def load_classifier(folder):
-    """The classifier, or the baseline, that `save_model` wrote into a folder.
+def save_model(folder: Path, experiment: Experiment, classifier: Classifier) -> None:
+    """Write what was trained: waveform -> probabilities in one file where the graph holds all of it."""
+    classifier.save_to(folder, None if why_not_exportable(experiment) else with_front_end(experiment))
+
+
+def load_classifier(folder: Path) -> Classifier:
+    """The classifier that `save_model` wrote into a folder.
 
     Raises:
         SerKerasError: missing or damaged.
     """
-    if (folder / BASELINE).is_file():
-        return baselines.load(folder / BASELINE)
-    if (folder / CLASSIFIER_ALONE).is_file():
-        net = _load_keras(folder / CLASSIFIER_ALONE)
-        return Headed(net, baselines.load(folder / HEAD)) if (folder / HEAD).is_file() else net
-    return split(_load_keras(folder / END_TO_END))[1]
+    kind = next((kind for kind in KINDS if kind.is_in(folder)), KerasClassifier)
+    with in_float32():
+        return kind.load_from(folder)
 
 
-def _load_keras(path):
-    try:
-        with in_float32():
-            return keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, KeyError) as error:
-        raise SerKerasError(f"{path} can't be loaded: {str(error).splitlines()[0]}") from error
+def load_keras_model(folder: Path) -> keras.Model:
+    """The bare Keras model, features -> probabilities, that `save_model` wrote into a folder.
+
+    Raises:
+        SerKerasError: missing or damaged, or the classifier is of another kind.
+    """
+    classifier = load_classifier(folder)
+    if not isinstance(classifier, KerasClassifier):
+        raise SerKerasError(f"{folder}: its model is no Keras model alone; this needs one")
+    return classifier.model
 
 
 @dataclasses.dataclass
@@ -66,7 +60,7 @@ class InitialWeights:
     """Weights to start from; called with a new classifier, it puts in what fits.
 
     Attributes:
-        weights: list of arrays, in the model's order.
+        weights: in the model's order.
         speakers: those that the weights have seen.
         selected_on: those on whom the settings behind them were chosen.
         fingerprints: of the corpora that the weights have seen.
@@ -74,32 +68,32 @@ class InitialWeights:
         described: what experiment.yaml says of them.
     """
 
-    weights: list
-    speakers: set
-    selected_on: set
-    fingerprints: set
-    classes: tuple
-    described: dict
+    weights: list[NDArray[np.generic]]
+    speakers: set[str]
+    selected_on: set[str]
+    fingerprints: set[str]
+    classes: tuple[str, ...]
+    described: dict[str, object]
 
-    def for_classes(self, classes):
+    def for_classes(self, classes: Sequence[str]) -> InitialWeights:
         """The same for a model of these classes, in order: where they are others, the last layer starts anew."""
         same = tuple(classes) == self.classes
         return self if same else dataclasses.replace(self, weights=[*self.weights[:-2], *[np.empty(0)] * 2])
 
-    def __call__(self, classifier):
+    def __call__(self, classifier: keras.Model) -> None:
         """Copy the weights; with other classes the last layer keeps its own.
 
         Raises:
             SerKerasError: they are of another architecture.
         """
-        own = classifier.get_weights()
-        fits = [a.shape == b.shape for a, b in zip(self.weights, own, strict=False)]
-        if len(self.weights) != len(own) or not all(fits[:-2]):  # the last two: kernel and bias of the last layer
+        before = classifier.get_weights()
+        fits = [a.shape == b.shape for a, b in zip(self.weights, before, strict=False)]
+        if len(self.weights) != len(before) or not all(fits[:-2]):  # the last two: kernel and bias of the last layer
             raise SerKerasError(f"--init: the weights of {self.described['name']} are of another architecture")
-        classifier.set_weights([a if fit else b for a, b, fit in zip(self.weights, own, fits, strict=True)])
+        classifier.set_weights([a if fit else b for a, b, fit in zip(self.weights, before, fits, strict=True)])
 
 
-def load_initial(path):
+def load_initial(path: Path | str) -> InitialWeights:
     """The weights of a run's final model, or of a bundle's.
 
     Raises:
@@ -117,12 +111,13 @@ def load_initial(path):
     else:
         raise SerKerasError(f"--init {path}: neither a finished run (final/model.keras) nor a bundle with model.keras")
     corpora, before = origin["corpora"], origin.get("init") or {}
-    _, classifier = split(_load_keras(file))
+    with in_float32():
+        _, classifier = split(load_keras(file))
     speakers = {s for corpus in corpora for s in corpus.get("speakers", [])} | set(before.get("speakers", []))
     selected_on = {*origin.get("selected_on", []), *before.get("selected_on", [])}
     fingerprints = {corpus.get("fingerprint") for corpus in corpora} | set(before.get("fingerprints", []))
     names = sorted({corpus["name"] for corpus in corpora} | set(before.get("corpora", [])))
-    described = {
+    described: dict[str, object] = {
         "name": path.name,
         "corpora": names,
         "speakers": sorted(speakers),

@@ -1,12 +1,12 @@
 """The experiment's settings: one validated tree, YAML in and out, changed by `--set a.b=c`."""
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_serializer, model_validator
 
 from ser_keras.audio.samples import SAMPLE_RATE
-from ser_keras.audio.windows import TAIL_RULES
 from ser_keras.corpora.classes import class_of_emotion
 
 Positive = Annotated[float, Field(gt=0)]
@@ -27,7 +27,7 @@ class Component(BaseModel):
     model_config = ConfigDict(extra="allow")
     name: str
 
-    def arguments(self):
+    def arguments(self) -> dict[str, Any]:  # a builder's arguments are of any type
         return dict(self.__pydantic_extra__ or {})
 
 
@@ -48,7 +48,7 @@ class EarlyStopping(Settings):
     min_epochs: Annotated[int, Field(ge=0)] = 0
 
 
-def _some_or_none(groups):
+def _some_or_none(groups: int) -> int:
     if groups == 1:
         raise ValueError("leaving out the only group leaves nobody to train on; give 0, or 2 and more")
     return groups
@@ -125,10 +125,10 @@ class Augmentation(Settings):
     copies: Annotated[int, Field(ge=0, le=100)] = 0  # random: cached copies of each window; 0: drawn anew each epoch
 
     @model_validator(mode="after")
-    def _fits_its_mode(self):
+    def _fits_its_mode(self) -> "Augmentation":
         varied = [name for name, field in type(self).model_fields.items() if getattr(self, name) != field.default]
-        known = {"grid": ("mode", "path", "pitch", "rate", "gain_db", "mixup"), "none": ("mode",)}
-        strange = [name for name in varied if name not in known.get(self.mode, varied)]
+        of_mode = {"grid": ["mode", "path", "pitch", "rate", "gain_db", "mixup"], "none": ["mode"]}
+        strange = [name for name in varied if name not in of_mode.get(self.mode, varied)]
         if strange:
             needs = "mode: grid or random" if self.mode == "none" else "mode: random"
             raise ValueError(f"'{strange[0]}' is set, but it needs {needs} (mode is {self.mode})")
@@ -140,17 +140,17 @@ class Augmentation(Settings):
         return self
 
     @property
-    def banded(self):
+    def banded(self) -> bool:
         """Whether some windows are given a narrower band."""
         return bool(self.low_cut_hz or self.high_cut_hz)
 
     @property
-    def recorded(self):
+    def recorded(self) -> bool:
         """Whether some windows are cut short, in a room or overdriven: what is changed before all else."""
         return bool(self.snippet_s or self.rt60_s or self.overdrive_db)
 
     @property
-    def live(self):
+    def live(self) -> bool:
         """Whether windows are drawn anew in each epoch."""
         return self.mode == "random" and not self.copies
 
@@ -169,7 +169,7 @@ class Protocol(Settings):
     test_share: Annotated[float, Field(gt=0, lt=1)] = 0.3
 
     @model_serializer(mode="wrap")
-    def _briefly(self, handler):
+    def _briefly(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
         tree = handler(self)
         return tree if self.folds_at_most else {k: v for k, v in tree.items() if k != "folds_at_most"}
 
@@ -194,7 +194,7 @@ class ExportSettings(Settings):
     speech_gate_dbfs: Annotated[float, Field(le=0)] = -60.0
 
 
-def _known_emotions(classes):
+def _known_emotions(classes: dict[str, list[str]]) -> dict[str, list[str]]:
     class_of_emotion(classes)
     return classes
 
@@ -209,7 +209,7 @@ class Experiment(Settings):
     classes: Annotated[dict[str, list[str]], AfterValidator(_known_emotions)]
     window_s: Seconds
     hop_s: Seconds
-    tail_rule: Literal[TAIL_RULES] = "drop"
+    tail_rule: Literal["drop", "pad"] = "drop"
     unit: Literal["window", "utterance"] = "window"  # utterance: the classifier sees all windows of one as a sequence
     snippet_s: Seconds | None = None  # only the first seconds of each utterance, in training and test
     labelled_fraction: Annotated[float, Field(gt=0, le=1)] = 1.0  # share of the training utterances with their labels
@@ -227,12 +227,12 @@ class Experiment(Settings):
     selected_on: list[str] = []  # speakers on whom these settings were chosen; `tune` writes it into its recipe
 
     @model_serializer(mode="wrap")
-    def _briefly(self, handler):
+    def _briefly(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
         tree = handler(self)
         return tree if self.selected_on else {k: v for k, v in tree.items() if k != "selected_on"}
 
     @model_validator(mode="after")
-    def _hop_reaches(self):
+    def _hop_reaches(self) -> "Experiment":
         if self.hop_s > self.window_s:
             raise ValueError(
                 f"hop_s {self.hop_s} is longer than window_s {self.window_s}: samples between would be lost"
@@ -243,17 +243,17 @@ class Experiment(Settings):
         return self
 
     @property
-    def window_samples(self):
+    def window_samples(self) -> int:
         return round(self.window_s * SAMPLE_RATE)
 
     @property
-    def hop_samples(self):
+    def hop_samples(self) -> int:
         return round(self.hop_s * SAMPLE_RATE)
 
-    def to_yaml(self):
+    def to_yaml(self) -> str:
         return dump_yaml(self.model_dump())
 
 
-def dump_yaml(data):
+def dump_yaml(data: Any) -> str:  # plain data of any depth
     """YAML text of plain data: order kept, UTF-8, no aliases."""
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)

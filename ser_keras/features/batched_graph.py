@@ -1,32 +1,61 @@
 """Keras layers as functions of NumPy arrays, compiled for the small batches that the caches are filled with."""
 
+from __future__ import annotations
+
 import contextlib
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
+from ser_keras.audio.windows import cut_windows, window_starts
 from ser_keras.common.quiet_stderr import silenced_stderr
-from ser_keras.features.frontends.base import FrontEnd
+from ser_keras.features.extractor import Extractor
 
 FEATURE_BATCH = 4  # windows; more leave the processor's cache and take longer each
 
 
-def feature_function(extractor, window):
+def feature_function(extractor: Extractor, window: int) -> Callable[..., NDArray[np.float32]]:
     """Windows to features as the caches are filled: a front end as a graph, a descriptor set as it is.
 
     Args:
-        extractor: FrontEnd or descriptor set.
+        extractor: takes windows.
         window: N, samples.
 
     Returns:
-        Function: float32 windows [n, N], any n, to features [n, ...], both NumPy arrays.
+        Function: float32 windows [n, N], any n, to features [n, ...].
     """
-    if not isinstance(extractor, FrontEnd):
+    if not extractor.in_graph:
         return extractor
     return batched(lambda waves: extractor(waves), [((window,), tf.float32)], extractor.XLA)
 
 
-def batched(function, specs, xla=False):
+def utterance_function(
+    extractor: Extractor, window: int, hop: int, *, tail: str
+) -> Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.int64]]]:
+    """An utterance's samples to its features, a row a window, or a row as the extractor of utterances cuts them.
+
+    Args:
+        extractor: takes windows or utterances.
+        window, hop: samples.
+        tail: tail rule of `audio.windows`.
+
+    Returns:
+        Function: float32 samples [N] at 16 kHz to features [T, ...] and the first sample of each row [T].
+    """
+    if extractor.takes == "utterance":
+        return lambda samples: (extractor(samples), extractor.row_starts(len(samples)))
+    compute = feature_function(extractor, window)
+    return lambda samples: (
+        compute(cut_windows(samples, window, hop, tail)),
+        window_starts(len(samples), window, hop, tail),
+    )
+
+
+def batched(
+    function: Callable[..., tf.Tensor], specs: Sequence[tuple[Sequence[int], tf.DType]], xla: bool = False
+) -> Callable[..., NDArray[np.float32]]:
     """A function of tensors, compiled for batches of FEATURE_BATCH, as one of NumPy arrays of any length.
 
     Args:
@@ -42,13 +71,12 @@ def batched(function, specs, xla=False):
     with silenced_stderr() if xla else contextlib.nullcontext():
         graph(*(tf.zeros(s.shape, s.dtype) for s in signature))
 
-    def call(*arrays):
+    def call(*arrays: NDArray[np.generic]) -> NDArray[np.float32]:
         n = len(arrays[0])
         lacking = -n % FEATURE_BATCH
-        if lacking:
-            arrays = [np.concatenate([a, np.zeros((lacking, *a.shape[1:]), a.dtype)]) for a in arrays]
+        padded = [np.concatenate([a, np.zeros((lacking, *a.shape[1:]), a.dtype)]) if lacking else a for a in arrays]
         parts = [
-            graph(*(tf.constant(a[i : i + FEATURE_BATCH], s.dtype) for a, s in zip(arrays, signature, strict=True)))
+            graph(*(tf.constant(a[i : i + FEATURE_BATCH], s.dtype) for a, s in zip(padded, signature, strict=True)))
             for i in range(0, n, FEATURE_BATCH)
         ]
         return np.concatenate([p.numpy() for p in parts])[:n]

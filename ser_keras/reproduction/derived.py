@@ -75,7 +75,7 @@ def draw_dense_weights(run):
     """
     picture = run.path / "weights.png"
     if not picture.is_file():
-        filters.write_dense_weights(saved_model.load_classifier(run.fold(0)), picture)
+        filters.write_dense_weights(saved_model.load_keras_model(run.fold(0)), picture)
 
 
 def digest(run):
@@ -113,12 +113,18 @@ def _head(row, folder, sources):
     prepared = reopen(run, unfinished=True)
     material, parts = prepared.material, []
     for fold in prepared.folds:
-        classifier = saved_model.load_classifier(run.fold(fold.number))
+        classifier = saved_model.load_keras_model(run.fold(fold.number))
         examples, _ = training_examples(prepared.experiment, material, fold.train, fold.train, fold.number)
         labels = material.labels[examples.owner]
         head = fit_head(
-            *(cut_at(classifier, "logits"), row.derived["head"], material, examples.rows, labels, examples.owner),
-            *(prepared.n_classes, [prepared.experiment.seed, fold.number]),
+            cut_at(classifier, "logits"),
+            row.derived["head"],
+            material.store,
+            indices=examples.rows,
+            labels=labels,
+            groups=examples.owner,
+            n_classes=prepared.n_classes,
+            seed=[prepared.experiment.seed, fold.number],
         )
         parts.append(predict_items(head, prepared, fold.test, fold.number))
     _write(folder, run, *(Predictions.concatenate(tables) for tables in zip(*parts, strict=True)))
@@ -131,7 +137,7 @@ def _filters(row, folder, sources):
     cut = (experiment.window_samples, experiment.hop_samples, experiment.tail_rule)
     describe = DESCRIPTORS["acoustic26"]()
     described = np.concatenate([describe(cut_windows(material.samples(item), *cut)) for item in train])
-    classifier = saved_model.load_classifier(run.fold(0))
+    classifier = saved_model.load_keras_model(run.fold(0))
     filters.write_filters(
         classifier, lambda: material.batches(train), described, describe.names, folder / "filters.png"
     )

@@ -18,7 +18,6 @@ from ser_keras.experiment import assembly, protocols, saved_model
 from ser_keras.experiment.provenance import provenance
 from ser_keras.experiment.run import Run
 from ser_keras.experiment.settings import dump_yaml
-from ser_keras.models.baselines import BASELINES
 from ser_keras.models.fitted_head import cut_at
 from ser_keras.training import fold as fold_training
 from ser_keras.training import temperature
@@ -110,7 +109,7 @@ def check_before_writing(prepared, only_fold, start):
     numbers = [f.number for f in prepared.folds]
     if only_fold is not None and only_fold not in numbers:
         raise SerKerasError(f"there is no fold {only_fold}; this protocol has folds 0 to {numbers[-1]}")
-    if prepared.experiment.model.name in BASELINES:
+    if not assembly.model_kind(prepared.experiment).keras:
         if start is not None:
             raise SerKerasError(f"--init: {prepared.experiment.model.name} is no Keras model and starts from nothing")
         return

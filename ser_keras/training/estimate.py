@@ -6,10 +6,9 @@ import numpy as np
 
 from ser_keras.common.text import duration
 from ser_keras.experiment import saved_model
-from ser_keras.experiment.assembly import build_classifier
+from ser_keras.experiment.assembly import build_classifier, model_kind
 from ser_keras.experiment.run import Run
 from ser_keras.models import baselines
-from ser_keras.models.baselines import BASELINES
 from ser_keras.training.compilation import compiled
 from ser_keras.training.crossvalidation import check_before_writing
 from ser_keras.training.data.preparation import prepare, read_corpora
@@ -55,7 +54,7 @@ def _seconds(prepared, refit, done=()):
     sizes = [len(material.examples(f.train)) for f in prepared.folds if f.number not in done]
     if refit:
         sizes.append(len(material.examples(np.arange(len(material.items)))))
-    epochs = 1 if experiment.model.name in BASELINES else experiment.training.epochs
+    epochs = experiment.training.epochs if model_kind(experiment).keras else 1
     an_example = estimate_seconds(experiment, material, fold, prepared.n_classes) / max(len(fold), 1)
     # k groups left out in turn are k trainings more, of (k - 1) / k of the material each
     return an_example * sum(sizes) * epochs * max(1, experiment.training.calibration_groups)
@@ -63,12 +62,17 @@ def _seconds(prepared, refit, done=()):
 
 def estimate_seconds(experiment, material, examples, n_classes, steps=6):
     """Seconds that an epoch over some examples, or the fit of a baseline, will take; measured on a few of them."""
-    if experiment.model.name in baselines.BASELINES:
+    if not model_kind(experiment).keras:
         few = examples.rows[:: max(1, len(examples.rows) // 500)]
         labels = material.labels[examples.owner[:: max(1, len(examples.rows) // 500)]]
         started = time.monotonic()
         baselines.fit(
-            *(experiment.model.name, material.store.gather(few), labels, n_classes, 0), **experiment.model.arguments()
+            experiment.model.name,
+            material.store.gather(few),
+            labels,
+            n_classes=n_classes,
+            seed=0,
+            **experiment.model.arguments(),
         )
         return (time.monotonic() - started) * len(examples.rows) / len(few)
     training = experiment.training

@@ -8,12 +8,13 @@ import numpy as np
 from ser_keras.common.files import write_atomic, write_json
 from ser_keras.common.progress import stage
 from ser_keras.corpora import dimensions
-from ser_keras.experiment.assembly import PRIMARY, build_classifier, build_extractor, has_own_loss, primary
+from ser_keras.experiment.assembly import PRIMARY, build_classifier, build_extractor, has_own_loss, model_kind, primary
 from ser_keras.experiment.protocols import protocol_kind
 from ser_keras.experiment.saved_model import save_model
 from ser_keras.experiment.tensorflow_session import in_float32, strategy
 from ser_keras.models import baselines
-from ser_keras.models.corpus_heads import learn_which
+from ser_keras.models.classifier import KerasClassifier
+from ser_keras.models.corpus_heads import has_corpus_heads, head_name, learn_which
 from ser_keras.models.fitted_head import cut_at, fit_head
 from ser_keras.models.layers.adaptation import adapt_model
 from ser_keras.training.checkpoints import EpochBoundary, History, load_checkpoint
@@ -72,10 +73,10 @@ def fit(
         callbacks: more Keras callbacks.
 
     Returns:
-        (classifier in float32 with the chosen weights, or a baseline; History; dict of what the examples were).
+        (Classifier, a Keras model in float32 with the chosen weights; History; dict of what the examples were).
     """
     labelled = labelled_items(experiment, material, train, number)
-    if experiment.model.name in baselines.BASELINES:
+    if not model_kind(experiment).keras:
         examples, counts = training_examples(experiment, material, labelled, labelled, number)
         return _fit_baseline(experiment, material, examples, n_classes, number, title), History(), counts
     training = experiment.training
@@ -91,7 +92,7 @@ def fit(
             initial(classifier)
         if classifier.trainable_variables:
             compiled(classifier, training, n_classes)
-    drawn = train if getattr(classifier, "semi_supervised", False) else labelled
+    drawn = train if model_kind(experiment).semi_supervised else labelled
     examples, counts = training_examples(experiment, material, drawn, labelled, number)
     history = History()
     if classifier.trainable_variables:
@@ -101,10 +102,11 @@ def fit(
         )
     plain = _plain(experiment, classifier, material.feature_shape, n_classes)
     if experiment.head is not None:
-        plain = _fit_head(experiment, plain, material, examples, labelled, n_classes, number, title)
-    elif experiment.corpus_heads == "shared":
+        head = _fit_head(experiment, plain, material, examples, labelled, n_classes, number, title)
+        return head, history, counts
+    if experiment.corpus_heads == "shared":
         plain = primary(plain)
-    return plain, history, counts
+    return KerasClassifier(plain), history, counts
 
 
 def _run_epochs(
@@ -176,9 +178,9 @@ def labels_of(classifier, material, items, labelled=None):
     known = np.ones(len(items), bool) if labelled is None else np.isin(items, labelled)
     if len(classifier.outputs) == 1 or has_own_loss(classifier):
         return np.where(known, labels, -1)
-    if hasattr(classifier, "corpora"):
-        corpora = np.array([material.items[i].corpus for i in items])
-        own = {name: known & (corpora == corpus) for name, corpus in classifier.corpora.items()}
+    if has_corpus_heads(classifier):
+        heads = np.array([head_name(material.items[i].corpus) for i in items])
+        own = {name: known & (heads == name) for name in classifier.output_names[1:]}
         return {name: np.where(own.get(name, known), labels, -1) for name in classifier.output_names}
     rated = dimensions.dimension_levels([material.items[i] for i in items])
     targets = {PRIMARY: labels, "activation": rated.activation, "valence": rated.valence}
@@ -205,9 +207,14 @@ def _fit_head(experiment, classifier, material, examples, labelled, n_classes, n
     head, known = experiment.head, np.isin(examples.owner, labelled)
     with stage(f"{title}, head", 1, "fit") as advance:
         fitted = fit_head(
-            *(cut_at(classifier, head.layer), head.name, material, examples.rows[known]),
-            *(material.labels[examples.owner[known]], _groups(experiment, material, examples.owner[known])),
-            *(n_classes, [experiment.seed, number]),
+            cut_at(classifier, head.layer),
+            head.name,
+            material.store,
+            indices=examples.rows[known],
+            labels=material.labels[examples.owner[known]],
+            groups=_groups(experiment, material, examples.owner[known]),
+            n_classes=n_classes,
+            seed=[experiment.seed, number],
             **head.arguments(),
         )
         advance()
@@ -253,7 +260,7 @@ def _fit_baseline(experiment, material, examples, n_classes, number, title):
         x, y = material.store.gather(examples.rows), material.labels[examples.items]
         groups = _groups(experiment, material, examples.items)
         fitted = baselines.fit(
-            experiment.model.name, x, y, n_classes, seed, groups=groups, **experiment.model.arguments()
+            experiment.model.name, x, y, n_classes=n_classes, seed=seed, groups=groups, **experiment.model.arguments()
         )
         advance()
     return fitted

@@ -1,12 +1,10 @@
 """Probabilities of items by a trained classifier, as tables."""
 
 import numpy as np
-import tensorflow as tf
 
 from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.evaluation import Predictions
 from ser_keras.evaluation.predictions import geometric_mean
-from ser_keras.models.corpus_heads import heard_as
 from ser_keras.training.data.datasets import SEQUENCES
 from ser_keras.training.data.feature_store import PREDICTION_BATCH
 
@@ -14,15 +12,15 @@ AVERAGES = {"mean": lambda probabilities: probabilities.mean(axis=0), "geometric
 
 
 def _probabilities(classifier, material, items):
-    """As `pipeline.predict`; of a classifier with a head for each corpus, each item's own head where there is one."""
-    if len(getattr(classifier, "outputs", ())) < 2:
+    """As `predict`; of a classifier with a head for each corpus, each item's own head where there is one."""
+    if not classifier.has_corpus_heads:
         return predict(classifier, material, items)
     items = np.asarray(items)
     corpora = np.array([material.items[i].corpus for i in items])
     of_window = corpora if material.sequence else np.repeat(corpora, material.n_windows[items])
-    probabilities = np.empty((len(of_window), classifier.outputs[0].shape[-1]), np.float32)
+    probabilities = np.empty((len(of_window), classifier.n_classes), np.float32)
     for corpus in np.unique(corpora):
-        own = predict(heard_as(classifier, corpus), material, items[corpora == corpus])
+        own = predict(classifier.for_corpus(corpus), material, items[corpora == corpus])
         probabilities[of_window == corpus] = own
     return probabilities
 
@@ -60,26 +58,19 @@ def predict_items(classifier, prepared, items, fold):
     return utterances, windows
 
 
-def predict(model, material, items):
+def predict(classifier, material, items):
     """Probabilities of every window of some items, or of every item where the classifier takes sequences; in order.
 
     Args:
-        model: classifier, features -> probabilities; or a baseline.
+        classifier: Classifier.
+        material: Material.
+        items: item indices.
 
     Returns:
         [n, n_classes] float32.
     """
-    if hasattr(model, "probabilities"):
-        return np.concatenate([model.probabilities(batch) for batch in material.batches(items, PREDICTION_BATCH)])
-    shape = material.feature_shape
-    signature, parts = [tf.TensorSpec((None, *shape), tf.float32)], ((x,) for x in material.batches(items))
-    if material.sequence:
-        signature = [tf.TensorSpec((None, None, *shape), tf.float32), tf.TensorSpec((None, None), tf.bool)]
-        parts = material.sequences(items, SEQUENCES)
-    # A concrete function: a tf.function a model would count as retracing.
-    infer = tf.function(
-        lambda *x: model(list(x) if material.sequence else x[0], training=False),
-        input_signature=signature,
-        autograph=False,
-    ).get_concrete_function()
-    return np.concatenate([infer(*map(tf.constant, part)).numpy() for part in parts]).astype(np.float32)
+    if classifier.takes == "sequence":
+        batches = material.sequences(items, SEQUENCES)
+    else:
+        batches = ((features,) for features in material.batches(items, PREDICTION_BATCH))
+    return np.concatenate([classifier.probabilities(*batch) for batch in batches])

@@ -62,7 +62,7 @@ def calibrate(classifier, prepared, train, validation, folder, number, title, in
     others alone, as this one was on all; the temperature fits these predictions of windows.
 
     Args:
-        classifier: keras.Model, changed in place.
+        classifier: KerasClassifier, changed in place.
         prepared: Prepared.
         train, validation: the fold's item indices.
         folder: the fold's; resumable at every epoch of every group.
@@ -76,7 +76,7 @@ def calibrate(classifier, prepared, train, validation, folder, number, title, in
     experiment, material = prepared.experiment, prepared.material
     if not experiment.training.calibration_groups:
         return {}
-    dense, probabilities, labels = last_dense(classifier), [], []
+    dense, probabilities, labels = last_dense(classifier.model), [], []
     groups = speaker_groups(experiment, material, train, number)
     for k in range(groups.max() + 1):
         part, place = train[groups == k], folder / "calibration" / str(k)

@@ -35,7 +35,7 @@ def labels_of(utterances):
 
 
 def folds_of(utterances, name, seed=0, validate=False, **settings):
-    return make_folds(utterances, labels_of(utterances), Protocol(name=name, **settings), seed, validate)
+    return make_folds(utterances, labels_of(utterances), Protocol(name=name, **settings), seed=seed, validate=validate)
 
 
 def speakers(utterances, indices):
@@ -136,10 +136,12 @@ def test_cross_corpus_tests_each_corpus_unseen():
 def test_chunk_random_is_leaky_and_says_so():
     utterances = people()
     starts = [window_starts(40000, 8800, 8192, "drop")] * len(utterances)
-    chunks, labels = expand_chunks(utterances, labels_of(utterances), [40000] * len(utterances), 8800, starts)
+    chunks, labels = expand_chunks(
+        utterances, labels_of(utterances), [40000] * len(utterances), window=8800, starts=starts
+    )
     assert len(chunks) == 4 * len(utterances)
     assert chunks[1].start == pytest.approx(0.512) and chunks[1].end == pytest.approx(0.512 + 0.55)
-    [fold] = make_folds(chunks, labels, Protocol(name="chunk_random"), 0)
+    [fold] = make_folds(chunks, labels, Protocol(name="chunk_random"), seed=0)
     files = [{chunks[i].name for i in part} for part in (fold.train, fold.test)]
     assert files[0] & files[1], "that is the leak that this protocol is on request for"
     assert PROTOCOLS["chunk_random"].leaky and "LEAKY" in PROTOCOLS["chunk_random"].claim
@@ -195,7 +197,7 @@ def test_too_few_speakers_for_validation_is_one_line():
 def test_a_speaker_of_two_corpora_would_leak_across_them():
     utterances = people(2, 3) + [dataclasses.replace(people(1, 1)[0], corpus="other", path="/o.wav", name="o.wav")]
     with pytest.raises(SerKerasError, match="made/s0 speaks in made and in other"):
-        make_folds(utterances, [0] * 7, Protocol(name="cross_corpus"), 0)
+        make_folds(utterances, [0] * 7, Protocol(name="cross_corpus"), seed=0)
 
 
 def in_sessions(pairs):
@@ -205,13 +207,13 @@ def in_sessions(pairs):
 
 def test_sessions_are_left_out_whole():
     utterances = in_sessions([("x/1F", "x/1"), ("x/1M", "x/1"), ("x/2F", "x/2"), ("x/2M", "x/2"), ("x/3F", "x/3")])
-    folds = make_folds(utterances, [0] * 10, Protocol(by="session"), 0)
+    folds = make_folds(utterances, [0] * 10, Protocol(by="session"), seed=0)
     assert [sorted({utterances[i].speaker for i in f.test}) for f in folds] == [
         ["x/1F", "x/1M"],
         ["x/2F", "x/2M"],
         ["x/3F"],
     ]
-    grouped = make_folds(utterances, [0] * 10, Protocol(by="session", folds=2), 0)
+    grouped = make_folds(utterances, [0] * 10, Protocol(by="session", folds=2), seed=0)
     assert sorted(len({utterances[i].session for i in f.test}) for f in grouped) == [1, 2]
 
 
@@ -225,4 +227,4 @@ def test_sessions_are_left_out_whole():
 )
 def test_sessions_that_can_t_be_left_out_are_one_line(pairs, settings, line):
     with pytest.raises(SerKerasError, match=line):
-        make_folds(in_sessions(pairs), [0] * 4, Protocol(by="session", **settings), 0)
+        make_folds(in_sessions(pairs), [0] * 4, Protocol(by="session", **settings), seed=0)

@@ -11,7 +11,6 @@ from ser_keras.export.convert import to_tflite
 from ser_keras.export.provenance import chunk_hop, run_settings
 from ser_keras.export.quantise import quantise
 from ser_keras.export.reference import reference_clip
-from ser_keras.models.end_to_end import end_to_end
 from ser_keras.models.layers.adaptation import adapt_model
 from ser_keras.runtime.interpreter import Interpreter
 
@@ -38,15 +37,12 @@ def untrained(name):
     changes = ["model.weights=random"] if name == "badshah2017.finetuned" else []
     experiment = rules.complete(load_experiment(name, changes))
     extractor = assembly.build_extractor(experiment)
-    shape = extractor.compute_output_shape((None, experiment.window_samples))[1:]
+    shape = extractor.feature_shape(experiment.window_samples)
     net = assembly.primary(assembly.build_classifier(experiment, shape, len(experiment.classes)))
     waves = (0.1 * np.random.default_rng(0).standard_normal((24, experiment.window_samples))).clip(-1, 1)
     features = np.concatenate([np.array(extractor(w.astype(np.float32))) for w in np.split(waves, 6)])
     adapt_model(net, lambda subset=None: [features])
-    chunks = {}
-    if experiment.unit == "utterance":
-        chunks = {"chunks": experiment.export.chunks, "hop_samples": experiment.hop_samples}
-    return end_to_end(extractor, net, experiment.window_samples, **chunks)
+    return assembly.with_front_end(experiment)(net)
 
 
 def test_there_are_recipes_to_export():

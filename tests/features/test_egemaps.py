@@ -115,7 +115,7 @@ def test_what_opensmile_cannot_compute_is_0(functionals, monkeypatch):
 def test_functionals_are_one_row_of_88(functionals):
     low, high = (functionals(voice(hz)) for hz in (110, 220))
     assert low.shape == (1, 88) and low.dtype == np.float32
-    assert functionals.whole and functionals.compute_output_shape((None, None)) == (None, 88)
+    assert functionals.takes == "utterance" and functionals.compute_output_shape((None, None)) == (None, 88)
     assert functionals.row_starts(12345).tolist() == [0]
     assert len(functionals.names) == len(set(functionals.names)) == 88
     mean = functionals.names.index("F0semitoneFrom27.5Hz_sma3nz_amean")

@@ -18,8 +18,9 @@ from ser_keras.experiment.recipes import load_experiment  # noqa: E402
 from ser_keras.experiment.run import Run  # noqa: E402
 from ser_keras.export import from_run
 from ser_keras.features.conditions import parse  # noqa: E402
+from ser_keras.features.extractor import JoinedShape  # noqa: E402
 from ser_keras.features.faces import FACE_FRONT_ENDS, AudioVisual, FaceFrames, video  # noqa: E402
-from ser_keras.features.faces.stores import JoinedSize, JoinedStore, PixelStore  # noqa: E402
+from ser_keras.features.faces.stores import JoinedStore, PixelStore  # noqa: E402
 from ser_keras.models.layers.sequence import PerChunk  # noqa: E402
 from ser_keras.models.papers.anand2015_faces import anand2015_audio_visual  # noqa: E402
 from ser_keras.models.papers.image_nets import APPLICATIONS, IMAGENET, keras_application  # noqa: E402
@@ -113,7 +114,8 @@ def test_frames_are_drawn_while_the_utterance_lasts():
     front_end, times = FaceFrames(frames=5), np.arange(100) / RATE
 
     def draw(seed, start=1.0, n=16000, front_end=front_end):
-        return front_end.choose("x.avi", times, start, n, 640, 640, "drop", np.random.default_rng(seed))
+        sound = {"n_samples": n, "window": 640, "hop": 640, "tail": "drop"}
+        return front_end.choose("x.avi", times, start, **sound, rng=np.random.default_rng(seed))
 
     numbers, starts = draw(0)
     assert len(set(numbers)) == 5 and (np.diff(numbers) > 0).all() and numbers[0] >= 25 and numbers[-1] < 50
@@ -132,7 +134,8 @@ def test_each_chunk_gets_the_frame_in_its_middle():
     front_end, times = AudioVisual(), np.arange(100) / RATE
 
     def choose(n, tail="drop", times=times):
-        return front_end.choose("x.avi", times, 1.0, n, WINDOW, HOP, tail, None)
+        sound = {"n_samples": n, "window": WINDOW, "hop": HOP, "tail": tail}
+        return front_end.choose("x.avi", times, 1.0, **sound, rng=np.random.default_rng(0))
 
     numbers, starts = choose(30000)
     np.testing.assert_array_equal(starts, [0, HOP, 2 * HOP])
@@ -187,8 +190,9 @@ def test_a_joined_row_is_the_sound_and_behind_it_the_frame(corpus):
     prepared = prepare(experiment("anand2015.audio_visual"), read_corpora(corpus), quiet=True)
     sound = prepare(experiment("anand2015.cnn_lstm"), read_corpora(corpus), quiet=True).material
     material, front_end = prepared.material, assembly.build_extractor(prepared.experiment)
-    assert material.feature_shape[0].parts == (sound.feature_shape, (64, 64, 1))
-    assert front_end.compute_output_shape((None, WINDOW))[1].parts == material.feature_shape[0].parts
+    assert material.feature_shape.parts == (sound.feature_shape, (64, 64, 1))
+    assert front_end.feature_shape(WINDOW) == material.feature_shape
+    assert front_end.compute_output_shape((None, WINDOW)) == (None, *material.feature_shape)
     for i in (0, 17, 35):
         rows = material.store.gather(material.rows([i])[0])
         np.testing.assert_array_equal(rows[:, :8192], sound.store.gather(sound.rows([i])[0]).reshape(len(rows), -1))
@@ -265,7 +269,7 @@ def test_the_audio_visual_net_learns_from_faces(corpus, tmp_path):
     run = crossvalidation.train(settings, corpus, tmp_path / "run", refit=False)
     assert uar_of(run) > 0.65 and run.metrics["segment"] is None, "chance is 0.33"
     prepared = reevaluation.reopen(Run(tmp_path / "run"), unfinished=True)
-    classifier, item = saved_model.load_classifier(run.fold(0)), prepared.folds[0].test[0]
+    classifier, item = saved_model.load_keras_model(run.fold(0)), prepared.folds[0].test[0]
     row = prepared.material.store.gather(prepared.material.rows([item])[0])[None]
     present = np.ones(row.shape[:2], bool)
     padded = np.concatenate([row, np.ones_like(row)], axis=1), np.concatenate([present, ~present], axis=1)
@@ -279,7 +283,7 @@ def test_the_audio_visual_net_learns_from_faces(corpus, tmp_path):
 
 def gradients(net, **settings):
     keras.utils.set_random_seed(0)  # of few units dropout and rectifiers can leave none
-    shape = (JoinedSize([(64, 64, 2), (67, 67, 3)]),)
+    shape = JoinedShape(((64, 64, 2), (67, 67, 3)))
     model = anand2015_audio_visual(shape, 3, filters=[4], hidden=16, face_net=net, face_hidden=16, units=3, **settings)
     import tensorflow as tf
 
@@ -317,7 +321,7 @@ def test_every_net_of_faces_is_trained_whole(net, tmp_path):
 )
 def test_a_net_that_cannot_be_had_is_one_line(settings, said):
     with pytest.raises(SerKerasError, match=said):
-        anand2015_audio_visual((JoinedSize([(64, 64, 2), (64, 64, 3)]),), 3, filters=[2], hidden=3, **settings)
+        anand2015_audio_visual(JoinedShape(((64, 64, 2), (64, 64, 3))), 3, filters=[2], hidden=3, **settings)
     with pytest.raises(SerKerasError, match="takes sound joined with pictures: set frontend.name=audio_visual"):
         anand2015_audio_visual((64, 64, 2), 3, **settings)
 
@@ -377,7 +381,7 @@ def test_joined_rows_and_pixels(tmp_path):
     pixels.extend([("a", np.array([[[0], [255]], [[51], [102]]], np.uint8))])
     sound.extend([("a", np.arange(6, dtype=np.float32).reshape(2, 3))])
     joined = JoinedStore([sound, pixels], [[1, 0, 1], [0, 1, 1]])
-    assert joined.shape == (5,) and joined.shape[0].parts == ((3,), (2, 1))
+    assert (*joined.shape,) == (5,) and joined.shape.parts == ((3,), (2, 1))
     np.testing.assert_allclose(joined.gather([2, 0]), [[3, 4, 5, 0.2, 0.4], [3, 4, 5, 0, 1]])
 
 

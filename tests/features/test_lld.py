@@ -55,7 +55,7 @@ def test_names_and_shapes():
         descriptors = DESCRIPTORS[name]()
         values = descriptors(vowel())
         rows = descriptors.row_starts(RATE)
-        assert descriptors.whole and values.dtype == np.float32
+        assert descriptors.takes == "utterance" and values.dtype == np.float32
         assert len(descriptors.names) == len(set(descriptors.names)) == width
         assert values.shape == (len(rows), width)
         assert descriptors.compute_output_shape((None, None)) == (None if name == "he2019_lld" else 1, width)

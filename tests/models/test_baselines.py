@@ -37,7 +37,7 @@ def accuracy(baseline, x, y):
 @pytest.mark.smoke
 @pytest.mark.parametrize("name", BASELINES)
 def test_it_learns_and_gives_probabilities(name):
-    baseline = baselines.fit(name, *data(), N_CLASSES, seed=0)
+    baseline = baselines.fit(name, *data(), n_classes=N_CLASSES, seed=0)
     x, y = data(seed=1)
     p = baseline.probabilities(x)
     assert p.shape == (len(x), N_CLASSES) and p.dtype == np.float32
@@ -50,7 +50,9 @@ def test_it_learns_and_gives_probabilities(name):
 @pytest.mark.parametrize("name", BASELINES)
 def test_the_same_seed_gives_the_same_probabilities(name):
     x, y = data(200, spread=2.0)
-    first, second = (baselines.fit(name, x, y, N_CLASSES, seed=(3, 1), replace_anomalous=5.0) for _ in range(2))
+    first, second = (
+        baselines.fit(name, x, y, n_classes=N_CLASSES, seed=(3, 1), replace_anomalous=5.0) for _ in range(2)
+    )
     np.testing.assert_array_equal(first.probabilities(x), second.probabilities(x))
 
 
@@ -58,14 +60,14 @@ def test_the_same_seed_gives_the_same_probabilities(name):
 def test_two_classes(name):
     x, y = data()
     x, y = x[y < 2], y[y < 2]
-    assert accuracy(baselines.fit(name, x, y, 2, seed=0), x, y) > 0.9
+    assert accuracy(baselines.fit(name, x, y, n_classes=2, seed=0), x, y) > 0.9
 
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_constant_and_equal_columns(name):
     x, y = data()
     x[:, 0, 0], x[:, 0, 1] = 7, 3 * x[:, 0, 2]
-    baseline = baselines.fit(name, x, y, N_CLASSES, seed=0)
+    baseline = baselines.fit(name, x, y, n_classes=N_CLASSES, seed=0)
     x[:, 0, 0] = 8  # not seen in training
     p = baseline.probabilities(x)
     assert np.isfinite(p).all() and np.mean(p.argmax(axis=1) == y) > 0.8
@@ -73,14 +75,14 @@ def test_constant_and_equal_columns(name):
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_far_values_give_finite_probabilities(name):
-    p = baselines.fit(name, *data(), N_CLASSES, seed=0).probabilities(np.full((2, 3, 4), 1e30))
+    p = baselines.fit(name, *data(), n_classes=N_CLASSES, seed=0).probabilities(np.full((2, 3, 4), 1e30))
     assert np.isfinite(p).all()
     np.testing.assert_allclose(p.sum(axis=1), 1, atol=1e-6)
 
 
 def test_the_svm_chooses_by_its_decision_values():
     x, y = data(spread=3.0)
-    baseline = baselines.fit("linear_svm", x, y, N_CLASSES, seed=0)
+    baseline = baselines.fit("linear_svm", x, y, n_classes=N_CLASSES, seed=0)
     chosen = baseline.estimator.predict(x.reshape(len(x), -1).astype(np.float64))
     np.testing.assert_array_equal(baseline.probabilities(x).argmax(axis=1), chosen)
 
@@ -94,8 +96,8 @@ def rings(n=400, seed=0):
 
 
 def test_the_kernel_decides_what_can_be_parted():
-    assert accuracy(baselines.fit("rbf_svm", *rings(), 2, seed=0), *rings(seed=1)) > 0.95
-    assert accuracy(baselines.fit("rbf_svm", *rings(), 2, seed=0, kernel="linear"), *rings(seed=1)) < 0.75
+    assert accuracy(baselines.fit("rbf_svm", *rings(), n_classes=2, seed=0), *rings(seed=1)) > 0.95
+    assert accuracy(baselines.fit("rbf_svm", *rings(), n_classes=2, seed=0, kernel="linear"), *rings(seed=1)) < 0.75
 
 
 def test_decision_values_are_the_machines_own():
@@ -120,18 +122,18 @@ def test_decision_values_are_the_machines_own():
 @pytest.mark.smoke
 def test_the_grid_search_chooses_and_says_what():
     x, y = rings()
-    baseline = baselines.fit("rbf_svm", x, y, 2, seed=0, C=[1e-6, 1.0], gamma=[1e-4, 1.0])
+    baseline = baselines.fit("rbf_svm", x, y, n_classes=2, seed=0, C=[1e-6, 1.0], gamma=[1e-4, 1.0])
     assert baseline.chosen == {"C": 1.0, "gamma": 1.0}
     scores = baseline.estimator[-1].scores_
     assert scores.argmax() == 3 and scores[3] > scores[:3].max() + 0.1
     # The first of equals, and one point isn't searched.
-    assert baselines.fit("rbf_svm", x, y, 2, seed=0, C=[5.0, 6.0], gamma=1.0).chosen["C"] == 5.0
-    single = baselines.fit("rbf_svm", x, y, 2, seed=0, C=2, gamma=1.0)
+    assert baselines.fit("rbf_svm", x, y, n_classes=2, seed=0, C=[5.0, 6.0], gamma=1.0).chosen["C"] == 5.0
+    single = baselines.fit("rbf_svm", x, y, n_classes=2, seed=0, C=2, gamma=1.0)
     assert single.chosen == {"C": 2, "gamma": 1.0} and not len(single.estimator[-1].scores_)
-    linear = baselines.fit("linear_svm", *data(300, spread=2.0), N_CLASSES, seed=0, C=[1e-4, 1.0])
+    linear = baselines.fit("linear_svm", *data(300, spread=2.0), n_classes=N_CLASSES, seed=0, C=[1e-4, 1.0])
     scores = linear.estimator[-1].scores_
     assert len(scores) == 2 and linear.chosen["C"] == [1e-4, 1.0][scores.argmax()]
-    assert baselines.fit("lda", *data(60), N_CLASSES, seed=0).chosen == {}
+    assert baselines.fit("lda", *data(60), n_classes=N_CLASSES, seed=0).chosen == {}
 
 
 def test_the_grid_search_never_validates_on_a_group_that_it_learnt():
@@ -141,11 +143,11 @@ def test_the_grid_search_never_validates_on_a_group_that_it_learnt():
     x = rng.standard_normal((60, 8))[groups] + 0.01 * rng.standard_normal((360, 8))
     y = rng.integers(0, 2, 60)[groups]
     settings = {"C": 100.0, "gamma": [1.0, 30.0]}
-    known = baselines.fit("rbf_svm", x, y, 2, seed=0, groups=groups, **settings).estimator[-1].scores_
-    unknown = baselines.fit("rbf_svm", x, y, 2, seed=0, **settings).estimator[-1].scores_
+    known = baselines.fit("rbf_svm", x, y, n_classes=2, seed=0, groups=groups, **settings).estimator[-1].scores_
+    unknown = baselines.fit("rbf_svm", x, y, n_classes=2, seed=0, **settings).estimator[-1].scores_
     assert unknown.min() > 0.95 and known.max() < 0.7
     # One group can't be parted: its examples are.
-    one = baselines.fit("rbf_svm", x, y, 2, seed=0, groups=np.zeros(360, int), **settings)
+    one = baselines.fit("rbf_svm", x, y, n_classes=2, seed=0, groups=np.zeros(360, int), **settings)
     np.testing.assert_array_equal(one.estimator[-1].scores_, unknown)
 
 
@@ -153,7 +155,7 @@ def test_the_grid_search_uses_at_most_so_many_examples(monkeypatch):
     sizes = []
     fit = OneVsOneSVM.fit
     monkeypatch.setattr(OneVsOneSVM, "fit", lambda self, x, y: sizes.append(len(x)) or fit(self, x, y))
-    baselines.fit("rbf_svm", *rings(), 2, seed=0, gamma=[1.0, 2.0], C=1.0, grid_examples=90, grid_folds=3)
+    baselines.fit("rbf_svm", *rings(), n_classes=2, seed=0, gamma=[1.0, 2.0], C=1.0, grid_examples=90, grid_folds=3)
     assert sizes == [60] * 6 + [400]
 
 
@@ -199,13 +201,13 @@ def test_replacement_is_part_of_the_baseline():
     x, y = data()
     x[5, 0, 0], x[6] = np.nan, 1e30
     clean = data(seed=1)
-    baseline = baselines.fit("softmax", x, y, N_CLASSES, seed=0, replace_anomalous=5.0)
+    baseline = baselines.fit("softmax", x, y, n_classes=N_CLASSES, seed=0, replace_anomalous=5.0)
     assert accuracy(baseline, *clean) > 0.9
     clean[0][:, 1, 1] = np.inf
     assert accuracy(baseline, *clean) > 0.8
     for call in (
-        lambda: baselines.fit("softmax", x, y, N_CLASSES, seed=0),
-        lambda: baselines.fit("softmax", *data(), N_CLASSES, seed=0).probabilities(clean[0]),
+        lambda: baselines.fit("softmax", x, y, n_classes=N_CLASSES, seed=0),
+        lambda: baselines.fit("softmax", *data(), n_classes=N_CLASSES, seed=0).probabilities(clean[0]),
     ):
         with pytest.raises(SerKerasError, match=r"values that aren't finite; set replace_anomalous"):
             call()
@@ -213,7 +215,9 @@ def test_replacement_is_part_of_the_baseline():
 
 def fit_to(name="softmax", n_classes=N_CLASSES, x=None, y=None, **settings):
     features, labels = data(60)
-    baselines.fit(name, features if x is None else x, labels if y is None else y, n_classes, seed=0, **settings)
+    baselines.fit(
+        name, features if x is None else x, labels if y is None else y, n_classes=n_classes, seed=0, **settings
+    )
 
 
 @pytest.mark.parametrize(
@@ -246,7 +250,7 @@ def test_what_cannot_be_is_refused_in_one_line(call, message):
 
 
 def test_another_number_of_features_is_refused():
-    baseline = baselines.fit("lda", *data(), N_CLASSES, seed=0)
+    baseline = baselines.fit("lda", *data(), n_classes=N_CLASSES, seed=0)
     with pytest.raises(SerKerasError, match="takes 12 values a window, but was given 26"):
         baseline.probabilities(np.zeros((1, 26)))
 
@@ -255,7 +259,7 @@ def test_another_number_of_features_is_refused():
 def test_saved_and_loaded(name, tmp_path):
     pytest.importorskip("skops")
     x, y = data()
-    baseline = baselines.fit(name, x, y, N_CLASSES, seed=0, replace_anomalous=5.0)
+    baseline = baselines.fit(name, x, y, n_classes=N_CLASSES, seed=0, replace_anomalous=5.0)
     baseline.save(tmp_path / "fold" / "baseline.skops")
     again = baselines.load(tmp_path / "fold" / "baseline.skops")
     assert (again.name, again.n_classes, again.chosen) == (name, N_CLASSES, baseline.chosen)
@@ -266,7 +270,7 @@ def test_saved_and_loaded(name, tmp_path):
 def test_other_files_are_refused_in_one_line(tmp_path):
     skops = pytest.importorskip("skops.io")
     file = tmp_path / "baseline.skops"
-    baselines.fit("softmax", *data(60), N_CLASSES, seed=0).save(file)
+    baselines.fit("softmax", *data(60), n_classes=N_CLASSES, seed=0).save(file)
     whole = file.read_bytes()
 
     def refused(content, message):
@@ -311,7 +315,7 @@ def test_types_that_are_not_ours_are_never_constructed(tmp_path):
 def test_a_missing_skops_is_named(monkeypatch, tmp_path):
     import sys
 
-    baseline = baselines.fit("lda", *data(60), N_CLASSES, seed=0)
+    baseline = baselines.fit("lda", *data(60), n_classes=N_CLASSES, seed=0)
     monkeypatch.setitem(sys.modules, "skops", None)
     monkeypatch.setitem(sys.modules, "skops.io", None)
     with pytest.raises(SerKerasError, match="skops: pip install"):

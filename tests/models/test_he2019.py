@@ -161,7 +161,7 @@ def test_attention_of_a_model_can_be_looked_at():
     with pytest.raises(SerKerasError, match="has no attention: train with model.pooling=attention"):
         attention_weights(build("exp3"))
     with pytest.raises(SerKerasError, match="has no attention: train with model.pooling=attention"):
-        attention_weights(baselines.fit("softmax", np.eye(4), np.array([0, 0, 1, 1]), 2, 0))
+        attention_weights(baselines.fit("softmax", np.eye(4), np.array([0, 0, 1, 1]), n_classes=2, seed=0))
 
 
 def test_attention_is_drawn_below_the_waveform(tmp_path):

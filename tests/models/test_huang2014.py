@@ -14,10 +14,12 @@ import tensorflow as tf
 from ser_keras.common.errors import SerKerasError
 from ser_keras.experiment.recipes import load_experiment
 from ser_keras.features.frontends import LogSpectrogram
+from ser_keras.models import MODELS
 from ser_keras.models.end_to_end import end_to_end
 from ser_keras.models.layers.adaptation import adapt_model
 from ser_keras.models.layers.disentangling import Disentangling
 from ser_keras.models.layers.pca import Pca
+from ser_keras.models.model_kind import kind_of
 from ser_keras.models.papers.huang2014 import STAGES, SemiCnn, huang2014_features, huang2014_semi_cnn
 
 FRAGMENT = (15, 20, 1)
@@ -181,7 +183,7 @@ def test_it_learns_from_few_labels_and_keeps_its_norms(tmp_path):
     model = huang2014_semi_cnn(FRAGMENT, 2, **sizes, max_norm=4.0)
     assert adapt_model(model, lambda: [x]) == 4
     given = np.where(np.arange(96) < 48, y, -1)
-    assert isinstance(model, SemiCnn) and model.semi_supervised
+    assert isinstance(model, SemiCnn) and kind_of(MODELS["huang2014_semi_cnn"]).semi_supervised
     model.compile(keras.optimizers.Adam(3e-2), weighted_metrics=["accuracy"], jit_compile=False)
     losses = [model.train_on_batch(x, given)[0] for _ in range(80)]
     assert losses[-1] < 0.7 * losses[0]

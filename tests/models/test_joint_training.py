@@ -125,7 +125,7 @@ def test_a_joint_run_reports_each_corpus_and_exports_the_heads_mean(corpora, tmp
     assert "Of fewer than six speakers" in (run.path / "report.html").read_text(encoding="utf-8")
     assert "Per corpus" in (run.path / "report.html").read_text(encoding="utf-8")
 
-    classifier = saved_model.load_classifier(run.final)
+    classifier = saved_model.load_keras_model(run.final)
     assert classifier.output_names == ["probabilities", "head_large", "head_small"]
     prepared = prepare(settings, read_corpora(corpora), quiet=True)
     features = prepared.material.store.gather(prepared.material.rows([0])[0])
@@ -139,7 +139,7 @@ def test_the_corpus_left_out_is_judged_by_the_others_heads(corpora, tmp_path):
     run = crossvalidation.train(experiment(*changes), corpora, tmp_path / "run", refit=False)
     shares = []
     for number, left_out in enumerate(("large", "small")):
-        mean = saved_model.load_classifier(run.fold(number)).get_layer("probabilities")
+        mean = saved_model.load_keras_model(run.fold(number)).get_layer("probabilities")
         shares.append(np.array(mean.share)[:, 0, 0])
         assert run.metrics["folds"][number]["n"] == {"large": 24, "small": 12}[left_out]
     np.testing.assert_allclose(shares, [[0, 1], [1, 0]])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.features.faces.stores import JoinedSize
+from ser_keras.features.extractor import JoinedShape
 from ser_keras.features.frontends import LogMel, SpectrogramPair
 from ser_keras.models import MODELS
 from ser_keras.models.end_to_end import end_to_end, split
@@ -13,6 +13,7 @@ from ser_keras.models.layers.adaptation import adapt_model
 from ser_keras.models.layers.anomalies import ReplaceAnomalies
 from ser_keras.models.layers.sequence import takes_sequences
 from ser_keras.models.layers.standardization import Standardization
+from ser_keras.models.model_kind import kind_of
 from ser_keras.models.own.log_mel_cnn import AttentiveStatistics, log_mel_cnn
 from ser_keras.models.own.statistics_cnn import WeightedStatistics
 from ser_keras.models.papers.anand2015 import anand2015_cnn, anand2015_dense
@@ -25,7 +26,7 @@ SHAPES = {
     "anand2015_cnn": PAIR,
     "anand2015_dense": PAIR,
     "anand2015_face_dense": (16, 16, 1),
-    "anand2015_audio_visual": (JoinedSize([PAIR, (16, 16, 3)]),),
+    "anand2015_audio_visual": JoinedShape((PAIR, (16, 16, 3))),
     "anand2015_lstm": PAIR,
     "anand2015_cnn_lstm": PAIR,
     "badshah2017_cnn": (67, 67, 1),
@@ -471,3 +472,13 @@ def test_waveform_to_probabilities_in_litert(frontend, name):
     # Quantisation leaves the front end alone by these names.
     assert all("frontend" in n or "classifier" in n for n in names if "PartitionedCall" not in n)
     assert any("frontend" in n for n in names) and any("classifier" in n for n in names)
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_models_take_what_their_entries_declare(name):
+    model = MODELS[name](SHAPES[name], 3, **SIZES.get(name, {}))
+    assert kind_of(MODELS[name]).takes == ("sequence" if takes_sequences(model) else "window")
+
+
+def test_every_entry_declares_what_its_models_take():
+    assert all(kind_of(builder).keras and kind_of(builder).takes for builder in MODELS.values())

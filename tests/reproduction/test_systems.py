@@ -7,9 +7,9 @@ import pytest
 from ser_keras import reproduction
 from ser_keras.common.files import read_json, write_json
 from ser_keras.corpora import scan
+from ser_keras.experiment import assembly
 from ser_keras.experiment.recipes import load_experiment
 from ser_keras.experiment.run import Run
-from ser_keras.features.faces import FACE_FRONT_ENDS
 from ser_keras.reproduction import derived, plan, rows
 from ser_keras.training import crossvalidation
 from tests.conftest import shared_data
@@ -76,7 +76,7 @@ def trained(row_id, corpus, videos, out):
 
         if find_spec("opensmile") is None:
             pytest.skip("needs opensmile (the extra `systems`)")
-    given = videos if experiment.frontend.name in FACE_FRONT_ENDS else corpus
+    given = corpus if assembly.extractor_class(experiment).sees == "sound" else videos
     run = crossvalidation.train(experiment, given, folder, refit=False)
     write_json(folder / plan.DONE, {})
     return run

@@ -104,7 +104,7 @@ def test_the_saved_model_is_waveform_to_the_same_probabilities(finished, corpus)
 def test_the_normalisation_is_of_training_material_alone(finished):
     prepared = finished_runs.reopen(finished)
     for fold in prepared.folds:
-        classifier = saved_model.load_classifier(finished.fold(fold.number))
+        classifier = saved_model.load_keras_model(finished.fold(fold.number))
         means = [np.asarray(w) for layer in classifier.layers if hasattr(layer, "adapt") for w in layer.weights]
         mean = next(w for w in means if w.size > 1).squeeze()
         every = np.arange(len(prepared.material.items))
@@ -151,7 +151,7 @@ def test_a_cut_run_resumed_predicts_what_an_uncut_one_does(corpus, tmp_path, mon
         crossvalidation.train(quick(*changes), corpus, tmp_path / "cut")
     resumed = crossvalidation.train(quick(*changes), corpus, tmp_path / "cut", resume=True)
     np.testing.assert_allclose(probabilities(resumed), probabilities(whole), atol=1e-6)
-    finals = [saved_model.load_classifier(r.final).get_weights() for r in (whole, resumed)]
+    finals = [saved_model.load_keras_model(r.final).get_weights() for r in (whole, resumed)]
     for a, b in zip(*finals, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
     histories = [(r.fold(0) / "history.csv").read_text() for r in (whole, resumed)]
@@ -238,7 +238,7 @@ def test_warnings_and_identical_audio_are_said_again_from_the_cache(tmp_path, ca
 
 def test_mixed_precision_trains_and_leaves_a_float32_model(corpus, tmp_path):
     run = crossvalidation.train(quick("training.mixed_precision=true", "training.epochs=1"), corpus, tmp_path / "run")
-    classifier = saved_model.load_classifier(run.final)
+    classifier = saved_model.load_keras_model(run.final)
     assert {layer.compute_dtype for layer in classifier.layers} == {"float32"}
     assert keras.mixed_precision.global_policy().name == "mixed_float16"
     keras.mixed_precision.set_global_policy("float32")
@@ -412,7 +412,7 @@ def test_experiment_yaml_is_complete_and_names_no_path(finished, corpus):
 def test_init_starts_from_a_run_s_weights_and_marks_seen_speakers(finished, corpus, tmp_path):
     changes = ("training.learning_rate=1e-9", "training.epochs=1")
     run = crossvalidation.train(quick(*changes), corpus, tmp_path / "run", init=finished.path)
-    start, kept = (saved_model.load_classifier(r.final).get_weights() for r in (finished, run))
+    start, kept = (saved_model.load_keras_model(r.final).get_weights() for r in (finished, run))
     np.testing.assert_allclose(kept[-1], start[-1], atol=1e-6)
     assert run.metrics["leaky"] and "initial weights" in run.metrics["leaky_reason"]
     other = [("manifest", write_corpus(tmp_path / "others", speakers=6, seed=3))]
@@ -434,7 +434,7 @@ def test_init_starts_from_a_run_s_weights_and_marks_seen_speakers(finished, corp
 
 def test_weights_of_other_classes_leave_the_last_layer_anew(finished):
     start = saved_model.load_initial(finished.path)
-    net = saved_model.load_classifier(finished.final)
+    net = saved_model.load_keras_model(finished.final)
     same, other = start.for_classes(("anger", "neutral", "sadness")), start.for_classes(("neutral", "anger", "sadness"))
     before = [np.zeros_like(w) for w in net.get_weights()]
     for initial, last in ((same, start.weights[-2]), (other, before[-2])):

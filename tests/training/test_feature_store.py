@@ -16,6 +16,7 @@ from ser_keras.experiment.settings import Augmentation
 from ser_keras.features import conditions
 from ser_keras.features.augmentation import draws
 from ser_keras.features.augmentation.spectra import SpectralAugmentation
+from ser_keras.features.extractor import Extractor
 from ser_keras.features.frontends import FRONT_ENDS
 from ser_keras.training.data import decoded_audio
 from ser_keras.training.data.feature_store import extract
@@ -183,9 +184,7 @@ def test_both_paths_of_a_grid_are_near_each_other_and_apart_in_the_cache(utteran
 
 
 def test_spectra_of_descriptors_are_refused(utterances):
-    class Level:
-        VERSION = 1
-
+    class Level(Extractor):
         def get_config(self):
             return {}
 

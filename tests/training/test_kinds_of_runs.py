@@ -20,6 +20,7 @@ from ser_keras.experiment.run import Run
 from ser_keras.export import from_run
 from ser_keras.features import conditions
 from ser_keras.features.descriptors import DESCRIPTORS
+from ser_keras.features.extractor import Extractor
 from ser_keras.models import MODELS, baselines
 from ser_keras.runtime.model import load
 from ser_keras.training import crossvalidation
@@ -81,7 +82,7 @@ def test_training_alone_is_augmented(corpus, tmp_path, monkeypatch, augmentation
             assert not set(examples.rows) & set(np.concatenate(every))
             assert len(examples) > 4 * len(material.rows(fold.train)[0])
         folder = run.fold(fold.number)
-        classifier = saved_model.load_classifier(folder)
+        classifier = saved_model.load_keras_model(folder)
         frontend = assembly.build_extractor(prepared.experiment)
 
         def plain(items, classifier=classifier, frontend=frontend):
@@ -125,7 +126,7 @@ def test_sequences_are_judged_by_utterance(corpus, tmp_path):
     assert "36 utterances" in headline(run.metrics) and "windows" not in headline(run.metrics)
     prepared = finished_runs.reopen(run)
     fold = prepared.folds[0]
-    classifier = saved_model.load_classifier(run.fold(0))
+    classifier = saved_model.load_keras_model(run.fold(0))
     written = Predictions.read_csv(run.fold(0) / "predictions.csv").probabilities
     for row, item in zip(written[:4], fold.test[:4], strict=True):
         features = prepared.material.store.gather(prepared.material.rows([item])[0])[None]
@@ -144,7 +145,7 @@ def test_a_sequence_model_is_exported_with_its_chunks(corpus, tmp_path):
     prepared = finished_runs.reopen(run)
     item = int(np.flatnonzero(prepared.material.n_windows == 2)[0])
     features = prepared.material.store.gather(prepared.material.rows([item])[0])[None]
-    final = saved_model.load_classifier(run.final)
+    final = saved_model.load_keras_model(run.final)
     expected = np.asarray(final([features, np.ones((1, 2), bool)], training=False))[0]
     got = model.predict_samples(prepared.material.samples(item)).probabilities
     np.testing.assert_allclose(list(got.values()), expected, atol=2e-2)
@@ -167,7 +168,7 @@ def test_a_keras_model_on_descriptors_is_kept_without_a_front_end(corpus, tmp_pa
     settings = experiment("frontend={name: acoustic26}", "model={name: anand2015_dense, hidden: [], scale: true}")
     run = crossvalidation.train(settings, corpus, tmp_path / "run", refit=False)
     assert (run.fold(0) / "classifier.keras").is_file()
-    assert saved_model.load_classifier(run.fold(0)).input_shape == (None, 26)
+    assert saved_model.load_keras_model(run.fold(0)).input_shape == (None, 26)
 
 
 def test_a_multi_task_run_says_whose_ratings_were_derived(corpus, tmp_path):
@@ -204,7 +205,7 @@ def test_a_head_is_fitted_to_what_the_net_makes_of_training_windows(corpus, tmp_
     rows, owner = material.rows(fold.train)
     hidden = headed.net.predict(material.store.gather(rows), verbose=0)
     assert hidden.shape == (len(rows), 8)
-    alone = baselines.fit("linear_svm", hidden, material.labels[owner], 3, [0, 0], C=0.5)
+    alone = baselines.fit("linear_svm", hidden, material.labels[owner], n_classes=3, seed=[0, 0], C=0.5)
     windows, _ = material.rows(fold.test)
     expected = alone.probabilities(headed.net.predict(material.store.gather(windows), verbose=0))
     written = Predictions.read_csv(run.fold(0) / "segments.csv")
@@ -268,7 +269,7 @@ def test_a_model_of_several_outputs_is_trained_on_all_and_judged_on_the_first(co
     monkeypatch.setitem(MODELS, "two_heads", two_heads)
     settings = experiment("model={name: two_heads}", "training.early_stopping={patience: 3}", "protocol.folds=4")
     run = crossvalidation.train(settings, corpus, tmp_path / "run")
-    assert saved_model.load_classifier(run.final).output_shape == (None, 3)
+    assert saved_model.load_keras_model(run.final).output_shape == (None, 3)
     history = (run.fold(0) / "history.csv").read_text().splitlines()[0].split(",")
     assert {"accuracy", "val_accuracy", "activation_loss", "valence_loss"} <= set(history)
     with pytest.raises(SerKerasError, match="two_heads learns more than these"):
@@ -278,19 +279,16 @@ def test_a_model_of_several_outputs_is_trained_on_all_and_judged_on_the_first(co
         )
 
 
-class WholeLength:
+class WholeLength(Extractor):
     """A descriptor set of whole utterances: their seconds and level, one row."""
 
-    VERSION, whole, names = 1, True, ("seconds", "level")
+    takes, names = "utterance", ("seconds", "level")
 
     def get_config(self):
         return {}
 
     def compute_output_shape(self, shape):
         return (None, 2)
-
-    def row_starts(self, n_samples):
-        return np.zeros(1, int)
 
     def __call__(self, samples):
         return np.array([[len(samples) / 16000, 10 * np.abs(samples).max()]], np.float32)

@@ -93,7 +93,7 @@ def test_a_run_s_temperature_is_chosen_on_training_speakers_left_out(corpus, tmp
     assert not list(run.path.rglob("calibration")) and run.metrics["ece"] == pytest.approx(
         ece(*(lambda t: (t.true, t.probabilities))(Predictions.read_csv(run.path / "predictions.csv")))
     )
-    kernels = [saved_model.load_classifier(r.final).get_weights()[-2] for r in (plain, run)]
+    kernels = [saved_model.load_keras_model(r.final).get_weights()[-2] for r in (plain, run)]
     np.testing.assert_allclose(kernels[1] * records[2]["temperature"], kernels[0], rtol=1e-3)
 
 

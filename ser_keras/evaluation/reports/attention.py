@@ -7,12 +7,11 @@ from matplotlib.figure import Figure
 
 from ser_keras.audio.reading import load
 from ser_keras.audio.samples import SAMPLE_RATE
-from ser_keras.audio.windows import cut_windows, window_starts
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import write_atomic
 from ser_keras.evaluation.reports.plots import LIGHT, WIDTH, dress, png
 from ser_keras.experiment import assembly, saved_model
-from ser_keras.features.batched_graph import feature_function
+from ser_keras.features.batched_graph import utterance_function
 from ser_keras.models.layers.attention import attention_weights
 
 
@@ -78,14 +77,14 @@ def draw_attention(run, files, out, fold=None):
     folder = run.final if fold is None else run.fold(fold)
     if not (folder / "fold.json").is_file():
         raise SerKerasError(f"{folder} holds no trained model; name a fold that is done (--fold K)")
-    classifier = saved_model.load_classifier(folder)
+    classifier = saved_model.load_keras_model(folder)
     attention_weights(classifier)
     names = [Path(file).stem for file in files]
     if doubled := [name for name in names if names.count(name) > 1]:
         raise SerKerasError(f"two of the files are called {doubled[0]}; draw them into folders of their own")
     extractor = assembly.build_extractor(experiment)
-    whole, window = getattr(extractor, "whole", False), experiment.window_samples
-    compute = np.asarray if whole else feature_function(extractor, window)
+    window = experiment.window_samples
+    features_of = utterance_function(extractor, window, experiment.hop_samples, tail=experiment.tail_rule)
     drawn = []
     for file, name in zip(files, names, strict=True):
         try:
@@ -93,11 +92,7 @@ def draw_attention(run, files, out, fold=None):
         except SerKerasError as error:
             drawn.append((file, error))
             continue
-        if whole:
-            features, starts = extractor(samples), extractor.row_starts(len(samples))
-        else:
-            cut = (window, experiment.hop_samples, experiment.tail_rule)
-            features, starts = compute(cut_windows(samples, *cut)), window_starts(len(samples), *cut)
+        features, starts = features_of(samples)
         path = Path(out) / f"{name}.png"
         write_attention(classifier, features, starts, window, samples, path)
         drawn.append((file, path))

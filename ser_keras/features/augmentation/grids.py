@@ -14,7 +14,7 @@ from ser_keras.common.row_store import fingerprint
 from ser_keras.features.augmentation import draws, waveform
 from ser_keras.features.augmentation.spectra import SpectralAugmentation
 from ser_keras.features.batched_graph import batched, feature_function
-from ser_keras.features.frontends.base import SAMPLE_RATE, FrontEnd
+from ser_keras.features.frontends.base import SAMPLE_RATE
 
 VERSION = 2  # goes up when the same point would give other features
 POINT_FIELDS = tuple(field.name for field in dataclasses.fields(draws.Point))
@@ -67,7 +67,7 @@ def grid_cuts(settings, extractor, base, cut, window, hop, tail):
     points = draws.grid(settings)
     if settings.path == "waveform":
         return _waveform_cuts(points, base, cut)
-    if not isinstance(extractor, FrontEnd):
+    if not extractor.in_graph:
         raise SerKerasError("augmentation.path=spectrum needs a front end; descriptors take augmentation.path=waveform")
     return _spectral_cuts(points, extractor, base, window, hop, tail)
 

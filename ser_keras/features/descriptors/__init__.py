@@ -5,8 +5,9 @@ from ser_keras.features.descriptors.egemaps import CompareFunctionals, EgemapsFu
 from ser_keras.features.descriptors.functionals import Functionals, He2019Functionals
 from ser_keras.features.descriptors.lld import He2019Lld
 from ser_keras.features.descriptors.teager import Teager
+from ser_keras.features.extractor import Extractor
 
-DESCRIPTORS = {
+DESCRIPTORS: dict[str, type[Extractor]] = {
     "acoustic26": Acoustic26,
     "compare_functionals": CompareFunctionals,
     "egemaps_functionals": EgemapsFunctionals,

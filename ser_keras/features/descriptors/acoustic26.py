@@ -6,6 +6,7 @@ from scipy.signal import get_window
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.features.descriptors.pitch import yin
+from ser_keras.features.extractor import Extractor
 from ser_keras.features.frontends.base import SAMPLE_RATE
 from ser_keras.features.frontends.log_mel import mel_matrix
 
@@ -16,7 +17,7 @@ LEAST_POWER = 1e-10  # -100 dB
 BLOCK = 16  # windows at once: what they need stays in the processor's cache
 
 
-class Acoustic26:
+class Acoustic26(Extractor):
     """26 acoustic features of a window, each the mean over its frames.
 
     | name | unit | per frame |

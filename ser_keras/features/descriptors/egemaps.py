@@ -10,6 +10,7 @@ import numpy as np
 from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.features.descriptors.opensmile_process import OpenSmile
+from ser_keras.features.extractor import Extractor
 
 LEAST_SAMPLES = 960  # the 60 ms frame of the pitch; openSMILE gives nothing for less
 HOP = 160  # 10 ms
@@ -19,7 +20,7 @@ N_LLD = {"eGeMAPSv01a": 23, "eGeMAPSv01b": 23, "eGeMAPSv02": 25}
 N_EGEMAPS, N_COMPARE = 88, 6373
 
 
-class _Egemaps:
+class _Egemaps(Extractor):
     """What both levels share.
 
     Args:
@@ -127,12 +128,8 @@ class EgemapsFunctionals(_Egemaps):
 
     NAME, LEVEL = "egemaps_functionals", "Functionals"
     n_values = N_EGEMAPS
-    whole = True
+    takes = "utterance"
     least_samples = 1
-
-    def row_starts(self, n_samples):
-        """First sample of each row: one row for all samples."""
-        return np.zeros(1, int)
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], self.n_values)

@@ -81,10 +81,6 @@ class _Functionals(LowLevelDescriptors):
     def compute_output_shape(self, input_shape):
         return (1, len(self.names))
 
-    def row_starts(self, n_samples):
-        """First sample of the one row: [1] int."""
-        return np.zeros(1, int)
-
     def __call__(self, samples):
         """Functionals of an utterance.
 

@@ -8,6 +8,7 @@ from ser_keras.common.errors import SerKerasError
 from ser_keras.features.descriptors.formants import lpc_formants
 from ser_keras.features.descriptors.pitch import yin
 from ser_keras.features.descriptors.praat import parselmouth, praat_formants, praat_pitch
+from ser_keras.features.extractor import Extractor
 from ser_keras.features.frontends.base import SAMPLE_RATE
 from ser_keras.features.frontends.log_mel import mel_matrix
 
@@ -22,7 +23,7 @@ FORMANTS = ("lpc", "praat")
 MAGNITUDES = ("linear", "db")
 
 
-class LowLevelDescriptors:
+class LowLevelDescriptors(Extractor):
     """What the sets of low-level descriptors share: settings, and the descriptors of a whole utterance's frames.
 
     | name | unit | of a frame |
@@ -59,7 +60,7 @@ class LowLevelDescriptors:
 
     VERSION = 1
     HAS_MAGNITUDES = False
-    whole = True
+    takes = "utterance"
 
     def __init__(
         self,

@@ -5,6 +5,7 @@ from scipy import fft
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.features.descriptors.functionals import STATISTICS, statistics
+from ser_keras.features.extractor import Extractor
 from ser_keras.features.frontends.base import SAMPLE_RATE
 
 # Hz; E. Zwicker, Subdivision of the audible frequency range into critical bands, JASA 33(2), 1961.
@@ -54,7 +55,7 @@ def autocorrelation_area(frames):
     return np.where(silent, 0, (envelope.sum(axis=1) - 0.5) / (length / 2))
 
 
-class Teager:
+class Teager(Extractor):
     """Teager energy statistics of an utterance: in critical bands and in the full band.
 
     The utterance, without its mean, passes Gabor band-pass filters of one critical band each; of the Teager energy of
@@ -80,7 +81,7 @@ class Teager:
     """
 
     VERSION = 1
-    whole = True
+    takes = "utterance"
 
     def __init__(self, n_bands=16, frame_ms=25, hop_ms=12.5):
         self.n_bands, self.frame_ms, self.hop_ms = n_bands, frame_ms, hop_ms
@@ -107,10 +108,6 @@ class Teager:
 
     def compute_output_shape(self, input_shape):
         return (1, len(self.names))
-
-    def row_starts(self, n_samples):
-        """First sample of the one row: [1] int."""
-        return np.zeros(1, int)
 
     def __call__(self, samples):
         """Statistics of an utterance.

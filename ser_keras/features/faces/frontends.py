@@ -1,21 +1,30 @@
 """What is seen of a video: the settings by which frames are chosen and shaped."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
 import numpy as np
+from numpy.typing import NDArray
 
 from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.audio.windows import window_starts
 from ser_keras.common.builders import complete_arguments
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.row_store import cache_folder, fingerprint
-from ser_keras.features.faces.stores import JoinedSize, PixelStore
+from ser_keras.features.extractor import Extractor, FeatureShape, JoinedShape
+from ser_keras.features.faces.stores import PixelStore
 from ser_keras.features.faces.video import VideoError, read_frames
 from ser_keras.features.frontends import FRONT_ENDS
+from ser_keras.features.frontends.base import FrontEnd
 
 LEAST_SIZE, MOST_SIZE = 8, 512
 LATE_S = 0.5  # how long after the last picture a chunk may still be given it
 
 
-class _Pictures:
+class FaceFrontEnd(Extractor):
     """What both front ends share: square pictures of `size` pixels, grey or in colour.
 
     Args:
@@ -27,30 +36,63 @@ class _Pictures:
         SerKerasError: a setting out of its range.
     """
 
-    NAME = None
+    NAME: ClassVar[str]
     VERSION = 1  # goes up when the same settings would give other pixels
 
-    def __init__(self, size, colour, crop):
+    def __init__(self, size: int, colour: bool, crop: bool) -> None:
         if not isinstance(size, int) or not LEAST_SIZE <= size <= MOST_SIZE:
             raise SerKerasError(f"{self.NAME}: size is {size}; it must be an integer from {LEAST_SIZE} to {MOST_SIZE}")
         self.size, self.colour, self.crop = size, bool(colour), bool(crop)
 
+    def get_config(self) -> dict[str, object]:
+        return {"size": self.size, "colour": self.colour, "crop": self.crop}
+
     @property
-    def picture_shape(self):
+    def picture_shape(self) -> tuple[int, int, int]:
         """(rows, columns, channels)."""
         return (self.size, self.size, 3 if self.colour else 1)
 
-    def picture_store(self):
-        """PixelStore of frames of this shape; both front ends share it where their settings are the same."""
-        settings = [_Pictures.VERSION, self.size, self.colour, self.crop]
+    def picture_store(self) -> PixelStore:
+        """The cache of frames of this shape; both front ends share it where their settings are the same."""
+        settings = [FaceFrontEnd.VERSION, self.size, self.colour, self.crop]
         return PixelStore(cache_folder() / "frames" / fingerprint(settings), np.uint8, self.picture_shape)
 
-    def read(self, path, numbers):
+    def read(self, path: Path, numbers: Sequence[int]) -> dict[int, NDArray[np.uint8]]:
         """As `video.read_frames`."""
         return read_frames(path, numbers, self.size, self.colour, self.crop)
 
+    def choose(
+        self,
+        path: Path,
+        times: NDArray[np.float64],
+        start: float,
+        *,
+        n_samples: int,
+        window: int,
+        hop: int,
+        tail: str,
+        rng: np.random.Generator,
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Frames of one utterance.
 
-class FaceFrames(_Pictures):
+        Args:
+            path: for messages.
+            times: [n] seconds of the video's frames.
+            start: seconds at which the utterance begins in the file.
+            n_samples: its length.
+            window, hop, tail: how its sound is cut, in samples; frames that are drawn do not depend on them.
+            rng: draws frames.
+
+        Returns:
+            (frame numbers [k], the samples of the utterance [k] at which their rows begin), ascending.
+
+        Raises:
+            VideoError: no picture while the utterance lasts, or the pictures end before the sound does.
+        """
+        raise NotImplementedError
+
+
+class FaceFrames(FaceFrontEnd):
     """Random frames of each video, a row each.
 
     Frames are drawn without replacement from those that are shown while the utterance lasts; one with fewer gives all
@@ -61,7 +103,7 @@ class FaceFrames(_Pictures):
 
     Args:
         frames: frames of each utterance.
-        size, colour, crop: see `_Pictures`.
+        size, colour, crop: see `FaceFrontEnd`.
 
     Output:
         [size, size, 1 or 3], in [0, 1].
@@ -71,29 +113,33 @@ class FaceFrames(_Pictures):
     """
 
     NAME = "face_frames"
+    sees = "pictures"
 
-    def __init__(self, frames=5, size=64, colour=False, crop=True):
+    def __init__(self, frames: int = 5, size: int = 64, colour: bool = False, crop: bool = True) -> None:
         super().__init__(size, colour, crop)
         if not isinstance(frames, int) or not 1 <= frames <= 1000:
             raise SerKerasError(f"face_frames: frames is {frames}; it must be an integer from 1 to 1000")
         self.frames = frames
 
-    def compute_output_shape(self, input_shape):
+    def get_config(self) -> dict[str, object]:
+        return {"frames": self.frames, **super().get_config()}
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         return (input_shape[0], *self.picture_shape)
 
-    def choose(self, path, times, start, n_samples, window, hop, tail, rng):
-        """Frames of one utterance.
-
-        Args:
-            path: for messages.
-            times: [n] seconds of the video's frames.
-            start: seconds at which the utterance begins in the file.
-            n_samples: its length.
-            window, hop, tail: of the sound; not used.
-            rng: numpy Generator.
-
-        Returns:
-            (frame numbers [k], the samples of the utterance [k] at which they are shown), ascending.
+    def choose(
+        self,
+        path: Path,
+        times: NDArray[np.float64],
+        start: float,
+        *,
+        n_samples: int,
+        window: int,
+        hop: int,
+        tail: str,
+        rng: np.random.Generator,
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """See `FaceFrontEnd.choose`; a row begins where its frame is shown.
 
         Raises:
             VideoError: no picture while the utterance lasts.
@@ -107,14 +153,14 @@ class FaceFrames(_Pictures):
         return numbers, places[numbers]
 
 
-class AudioVisual(_Pictures):
+class AudioVisual(FaceFrontEnd):
     """The sound's features of each chunk (window), and behind them, flattened, the frame in its middle.
 
     Reference: N. Anand, P. Verma, Convoluting Feelings, Stanford CS231n 2015, figure 1.
 
     Args:
         sound: a front end's name, or a mapping of `name` and its settings.
-        size, colour, crop: see `_Pictures`.
+        size, colour, crop: see `FaceFrontEnd`.
 
     Output:
         [n] for a sound of [F, T, C]: n = F * T * C + size * size * (1 or 3); pictures are in [0, 1].
@@ -124,17 +170,44 @@ class AudioVisual(_Pictures):
     """
 
     NAME = "audio_visual"
+    sees = "both"
 
-    def __init__(self, sound="spectrogram_pair", size=64, colour=False, crop=True):
+    def __init__(
+        self,
+        sound: str | dict[str, object] = "spectrogram_pair",
+        size: int = 64,
+        colour: bool = False,
+        crop: bool = True,
+    ) -> None:
         super().__init__(size, colour, crop)
         self.sound = sound_front_end(sound)
+        self._sound = sound
 
-    def compute_output_shape(self, input_shape):
-        sound = self.sound.compute_output_shape(input_shape)[1:]
-        return (input_shape[0], JoinedSize([sound, self.picture_shape]))
+    def get_config(self) -> dict[str, object]:
+        return {"sound": self._sound, **super().get_config()}
 
-    def choose(self, path, times, start, n_samples, window, hop, tail, rng):
-        """The frame nearest to the middle of each chunk of one utterance; see `FaceFrames.choose`.
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        *_, n_samples = input_shape
+        if n_samples is None:
+            raise SerKerasError(f"{self.NAME}: the number of samples must be known; give [batch, samples]")
+        return (input_shape[0], self.feature_shape(n_samples)[0])
+
+    def feature_shape(self, window: int) -> FeatureShape:
+        return JoinedShape((tuple(self.sound.feature_shape(window)), self.picture_shape))
+
+    def choose(
+        self,
+        path: Path,
+        times: NDArray[np.float64],
+        start: float,
+        *,
+        n_samples: int,
+        window: int,
+        hop: int,
+        tail: str,
+        rng: np.random.Generator,
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The frame nearest to the middle of each chunk; see `FaceFrontEnd.choose`. A row begins where its chunk does.
 
         Raises:
             VideoError: the pictures end before the sound does.
@@ -149,7 +222,7 @@ class AudioVisual(_Pictures):
         return numbers, starts
 
 
-def sound_front_end(sound):
+def sound_front_end(sound: str | dict[str, object]) -> FrontEnd:
     """A front end from its name, or from a mapping of `name` and settings.
 
     Raises:
@@ -158,7 +231,8 @@ def sound_front_end(sound):
     tree = {"name": sound} if isinstance(sound, str) else sound
     if not isinstance(tree, dict) or not isinstance(tree.get("name"), str):
         raise SerKerasError(f"frontend.sound is {sound!r}; give a front end's name, or a mapping with `name`")
+    name = str(tree["name"])
     given = ("self", "name", "trainable", "dtype", "kwargs")
     settings = {key: value for key, value in tree.items() if key != "name"}
-    arguments = complete_arguments(tree["name"], settings, FRONT_ENDS, "frontend.sound", given=given)
-    return FRONT_ENDS[tree["name"]](**arguments)
+    arguments = complete_arguments(name, settings, FRONT_ENDS, "frontend.sound", given=given)
+    return FRONT_ENDS[name](**arguments)

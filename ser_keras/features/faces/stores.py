@@ -1,45 +1,40 @@
 """Rows of pictures, and rows that join sound and picture."""
 
-import math
+from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ser_keras.common.row_store import RowStore
+from ser_keras.features.extractor import JoinedShape
 
 
 class PixelStore(RowStore):
     """A RowStore of 8-bit pictures that gives them as float32 in [0, 1]: a quarter of the disk that floats need."""
 
-    def gather(self, indices):
+    def gather(self, indices: NDArray[np.integer]) -> NDArray[np.float32]:
         return super().gather(indices).astype(np.float32) / np.float32(255)
-
-
-class JoinedSize(int):
-    """Values in a row that holds several arrays, flattened, one behind the other; `parts` are the arrays' shapes."""
-
-    def __new__(cls, parts):
-        size = super().__new__(cls, sum(math.prod(part) for part in parts))
-        size.parts = tuple(map(tuple, parts))
-        return size
 
 
 class JoinedStore:
     """Rows of several stores, flattened, one behind the other; computed when they are asked for.
 
     Args:
-        stores: list of RowStore.
-        rows: list of [n] arrays: the row of each store that a joined row takes.
+        stores: what the parts are read from.
+        rows: for each store, [n] the row of it that a joined row takes.
 
     Attributes:
-        shape: of a row, a JoinedSize.
+        shape: of a joined row.
     """
 
-    def __init__(self, stores, rows):
+    def __init__(self, stores: Sequence[RowStore], rows: Sequence[NDArray[np.integer]]) -> None:
         self._stores, self._rows = stores, [np.asarray(r, int) for r in rows]
-        self.shape = (JoinedSize([store.shape for store in stores]),)
+        self.shape = JoinedShape(tuple(tuple(store.shape) for store in stores))
 
-    def gather(self, indices):
-        """Rows by their number: [len(indices), *shape] float32."""
+    def gather(self, indices: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Rows by their number: [len(indices), *shape]."""
         parts = [
             store.gather(rows[indices]).reshape(len(indices), -1)
             for store, rows in zip(self._stores, self._rows, strict=True)

@@ -109,8 +109,14 @@ def _choose(front_end, experiment, decoded, number, times):
     identity = fingerprint(decoded.contents[number], [utterance.start, utterance.end])
     rng = np.random.default_rng([experiment.seed, int(identity[:16], 16)])
     return front_end.choose(
-        *(utterance.path, times, utterance.start or 0.0, n_samples),
-        *(experiment.window_samples, experiment.hop_samples, experiment.tail_rule, rng),
+        utterance.path,
+        times,
+        utterance.start or 0.0,
+        n_samples=n_samples,
+        window=experiment.window_samples,
+        hop=experiment.hop_samples,
+        tail=experiment.tail_rule,
+        rng=rng,
     )
 
 

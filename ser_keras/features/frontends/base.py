@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from ser_keras.common.errors import SerKerasError
+from ser_keras.features.extractor import Extractor
 
 SAMPLE_RATE = 16000
 LARGEST_FLOAT32 = 3.4028235e38
@@ -58,7 +59,7 @@ def frames_at(wave, length, starts, step):
     return ops.reshape(pieces, (-1, *starts.shape[1:], length))
 
 
-class FrontEnd(keras.layers.Layer):
+class FrontEnd(keras.layers.Layer, Extractor):
     """Waveform to features: `features(spectrum(sanitise(wave)))`, nothing adapted, nothing random.
 
     Augmentation of the spectrum goes between the two steps. A subclass gives `spectrum`, `features`,
@@ -75,8 +76,8 @@ class FrontEnd(keras.layers.Layer):
     """
 
     VERSION = 1
+    in_graph = True
     SPECTRUM_POWER = None  # 1: `spectrum` gives magnitudes, 2: their squares
-    XLA = False  # whether XLA makes it faster on a CPU, as benchmarks/frontends.py finds
     frame_length = None
     hop_length = None
 

@@ -1,13 +1,22 @@
 """A fitted baseline: probabilities of all classes, saved with skops."""
 
+from __future__ import annotations
+
+import io
 import warnings
 import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import replacing
 from ser_keras.models.baselines.search import GridSearch
+from ser_keras.models.classifier import Classifier, WithFrontEnd
 
 FORMAT = 1  # of the saved dictionary
 # What a file may hold beside the scikit-learn and numpy types that skops trusts by itself.
@@ -18,35 +27,46 @@ TRUSTED = (
     "ser_keras.models.baselines.preprocessing.ReplaceAnomalies",
     "ser_keras.models.baselines.search.GridSearch",
 )
+SCHEMA = "schema.json"  # within a skops file: the objects and the modules of their types
+# Where the types lay when earlier files were written, and where they lie today, as the schema quotes them.
+FORMER_MODULES, MODULES = b'"ser_keras.baselines.', b'"ser_keras.models.baselines.'
 
 
-class Baseline:
-    """A fitted scikit-learn classifier that gives a probability for every class.
+class Baseline(Classifier):
+    """A fitted scikit-learn classifier of windows that gives a probability for every class.
 
     Args:
         name: its name in the registry.
         estimator: fitted pipeline with `classes_` and `predict_proba`.
         n_classes: number of classes, of which the training data may lack some.
+
+    Attributes:
+        name, estimator, n_classes: the same.
     """
 
-    def __init__(self, name, estimator, n_classes):
+    why_not_exportable = "is no Keras model"
+    FILE = "baseline.skops"
+
+    def __init__(self, name: str, estimator: Pipeline, n_classes: int) -> None:
         self.name = name
         self.estimator = estimator
         self.n_classes = n_classes
 
     @property
-    def chosen(self):
-        """Dict: the settings that a grid search has chosen (or that were given to it), by name; empty without one."""
+    def chosen(self) -> dict[str, float]:
+        """The settings that a grid search has chosen (or that were given to it), by name; empty without one."""
         return dict(getattr(self.estimator[-1], "chosen_", {}))
 
-    def probabilities(self, x):
-        """[n, ...] features to [n, n_classes] float32; rows sum to 1, classes missing in training have 0.
+    def probabilities(
+        self, features: NDArray[np.floating], present: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.float32]:
+        """[n, ...] features to [n, n_classes]; rows sum to 1, classes missing in training have 0.
 
         Raises:
             SerKerasError: another number of features than in training, or values that aren't finite where
                 `replace_anomalous` is off.
         """
-        x = _flat(x, self.name, self.estimator)
+        x = _flat(features, self.name, self.estimator)
         expected = self.estimator.n_features_in_
         if x.shape[1] != expected:
             raise SerKerasError(
@@ -58,7 +78,7 @@ class Baseline:
             result[:, self.estimator.classes_] = self.estimator.predict_proba(x)
         return result
 
-    def save(self, path):
+    def save(self, path: Path) -> None:
         """Write a skops file (`.skops`), whole or not at all.
 
         Raises:
@@ -69,7 +89,7 @@ class Baseline:
             _skops().dump(content, temporary, compression=zipfile.ZIP_DEFLATED)
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: Path) -> Baseline:
         """Read what `save` wrote. Nothing but the types of `TRUSTED` and skops's own list is ever constructed.
 
         Raises:
@@ -77,12 +97,13 @@ class Baseline:
         """
         skops = _skops()
         try:
-            foreign = sorted(set(skops.get_untrusted_types(file=path)) - set(TRUSTED))
+            data = _with_todays_modules(Path(path).read_bytes())
+            foreign = sorted(set(skops.get_untrusted_types(data=data)) - set(TRUSTED))
             if foreign:
                 raise SerKerasError(
                     f"{path} holds types that a baseline of ours doesn't: {', '.join(foreign[:3])}; it is not loaded"
                 )
-            content = skops.load(path, trusted=list(TRUSTED))
+            content = skops.loads(data, trusted=list(TRUSTED))
         except SerKerasError:
             raise
         except FileNotFoundError:
@@ -94,10 +115,48 @@ class Baseline:
             raise SerKerasError(f"{path} is no baseline of this version (format {FORMAT}); train it again")
         return cls(content["name"], content["estimator"], content["n_classes"])
 
+    def save_to(self, folder: Path, with_front_end: WithFrontEnd | None = None) -> None:
+        self.save(folder / self.FILE)
 
-def fit_classifier(name, estimator, x, y, n_classes, seed, groups=None):
+    @classmethod
+    def is_in(cls, folder: Path) -> bool:
+        return (folder / cls.FILE).is_file()
+
+    @classmethod
+    def load_from(cls, folder: Path) -> Baseline:
+        return cls.load(folder / cls.FILE)
+
+
+def _with_todays_modules(data: bytes) -> bytes:
+    """A skops file whose types are looked for where they lie today: files name the modules of the day they were made.
+
+    Args:
+        data: the file's content, a zip archive with `schema.json` and arrays.
+    """
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        schema = archive.read(SCHEMA)
+        if FORMER_MODULES not in schema:
+            return data
+        rewritten = io.BytesIO()
+        with zipfile.ZipFile(rewritten, "w") as target:
+            for name in archive.namelist():
+                content = archive.read(name)
+                target.writestr(name, content.replace(FORMER_MODULES, MODULES) if name == SCHEMA else content)
+    return rewritten.getvalue()
+
+
+def fit_classifier(
+    name: str,
+    estimator: Pipeline,
+    x: NDArray[np.generic],
+    *,
+    y: NDArray[np.integer],
+    n_classes: int,
+    seed: int | Sequence[int],
+    groups: NDArray[np.integer] | None = None,
+) -> Baseline:
     """Fit a builder's pipeline; see `ser_keras.models.baselines.fit`."""
-    x, y = _flat(x, name, estimator), np.asarray(y)
+    x = _flat(x, name, estimator)
     if len(x) != len(y):
         raise SerKerasError(f"baseline '{name}': {len(x)} rows of features but {len(y)} labels; give one of each a row")
     if groups is not None and len(groups) != len(y):
@@ -121,18 +180,18 @@ def fit_classifier(name, estimator, x, y, n_classes, seed, groups=None):
     return Baseline(name, estimator, n_classes)
 
 
-def _flat(x, name, estimator):
+def _flat(x: NDArray[np.generic], name: str, estimator: Pipeline) -> NDArray[np.float64]:
     """[n, ...] to [n, D] float64; refuses values that aren't finite where nothing replaces them."""
-    x = np.asarray(x)
-    x = x.reshape(len(x), int(np.prod(x.shape[1:]))).astype(np.float64)
-    if "replace_anomalies" not in estimator.named_steps and not np.isfinite(x).all():
+    values = np.asarray(x)
+    flat = values.reshape(len(values), int(np.prod(values.shape[1:]))).astype(np.float64)
+    if "replace_anomalies" not in estimator.named_steps and not np.isfinite(flat).all():
         raise SerKerasError(
             f"baseline '{name}': features hold values that aren't finite; set replace_anomalous (5.0, for example)"
         )
-    return x
+    return flat
 
 
-def _skops():
+def _skops() -> ModuleType:
     try:
         import skops.io
     except ImportError:

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from ser_keras.common.errors import SerKerasError
+from ser_keras.features.extractor import JoinedShape
 from ser_keras.models.layers.blocks import convolved, fully_connected, l2_regularizer, minus_training_mean
 from ser_keras.models.layers.standardization import Standardization
 from ser_keras.models.papers.anand2015_sequence import recurrent
@@ -68,8 +69,8 @@ def anand2015_audio_visual(
     into a single model"), future work there: sizes are ours.
 
     Args:
-        input_shape: (n,), n a `faces.stores.JoinedSize` of a chunk's sound (frequency, time, channels) and frame
-            (rows, columns, channels).
+        input_shape: a `JoinedShape` of a chunk's sound (frequency, time, channels) and frame (rows, columns,
+            channels).
         n_classes: number of classes.
         filters, kernel, hidden, leaky_slope, pool, replace_anomalous: of the sound; see `anand2015_cnn`. R1's.
         face_net, face_weights, face_filters, face_hidden: of the frames; see `image_nets.picture_vector`.
@@ -89,12 +90,12 @@ def anand2015_audio_visual(
             or weights that can't be had.
     """
     builder, regularizer = "anand2015_audio_visual", l2_regularizer(l2)
-    sound_shape, face_shape = getattr(input_shape[0], "parts", (None, None))
-    if sound_shape is None:
+    if not isinstance(input_shape, JoinedShape):
         raise SerKerasError(f"{builder} takes sound joined with pictures: set frontend.name=audio_visual")
+    sound_shape, face_shape = input_shape.parts
     if len(sound_shape) != 3:
         raise SerKerasError(f"{builder}: a sound of shape {sound_shape} is no image; use spectrogram_pair")
-    chunk = keras.Input((int(input_shape[0]),), name="chunk")
+    chunk = keras.Input((input_shape.size,), name="chunk")
     # Operations, not layers, which half precision would cast before the mean is subtracted.
     sound, face = ops.split(chunk, [math.prod(sound_shape)], axis=-1)
     sound = convolved(

@@ -24,7 +24,6 @@ class SemiCnn(keras.Model):
         loss_factors: what each term of `loss_terms` is multiplied by.
     """
 
-    semi_supervised = True  # a label of -1: unknown
     loss_factors = {"reconstruction": 1.0, "discrimination": 1.0, "saliency": -1.0, "orthogonality": 2.0}  # as printed
 
     def loss_terms(self, x, y, sample_weight=None):

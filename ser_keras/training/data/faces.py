@@ -3,7 +3,6 @@
 import numpy as np
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.features.faces.frontends import AudioVisual
 from ser_keras.features.faces.stores import JoinedStore
 from ser_keras.training.data import feature_store
 from ser_keras.training.data.feature_store import Material, Variant
@@ -38,7 +37,7 @@ def extract(
     Raises:
         SerKerasError: a condition where nothing is heard.
     """
-    if isinstance(front_end, AudioVisual):
+    if front_end.sees == "both":
         return _joined(decoded, items, labels, spans, front_end, window, hop, tail, sequence, condition, around)
     if condition is not None:
         raise SerKerasError(f"condition {condition.name} distorts sound, and {front_end.NAME} looks at pictures alone")

@@ -193,9 +193,8 @@ def extract(
     Returns:
         Material.
     """
-    whole, shape = getattr(extractor, "whole", False), feature_shape(extractor, window)
-    settings = [extractor.get_config(), type(extractor).__name__, extractor.VERSION, window, hop, tail]
-    settings[0] = {k: v for k, v in settings[0].items() if k not in ("name", "trainable")}
+    by_utterance, shape = extractor.takes == "utterance", extractor.feature_shape(window)
+    settings = [*extractor.identity(), window, hop, tail]
     store = RowStore(cache_folder() / "features" / fingerprint(settings), np.float32, shape)
     wholes = {tuple(span): digest for span, digest in zip(decoded.spans.tolist(), decoded.hashes, strict=True)}
 
@@ -238,7 +237,7 @@ def extract(
         return cut_windows(samples, window, hop, tail)
 
     # What needs the whole utterance is computed where it is cut.
-    cut_item, compute = (extractor, np.asarray) if whole else (windows_of, feature_function(extractor, window))
+    cut_item, compute = (extractor, np.asarray) if by_utterance else (windows_of, feature_function(extractor, window))
     base = base_cut(compute, cut_item)
     cuts = [base]
     if augmentation is not None and augmentation.mode == "grid":
@@ -257,7 +256,7 @@ def extract(
         variants.append(Variant(found[:, 0], found[:, 1], cut.rate))
     first = variants[0]
     heard_spans = np.column_stack([spans[:, 0], lengths])
-    starts = [extractor.row_starts(n) if whole else window_starts(n, window, hop, tail) for n in lengths]
+    starts = [extractor.row_starts(n) if by_utterance else window_starts(n, window, hop, tail) for n in lengths]
     return Material(
         *(items, np.asarray(labels), first.first_row, first.n_windows, starts, store, window, heard_spans),
         audio_store=decoded.store,
@@ -265,12 +264,6 @@ def extract(
         variants=variants[1:] or variants,
         sequence=sequence,
     )
-
-
-def feature_shape(extractor, window):
-    """The shape of one window's features; a descriptor set of whole utterances has no window."""
-    whole = getattr(extractor, "whole", False)
-    return tuple(extractor.compute_output_shape((None, None if whole else window))[1:])
 
 
 def _wider(chunk, utterance, rate):

@@ -13,10 +13,9 @@ from ser_keras.common.row_store import fingerprint
 from ser_keras.corpora.classes import select
 from ser_keras.experiment import assembly, protocols, rules, settings
 from ser_keras.experiment.tensorflow_session import configure
-from ser_keras.features.faces import FACE_FRONT_ENDS, watch
-from ser_keras.models import MODELS
+from ser_keras.features.faces import watch
 from ser_keras.training.data import decoded_audio, faces
-from ser_keras.training.data.feature_store import Material, extract, feature_shape
+from ser_keras.training.data.feature_store import Material, extract
 
 
 @dataclasses.dataclass
@@ -111,16 +110,16 @@ def prepare(experiment, listing, quiet=False, condition=None, augmented=True):
         cut = [window_starts(n, window, hop, experiment.tail_rule) for n in lengths]
         if decoded.frames is not None:
             cut = decoded.frames.starts
-        items, item_labels = protocols.expand_chunks(items, labels, lengths, window, cut)
+        items, item_labels = protocols.expand_chunks(items, labels, lengths, window=window, starts=cut)
         around = np.repeat(spans, [len(starts) for starts in cut], axis=0)
         starts = np.concatenate(cut)
         spans = np.column_stack([around[:, 0] + starts, np.minimum(window, around[:, 1] - starts)])
     validate = experiment.training.early_stopping is not None
-    folds = protocols.make_folds(items, item_labels, experiment.protocol, experiment.seed, validate)
+    folds = protocols.make_folds(items, item_labels, experiment.protocol, seed=experiment.seed, validate=validate)
     to_train = augmented and condition is None
-    if to_train and decoded.frames is None and experiment.model.name in MODELS:
+    if to_train and decoded.frames is None and assembly.model_kind(experiment).keras:
         # A model that doesn't fit its front end is refused before hours of features.
-        assembly.build_classifier(experiment, feature_shape(extractor, window), len(live))
+        assembly.build_classifier(experiment, extractor.feature_shape(window), len(live))
     material = material_of(
         *(decoded, items, item_labels, spans, extractor, window, hop, experiment.tail_rule),
         augmentation=experiment.augmentation if to_train else None,
@@ -151,7 +150,7 @@ def usable(listing, experiment, quiet=False):
         raise SerKerasError(f"{name}: {reason} (audio.bad_files=skip goes on without such files)")
     chosen, _, live, dropped = select(listing.utterances, experiment.classes)
     decoded = decoded_audio.decode(chosen, experiment.audio.decoder, experiment.audio.bad_files)
-    if experiment.frontend.name in FACE_FRONT_ENDS:
+    if assembly.extractor_class(experiment).sees != "sound":
         decoded = watch.watch(decoded, assembly.build_extractor(experiment), experiment)
     # A class may have lost its last file to a bad one.
     _, labels, live, lost = select(decoded.utterances, live)
