@@ -3,7 +3,7 @@
 import keras
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.models.layers.sequence import PerChunk
+from ser_keras.models.layers.per_chunk import PerChunk
 
 
 def step_model(classifier):

@@ -7,7 +7,8 @@ import pytest
 from ser_keras.common.errors import SerKerasError
 from ser_keras.models.layers.adaptation import adapt_model
 from ser_keras.models.layers.pca import Pca
-from ser_keras.models.layers.sparse_autoencoder import SparseKernels, loss_and_gradients
+from ser_keras.models.layers.sparse_autoencoder import loss_and_gradients
+from ser_keras.models.layers.sparse_kernels import SparseKernels
 from ser_keras.models.layers.standardization import Standardization
 
 
@@ -223,16 +224,16 @@ def test_patches_come_from_a_share_of_the_windows_at_all_positions():
     # The window's number and the frame's stand in the values.
     x = np.stack(np.broadcast_arrays(np.arange(300)[:, np.newaxis], np.arange(8)), axis=-1).astype(np.float32)
     layer = SparseKernels(5, 3, n_patches=400)
-    patches = layer._sample(np.split(x, 7 * [1])).reshape(400, 3, 2)
+    patches = layer.sample_patches(np.split(x, 7 * [1])).reshape(400, 3, 2)
     assert (np.diff(patches[..., 0], axis=1) == 0).all() and (np.diff(patches[..., 1], axis=1) == 1).all()
     windows, starts = np.unique(patches[:, 0, 0]), patches[:, 0, 1]
     assert 70 < len(windows) < 130 and windows.max() > 250
     assert sorted(set(starts)) == [0, 1, 2, 3, 4, 5] and np.bincount(starts.astype(int)).min() > 40
     assert len(np.unique(patches[:, 0], axis=0)) == 400  # each at most once
     # also where nothing is taken from a batch
-    one_by_one = SparseKernels(5, 3, n_patches=400)._sample(np.split(x, 300))
+    one_by_one = SparseKernels(5, 3, n_patches=400).sample_patches(np.split(x, 300))
     np.testing.assert_array_equal(one_by_one.reshape(400, 3, 2), patches)
-    taller = SparseKernels(5, 6, n_patches=10_000)._sample([x]).reshape(-1, 6, 2)
+    taller = SparseKernels(5, 6, n_patches=10_000).sample_patches([x]).reshape(-1, 6, 2)
     assert set(windows) <= set(taller[:, 0, 0]) and len(taller) == 3 * len(set(taller[:, 0, 0]))
 
 

@@ -10,7 +10,9 @@ import pytest
 from ser_keras.common.errors import SerKerasError
 from ser_keras.features.frontends import SpectrogramImage
 from ser_keras.models.end_to_end import end_to_end
-from ser_keras.models.papers.alexnet import LocalResponseNormalization, alexnet, layout, load_alexnet
+from ser_keras.models.layers.alexnet import layout, load_alexnet
+from ser_keras.models.layers.local_response_normalization import LocalResponseNormalization
+from ser_keras.models.papers.alexnet import alexnet
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "alexnet.md"
 # A small one: 99x99 -> 23 -> 11 -> 5 -> maps of 2x2.

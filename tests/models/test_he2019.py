@@ -18,8 +18,9 @@ from ser_keras.models import MODELS, baselines
 from ser_keras.models.end_to_end import end_to_end, split
 from ser_keras.models.layers.adaptation import adapt_model
 from ser_keras.models.layers.attention import AttentionWeights, attention_weights
+from ser_keras.models.layers.mean_and_variance import MeanAndVariance
 from ser_keras.models.layers.sequence import takes_sequences
-from ser_keras.models.papers.he2019 import MeanAndVariance, he2019_cnn_blstm, he2019_lld_blstm
+from ser_keras.models.papers.he2019 import he2019_cnn_blstm, he2019_lld_blstm
 
 BLOCK = (15, 40, 1)
 SMALL = {"units": 6, "n_components": 10, "n_kernels": 4, "kernel_epochs": 2}

@@ -11,11 +11,12 @@ from ser_keras.models import MODELS
 from ser_keras.models.end_to_end import end_to_end, split
 from ser_keras.models.layers.adaptation import adapt_model
 from ser_keras.models.layers.anomalies import ReplaceAnomalies
+from ser_keras.models.layers.attentive_statistics import AttentiveStatistics
 from ser_keras.models.layers.sequence import takes_sequences
 from ser_keras.models.layers.standardization import Standardization
+from ser_keras.models.layers.weighted_statistics import WeightedStatistics
 from ser_keras.models.model_kind import kind_of
-from ser_keras.models.own.log_mel_cnn import AttentiveStatistics, log_mel_cnn
-from ser_keras.models.own.statistics_cnn import WeightedStatistics
+from ser_keras.models.own.log_mel_cnn import log_mel_cnn
 from ser_keras.models.papers.anand2015 import anand2015_cnn, anand2015_dense
 
 pytestmark = pytest.mark.smoke

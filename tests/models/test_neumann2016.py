@@ -14,7 +14,8 @@ from ser_keras.common.errors import SerKerasError
 from ser_keras.features.frontends import FRONT_ENDS
 from ser_keras.models.end_to_end import end_to_end
 from ser_keras.models.layers.adaptation import adapt_model
-from ser_keras.models.papers.neumann2016 import FrameStandardization, neumann2016_cnn
+from ser_keras.models.layers.frame_standardization import FrameStandardization
+from ser_keras.models.papers.neumann2016 import neumann2016_cnn
 
 SHAPE = (40, 26, 1)
 TASKS = ["probabilities", "activation", "valence"]

@@ -15,7 +15,8 @@ from ser_keras.features.frontends import LogMel, SpectrogramPair
 from ser_keras.models import MODELS
 from ser_keras.models.end_to_end import end_to_end, split
 from ser_keras.models.layers.adaptation import adapt_model
-from ser_keras.models.layers.sequence import PerChunk, takes_sequences
+from ser_keras.models.layers.per_chunk import PerChunk
+from ser_keras.models.layers.sequence import takes_sequences
 from ser_keras.models.layers.standardization import Standardization
 from ser_keras.models.papers.anand2015 import anand2015_cnn
 from ser_keras.models.papers.anand2015_sequence import anand2015_cnn_lstm, anand2015_lstm
