@@ -208,7 +208,7 @@ def test_waveform_to_probabilities_in_litert_float_and_int8():
     x = array(frontend(blocks.reshape(-1, window)))
     adapt_model(classifier, lambda subset=None: [x])
     expected = whole(classifier, x.reshape(3, chunks, *x.shape[1:]))
-    model = end_to_end(frontend, classifier, window, chunks, hop)
+    model = end_to_end(frontend, classifier, window, chunks=chunks, hop_samples=hop)
     content = to_tflite(model)
     for file, tolerance in ((content, 1e-5), (quantise(content), 2e-2)):
         interpreter = Interpreter(file, "exp4")

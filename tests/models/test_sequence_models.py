@@ -156,7 +156,7 @@ def assembled(case, frontend):
     x = cut(waves(), frontend)
     classifier = build(case, x.shape[2:], replace_anomalous=5.0)
     adapt_model(classifier, lambda: [x.reshape(-1, *x.shape[2:])])
-    return end_to_end(frontend, classifier, WINDOW, CHUNKS, HOP), whole(classifier, x)
+    return end_to_end(frontend, classifier, WINDOW, chunks=CHUNKS, hop_samples=HOP), whole(classifier, x)
 
 
 def test_end_to_end_cuts_windows_in_the_graph_and_splits_again(tmp_path):
@@ -177,13 +177,13 @@ def test_end_to_end_cuts_windows_in_the_graph_and_splits_again(tmp_path):
 
 def test_end_to_end_refuses_what_does_not_fit():
     with pytest.raises(SerKerasError, match=r"takes features of shape \(16, 12, 2\), but the front end gives \(53, 64"):
-        end_to_end(LogMel(), build("lstm"), WINDOW, CHUNKS, HOP)
+        end_to_end(LogMel(), build("lstm"), WINDOW, chunks=CHUNKS, hop_samples=HOP)
     classifier = build("lstm", (64, 64, 2))
     for chunks, hop in ((None, HOP), (0, HOP), (3, None), (3, 0)):
         with pytest.raises(SerKerasError, match="must be at least 1"):
-            end_to_end(SpectrogramPair(), classifier, WINDOW, chunks, hop)
+            end_to_end(SpectrogramPair(), classifier, WINDOW, chunks=chunks, hop_samples=hop)
     with pytest.raises(SerKerasError, match="sees one window at a time: leave out chunks"):
-        end_to_end(SpectrogramPair(), anand2015_cnn((64, 64, 2), 3), WINDOW, CHUNKS, HOP)
+        end_to_end(SpectrogramPair(), anand2015_cnn((64, 64, 2), 3), WINDOW, chunks=CHUNKS, hop_samples=HOP)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ from ser_keras.common.row_store import fingerprint
 from ser_keras.features.augmentation import draws, waveform
 from ser_keras.features.augmentation.spectra import SpectralAugmentation
 from ser_keras.features.batched_graph import batched, feature_function
-from ser_keras.features.frontends.base import SAMPLE_RATE
+from ser_keras.features.extractor import Extractor
+from ser_keras.features.frontends.base import SAMPLE_RATE, FrontEnd
 
 if TYPE_CHECKING:
     from ser_keras.audio.windows import TailRule
@@ -56,7 +57,7 @@ def base_cut(compute: Compute, cut: CutItem) -> Cut:
 
 def grid_cuts(
     settings: draws.AugmentationSettings,
-    extractor: FrontEnd | Callable[..., NDArray[np.float32]],
+    extractor: Extractor,
     base: Cut,
     *,
     cut: CutItem,
@@ -71,7 +72,7 @@ def grid_cuts(
 
     Args:
         settings: of the grid.
-        extractor: FrontEnd, or descriptor set (which has the waveform path alone).
+        extractor: front end, or descriptor set (only with the waveform path).
         base: version of the unchanged items.
         cut: as `base_cut` takes it.
         window, hop: in samples.
@@ -83,7 +84,7 @@ def grid_cuts(
     points = draws.grid(settings)
     if settings.path == "waveform":
         return _waveform_cuts(points, base, cut)
-    if not extractor.in_graph:
+    if not isinstance(extractor, FrontEnd):
         raise SerKerasError("augmentation.path=spectrum needs a front end; descriptors take augmentation.path=waveform")
     return _spectral_cuts(points, extractor, base, window=window, hop=hop, tail=tail)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -57,13 +56,13 @@ class FaceFrontEnd(Extractor):
         settings = [FaceFrontEnd.VERSION, self.size, self.colour, self.crop]
         return PixelStore(cache_folder() / "frames" / fingerprint(settings), np.uint8, self.picture_shape)
 
-    def read(self, path: Path, numbers: Sequence[int]) -> dict[int, NDArray[np.uint8]]:
+    def read(self, path: str, numbers: Sequence[int]) -> dict[int, NDArray[np.uint8]]:
         """As `video.read_frames`."""
-        return read_frames(path, numbers, self.size, self.colour, self.crop)
+        return read_frames(path, numbers, self.size, colour=self.colour, crop=self.crop)
 
     def choose(
         self,
-        path: Path,
+        path: str,
         times: NDArray[np.float64],
         start: float,
         *,
@@ -129,7 +128,7 @@ class FaceFrames(FaceFrontEnd):
 
     def choose(
         self,
-        path: Path,
+        path: str,
         times: NDArray[np.float64],
         start: float,
         *,
@@ -197,7 +196,7 @@ class AudioVisual(FaceFrontEnd):
 
     def choose(
         self,
-        path: Path,
+        path: str,
         times: NDArray[np.float64],
         start: float,
         *,
