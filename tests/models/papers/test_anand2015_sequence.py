@@ -15,9 +15,7 @@ from ser_keras.features.frontends import LogMel, SpectrogramPair
 from ser_keras.models import MODELS
 from ser_keras.models.end_to_end import end_to_end, split
 from ser_keras.models.layers.adaptation import adapt_model
-from ser_keras.models.layers.per_chunk import PerChunk
 from ser_keras.models.layers.sequence import takes_sequences
-from ser_keras.models.layers.standardization import Standardization
 from ser_keras.models.papers.anand2015 import anand2015_cnn
 from ser_keras.models.papers.anand2015_sequence import anand2015_cnn_lstm, anand2015_lstm
 from ser_keras.models.step_model import step_model
@@ -102,16 +100,6 @@ def test_adapting_sees_single_windows():
     assert adapt_model(model, lambda: np.split(x, [7, 20])) == 2
     layer = model.get_layer("per_chunk").model.get_layer("minus_training_mean")
     np.testing.assert_allclose(array(layer.mean)[:, 0], x.mean(axis=(0, 2)), atol=1e-4)
-
-
-def test_per_chunk_is_its_model_on_each_chunk():
-    chunk = keras.Input(CHUNK)
-    model = keras.Model(chunk, keras.layers.Dense(3)(keras.layers.Flatten()(Standardization()(chunk))))
-    layer, x = PerChunk(model), sequences(2, 4)
-    result = array(layer(x))
-    assert result.shape == layer.compute_output_shape(x.shape) == (2, 4, 3)
-    for t in range(4):
-        np.testing.assert_allclose(result[:, t], array(model(x[:, t])), atol=1e-6)
 
 
 def test_anand2015_lstm_reads_8192_values_a_chunk():

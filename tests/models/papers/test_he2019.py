@@ -17,7 +17,7 @@ from ser_keras.features.frontends import FRONT_ENDS
 from ser_keras.models import MODELS, baselines
 from ser_keras.models.end_to_end import end_to_end, split
 from ser_keras.models.layers.adaptation import adapt_model
-from ser_keras.models.layers.attention import AttentionWeights, attention_weights
+from ser_keras.models.layers.attention import attention_weights
 from ser_keras.models.layers.mean_and_variance import MeanAndVariance
 from ser_keras.models.layers.sequence import takes_sequences
 from ser_keras.models.papers.he2019 import he2019_cnn_blstm, he2019_lld_blstm
@@ -135,17 +135,6 @@ def test_descriptors_are_standardised_on_the_subset():
     assert adapt_model(model, batches) == 1 and asked == ["neutral"]
     layer = model.get_layer("per_chunk").model.get_layer("standardise")
     np.testing.assert_allclose(array(layer.mean).ravel(), x[:20].mean(axis=0), rtol=1e-4)
-
-
-@pytest.mark.smoke
-def test_attention_is_a_softmax_over_the_steps_that_are_there():
-    h = np.random.default_rng(0).normal(size=(3, 5, 4)).astype(np.float32)
-    present = np.arange(5) < np.array([5, 2, 1])[:, np.newaxis]
-    layer = AttentionWeights()
-    weights = array(layer(h, present))
-    scores = np.where(present, np.exp(h @ array(layer.theta)[:, 0]), 0)
-    np.testing.assert_allclose(weights, scores / scores.sum(axis=1, keepdims=True), atol=1e-6)
-    assert (weights[~present] == 0).all() and weights.shape == layer.compute_output_shape(h.shape, present.shape)
 
 
 def test_attention_of_a_model_can_be_looked_at():
