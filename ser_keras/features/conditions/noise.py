@@ -51,7 +51,7 @@ def active_power(samples: ArrayLike) -> float:
 
 
 def add_noise(
-    samples: NDArray[np.floating], generator: np.random.Generator, snr_db: float, colour: Colour = "white"
+    samples: NDArray[np.floating], generator: np.random.Generator, snr_db: float, *, colour: Colour = "white"
 ) -> NDArray[np.float64]:
     """Samples and stationary noise, at a signal-to-noise ratio of active speech level over noise.
 
@@ -88,5 +88,5 @@ NOISE = Kind(
     # below, full scale cuts the noise itself down
     arguments=(Number("SNR", "dB", -10, 100), Choice("colour", COLOURS)),
     title=lambda snr_db, colour: f"{colour} noise at {snr_db:g} dB SNR",
-    distort=add_noise,
+    distort=lambda samples, generator, snr_db, colour: add_noise(samples, generator, snr_db, colour=colour),
 )

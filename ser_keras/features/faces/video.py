@@ -44,21 +44,21 @@ def frame_times(path: str | os.PathLike[str]) -> NDArray[np.float64]:
         SerKerasError: OpenCV is not installed.
     """
     cv2, capture = import_cv2(), _open(path)
-    shown = []
+    seconds = []
     try:
-        rate, claimed = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        rate, count = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
         while capture.grab():
-            shown.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+            seconds.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
     except cv2.error as error:
         raise VideoError(path, f"its pictures can't be decoded ({_one_line(error)})") from error
     finally:
         capture.release()
-    if not shown:
+    if not seconds:
         raise VideoError(path, "none of its pictures can be decoded")
-    claimed = int(claimed) if np.isfinite(claimed) and claimed > 0 else 0
-    if claimed - len(shown) > max(SPARE_FRAMES, SPARE_SHARE * claimed):
-        raise VideoError(path, f"truncated or damaged: of {claimed} pictures that it claims, {len(shown)} decode")
-    times = np.array(shown)
+    n_header = int(count) if np.isfinite(count) and count > 0 else 0
+    if n_header - len(seconds) > max(SPARE_FRAMES, SPARE_SHARE * n_header):
+        raise VideoError(path, f"truncated or damaged: of {n_header} pictures that it claims, {len(seconds)} decode")
+    times = np.array(seconds)
     if len(times) > 1 and not (np.diff(times) > 0).all():  # a container without time stamps
         if not (np.isfinite(rate) and 0 < rate <= 1000):
             raise VideoError(path, "its pictures have no time stamps, and no rate is stated")
@@ -85,23 +85,23 @@ def read_frames(
         VideoError: a frame can't be decoded.
         SerKerasError: OpenCV is not installed.
     """
-    cv2, wanted = import_cv2(), set(numbers)
+    cv2, request = import_cv2(), set(numbers)
     pictures: dict[int, NDArray[np.uint8]] = {}
     capture = _open(path)
     try:
-        for number in range(max(wanted) + 1):
+        for number in range(max(request) + 1):
             if not capture.grab():
                 break
-            if number in wanted:
-                decoded, frame = capture.retrieve()
-                if not decoded or frame is None or frame.size == 0:
+            if number in request:
+                ok, frame = capture.retrieve()
+                if not ok or frame is None or frame.size == 0:
                     break
                 pictures[number] = _square(cv2, frame, size, colour=colour, crop=crop)
     except cv2.error as error:
         raise VideoError(path, f"its pictures can't be decoded ({_one_line(error)})") from error
     finally:
         capture.release()
-    if missing := wanted - set(pictures):
+    if missing := request - set(pictures):
         raise VideoError(path, f"picture {min(missing)} can't be decoded")
     return pictures
 

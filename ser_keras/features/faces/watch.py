@@ -103,13 +103,13 @@ class WatchSettings(Protocol):
 Decoded = TypeVar("Decoded", bound=DecodedUtterances)
 
 
-def watch(decoded: Decoded, front_end: FaceFrontEnd, experiment: WatchSettings) -> Decoded:
+def watch(audio: Decoded, front_end: FaceFrontEnd, experiment: WatchSettings) -> Decoded:
     """Read the frames of decoded utterances into the cache, unless they are there.
 
     Where no file of a corpus has pictures, one line says so; any other file without usable pictures is a bad file.
 
     Args:
-        decoded: the utterances.
+        audio: the utterances.
         front_end: decides which frames are read, and in which shape.
         experiment: settings.
 
@@ -126,12 +126,12 @@ def watch(decoded: Decoded, front_end: FaceFrontEnd, experiment: WatchSettings) 
     without: set[int] = set()
 
     def missing() -> Iterator[tuple[str, NDArray[np.uint8]]]:
-        for number in _by_file(decoded):
+        for number in _by_file(audio):
             advance()
-            utterance, content = decoded.utterances[number], decoded.contents[number]
+            utterance, content = audio.utterances[number], audio.contents[number]
             try:
                 times = _times(times_store, content, utterance.path)
-                frames, starts = _choose(front_end, experiment, decoded, number=number, times=times)
+                frames, starts = _choose(front_end, experiment, audio, number=number, times=times)
                 key = fingerprint(content, frames.tolist())
                 if key not in store:
                     pictures = front_end.read(utterance.path, frames.tolist())
@@ -143,29 +143,29 @@ def watch(decoded: Decoded, front_end: FaceFrontEnd, experiment: WatchSettings) 
                 continue
             rows[number] = key, starts
 
-    with stage("frames", len(decoded.utterances), "videos") as advance:
+    with stage("frames", len(audio.utterances), "videos") as advance:
         store.extend(missing())
     usable = sorted(rows)
-    silent = _report(decoded, bad, without, bad_files=experiment.audio.bad_files)
+    silent = _report(audio, bad, without, bad_files=experiment.audio.bad_files)
     if not usable:
         first = silent[0] if silent else _reason(next(iter(bad.values())))
         raise SerKerasError(
-            f"none of the {len(decoded.utterances)} files has pictures that can be used ({first}); a recipe on faces "
+            f"none of the {len(audio.utterances)} files has pictures that can be used ({first}); a recipe on faces "
             "needs videos"
         )
-    result = copy.copy(decoded)
-    result.utterances = [decoded.utterances[i] for i in usable]
-    result.spans = decoded.spans[usable]
-    result.hashes = [decoded.hashes[i] for i in usable]
-    result.contents = [decoded.contents[i] for i in usable]
+    result = copy.copy(audio)
+    result.utterances = [audio.utterances[i] for i in usable]
+    result.spans = audio.spans[usable]
+    result.hashes = [audio.hashes[i] for i in usable]
+    result.contents = [audio.contents[i] for i in usable]
     first_row = np.array([store.span(rows[i][0])[0] for i in usable])
     result.frames = Frames(store, first_row, [rows[i][1] for i in usable])
     return result
 
 
-def _by_file(decoded: DecodedUtterances) -> list[int]:
+def _by_file(audio: DecodedUtterances) -> list[int]:
     """The utterances' numbers, those of one file behind each other."""
-    return sorted(range(len(decoded.utterances)), key=lambda i: decoded.contents[i])
+    return sorted(range(len(audio.utterances)), key=lambda i: audio.contents[i])
 
 
 def _times(store: RowStore, content: str, path: str) -> NDArray[np.float64]:
@@ -178,16 +178,16 @@ def _times(store: RowStore, content: str, path: str) -> NDArray[np.float64]:
 def _choose(
     front_end: FaceFrontEnd,
     experiment: WatchSettings,
-    decoded: DecodedUtterances,
+    audio: DecodedUtterances,
     *,
     number: int,
     times: NDArray[np.float64],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Frame numbers and starts of one utterance; the draw follows from the seed and the utterance's content."""
-    utterance, n_samples = decoded.utterances[number], int(decoded.spans[number, 1])
+    utterance, n_samples = audio.utterances[number], int(audio.spans[number, 1])
     if experiment.snippet_s is not None:
         n_samples = min(n_samples, max(1, round(experiment.snippet_s * SAMPLE_RATE)))
-    identity = fingerprint(decoded.contents[number], [utterance.start, utterance.end])
+    identity = fingerprint(audio.contents[number], [utterance.start, utterance.end])
     rng = np.random.default_rng([experiment.seed, int(identity[:16], 16)])
     return front_end.choose(
         utterance.path,
@@ -202,21 +202,21 @@ def _choose(
 
 
 def _report(
-    decoded: DecodedUtterances, bad: dict[int, Exception], without: set[int], *, bad_files: Literal["skip", "fail"]
+    audio: DecodedUtterances, bad: dict[int, Exception], without: set[int], *, bad_files: Literal["skip", "fail"]
 ) -> list[str]:
-    """Enter unusable files into `decoded`; returns lines on corpora without any pictures."""
+    """Enter unusable files into `audio`; returns lines on corpora without any pictures."""
     lines = []
-    for corpus in sorted({u.corpus for u in decoded.utterances}):
-        members = [i for i, u in enumerate(decoded.utterances) if u.corpus == corpus]
+    for corpus in sorted({u.corpus for u in audio.utterances}):
+        members = [i for i, u in enumerate(audio.utterances) if u.corpus == corpus]
         if all(i in without for i in members):
             lines.append(f"corpus {corpus} has no pictures: {len(members)} utterances left out")
             for i in members:
                 del bad[i]
-    decoded.warnings += lines
+    audio.warnings += lines
     for i, error in sorted(bad.items()):
         if bad_files == "fail":
             raise SerKerasError(f"{error} (audio.bad_files=skip goes on without such files)")
-        decoded.bad_files[decoded.utterances[i].name] = _reason(error)
+        audio.bad_files[audio.utterances[i].name] = _reason(error)
     return lines
 
 
