@@ -153,7 +153,7 @@ def main():
         theirs_db, ours_db = errors(vowel, made, frontend, augment, window, args.batch)
         if not ours_db <= TOLERANCE_DB:
             sys.exit(f"{name}: {ours_db:.2g} dB from vowels made anew, more than {TOLERANCE_DB:g}: nothing to time")
-        drawn = draws.draw(settings, args.clips, window / 16000, [0])
+        drawn = draws.draw(settings, args.clips, window / 16000, seed=[0])
         clips = speech_like(args.clips, augment.source_samples)
         taken = seconds_a_clip(made, (clips, drawn.pitch, drawn.rate), args.repeats)
         rate = {side: f"{1 / np.median(seconds):.0f}" for side, seconds in taken.items()}

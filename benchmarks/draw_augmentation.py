@@ -92,7 +92,7 @@ def show(axis, picture, title, loudest, front_end):
         cmap="magma",
         extent=(0, seconds, -0.5, len(picture) - 0.5),
     )
-    bands = mel_matrix(front_end.n_mels, front_end.n_fft, front_end.f_min, front_end.f_max)
+    bands = mel_matrix(front_end.n_mels, front_end.n_fft, f_min=front_end.f_min, f_max=front_end.f_max)
     centres = front_end.bin_hz @ bands / bands.sum(axis=0)
     axis.set_yticks(BANDS, [f"{centres[b]:.0f}" for b in BANDS])
     axis.set_title(title, fontsize=10, loc="left")

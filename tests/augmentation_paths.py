@@ -79,7 +79,8 @@ def by_both_paths(name, sources, points):
     """
     front_end, window = FRONT_ENDS[name][0](), FRONT_ENDS[name][1]
     ranges = ([p.rate for p in points] + [1.0], [p.pitch for p in points] + [0.0])
-    augment = SpectralAugmentation(front_end, window, *((min(v), max(v)) for v in ranges))
+    rates, pitches = ((min(v), max(v)) for v in ranges)
+    augment = SpectralAugmentation(front_end, window, rates, pitches=pitches)
     needed = max(augment.source_samples, round(window * max(ranges[0])) + waveform.BLOCK)
     cut = [np.pad(s, (0, START + needed))[START : START + needed] for s in sources]
     drawn = draws.of_points(points).as_dict(("pitch", "rate"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import keras
 from sklearn.pipeline import Pipeline
@@ -15,6 +15,7 @@ from ser_keras.features.descriptors import DESCRIPTORS
 from ser_keras.features.extractor import Extractor, FeatureShape
 from ser_keras.features.faces import FACE_FRONT_ENDS
 from ser_keras.features.frontends import FRONT_ENDS
+from ser_keras.features.frontends.base import FrontEnd
 from ser_keras.models import MODELS, baselines
 from ser_keras.models.classifier import WithFrontEnd
 from ser_keras.models.corpus_heads import heard_as, with_corpus_heads
@@ -104,9 +105,8 @@ def with_front_end(experiment: Experiment) -> WithFrontEnd:
     chunks: dict[str, int] = {}
     if experiment.unit == "utterance":
         chunks = {"chunks": experiment.export.chunks, "hop_samples": experiment.hop_samples}
-    return functools.partial(
-        end_to_end, build_extractor(experiment), window_samples=experiment.window_samples, **chunks
-    )
+    front_end = cast(FrontEnd, build_extractor(experiment))  # what can be exported has one
+    return functools.partial(end_to_end, front_end, window_samples=experiment.window_samples, **chunks)
 
 
 def primary(classifier: keras.Model) -> keras.Model:

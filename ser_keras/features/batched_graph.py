@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
@@ -13,18 +14,21 @@ from ser_keras.audio.windows import cut_windows, window_starts
 from ser_keras.common.quiet_stderr import silenced_stderr
 from ser_keras.features.extractor import Extractor
 
+if TYPE_CHECKING:
+    from ser_keras.audio.windows import TailRule
+
 FEATURE_BATCH = 4  # windows; more leave the processor's cache and take longer each
 
 
 def feature_function(extractor: Extractor, window: int) -> Callable[..., NDArray[np.float32]]:
-    """Windows to features as the caches are filled: a front end as a graph, a descriptor set as it is.
+    """The function that fills the caches: a front end compiled as a graph, or the descriptor set itself.
 
     Args:
         extractor: takes windows.
         window: N, samples.
 
     Returns:
-        Function: float32 windows [n, N], any n, to features [n, ...].
+        Function: windows [n, N], any n, to features [n, ...].
     """
     if not extractor.in_graph:
         return extractor
@@ -32,9 +36,9 @@ def feature_function(extractor: Extractor, window: int) -> Callable[..., NDArray
 
 
 def utterance_function(
-    extractor: Extractor, window: int, hop: int, *, tail: str
+    extractor: Extractor, window: int, hop: int, *, tail: TailRule
 ) -> Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.int64]]]:
-    """An utterance's samples to its features, a row a window, or a row as the extractor of utterances cuts them.
+    """An utterance's samples to its features, a row a window, or the rows of an extractor that takes utterances.
 
     Args:
         extractor: takes windows or utterances.
@@ -42,19 +46,21 @@ def utterance_function(
         tail: tail rule of `audio.windows`.
 
     Returns:
-        Function: float32 samples [N] at 16 kHz to features [T, ...] and the first sample of each row [T].
+        Function: samples [N] at 16 kHz to features [T, ...] and the first sample of each row [T].
     """
     if extractor.takes == "utterance":
         return lambda samples: (extractor(samples), extractor.row_starts(len(samples)))
     compute = feature_function(extractor, window)
     return lambda samples: (
-        compute(cut_windows(samples, window, hop, tail)),
-        window_starts(len(samples), window, hop, tail),
+        compute(cut_windows(samples, window, hop, tail=tail)),
+        window_starts(len(samples), window, hop, tail=tail),
     )
 
 
 def batched(
-    function: Callable[..., tf.Tensor], specs: Sequence[tuple[Sequence[int], tf.DType]], xla: bool = False
+    function: Callable[..., tf.Tensor],
+    specs: Sequence[tuple[tuple[int, ...], tf.DType | np.dtype[np.generic]]],
+    xla: bool = False,
 ) -> Callable[..., NDArray[np.float32]]:
     """A function of tensors, compiled for batches of FEATURE_BATCH, as one of NumPy arrays of any length.
 
@@ -73,8 +79,8 @@ def batched(
 
     def call(*arrays: NDArray[np.generic]) -> NDArray[np.float32]:
         n = len(arrays[0])
-        lacking = -n % FEATURE_BATCH
-        padded = [np.concatenate([a, np.zeros((lacking, *a.shape[1:]), a.dtype)]) if lacking else a for a in arrays]
+        n_missing = -n % FEATURE_BATCH
+        padded = [np.concatenate([a, np.zeros((n_missing, *a.shape[1:]), a.dtype)]) if n_missing else a for a in arrays]
         parts = [
             graph(*(tf.constant(a[i : i + FEATURE_BATCH], s.dtype) for a, s in zip(padded, signature, strict=True)))
             for i in range(0, n, FEATURE_BATCH)

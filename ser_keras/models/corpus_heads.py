@@ -36,9 +36,9 @@ class KnownMean(keras.layers.Layer):
             shape=shape, initializer=keras.initializers.Constant(1 / shape[0]), trainable=False, name="share"
         )
 
-    def know(self, seen: ArrayLike) -> None:
-        """Say which head knows which class: `seen` is [H, n_classes] bool."""
-        counts = np.asarray(seen, np.float32)[:, None, :]
+    def know(self, membership: ArrayLike) -> None:
+        """Set which head had which class in training: [H, n_classes] bool."""
+        counts = np.asarray(membership, np.float32)[:, None, :]
         self.share.assign(counts / np.maximum(counts.sum(axis=0, keepdims=True), 1))
 
     def call(self, inputs: list[keras.KerasTensor]) -> keras.KerasTensor:
@@ -101,8 +101,8 @@ def learn_which(classifier: keras.Model, corpora: Sequence[str], labels: NDArray
         labels: [n] their classes.
     """
     heads, n_classes = np.array([head_name(corpus) for corpus in corpora]), classifier.outputs[0].shape[-1]
-    seen = [np.isin(np.arange(n_classes), labels[heads == name]) for name in classifier.output_names[1:]]
-    classifier.get_layer("probabilities").know(seen)
+    membership = [np.isin(np.arange(n_classes), labels[heads == name]) for name in classifier.output_names[1:]]
+    classifier.get_layer("probabilities").know(membership)
 
 
 def heard_as(classifier: keras.Model, corpus: str | None) -> keras.Model:

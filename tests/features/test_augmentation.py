@@ -78,7 +78,7 @@ def sources(augmentation, n=4):
 
 def made(name, **settings):
     frontend = FRONT_ENDS[name](**settings)
-    return frontend, SpectralAugmentation(frontend, WINDOW[name], RATES, PITCHES)
+    return frontend, SpectralAugmentation(frontend, WINDOW[name], RATES, pitches=PITCHES)
 
 
 def decibels(frontend):
@@ -223,7 +223,7 @@ def masked_features(name, drawn):
 
 def test_masks_hide_blocks_and_nothing_else(name):
     frontend, augment = made(name)
-    drawn = draws.draw(given_settings(), 6, WINDOW[name] / 16000, [3], augment.top_hz)
+    drawn = draws.draw(given_settings(), 6, WINDOW[name] / 16000, seed=[3], top_hz=augment.top_hz)
     times, frequencies, changed, spectrum, masked = masked_features(name, drawn)
     hop = frontend.hop_length
     middle = (np.arange(times.shape[1]) * hop + frontend.frame_length / 2) / 16000
@@ -247,7 +247,7 @@ def test_masks_have_the_form_of_tensorflow_io():
     tfio = pytest.importorskip("tensorflow_io", reason="needs tensorflow-io (the extra tfio)")
     settings = given_settings(time_masks=1, frequency_masks=1)
     _, augment = made("log_mel")
-    drawn = draws.draw(settings, 60, 1.0, [4], augment.top_hz)
+    drawn = draws.draw(settings, 60, 1.0, seed=[4], top_hz=augment.top_hz)
     times, frequencies, *_ = masked_features("log_mel", drawn)
     n_frames, n_bins = times.shape[1], frequencies.shape[1]
     longest = {"time": round(0.1 / 0.01), "frequency": round(500 / 31.25)}
@@ -269,7 +269,7 @@ def test_masks_have_the_form_of_tensorflow_io():
 def test_a_window_does_not_depend_on_its_neighbours(name):
     _, augment = made(name)
     source = sources(augment, 5)
-    drawn = draws.draw(given_settings(), 5, WINDOW[name] / 16000, [5], augment.top_hz)
+    drawn = draws.draw(given_settings(), 5, WINDOW[name] / 16000, seed=[5], top_hz=augment.top_hz)
     together = array(augment(source, drawn.as_dict()))
     assert np.isfinite(together).all()
     for row in range(5):
@@ -282,7 +282,7 @@ def test_the_same_seed_gives_the_same_and_another_another(name):
     source = sources(augment, 3)
 
     def features(seed):
-        drawn = draws.draw(given_settings(), 3, WINDOW[name] / 16000, seed, augment.top_hz)
+        drawn = draws.draw(given_settings(), 3, WINDOW[name] / 16000, seed=seed, top_hz=augment.top_hz)
         return array(augment(source, drawn.as_dict()))
 
     np.testing.assert_array_equal(features([1, 2]), features([1, 2]))
@@ -290,7 +290,7 @@ def test_the_same_seed_gives_the_same_and_another_another(name):
 
 
 def test_a_window_s_draw_follows_from_the_seed_and_its_place():
-    few, many = (draws.draw(given_settings(), n, 1.0, [7, 1]) for n in (5, 2000))
+    few, many = (draws.draw(given_settings(), n, 1.0, seed=[7, 1]) for n in (5, 2000))
     for field, values in few.as_dict().items():
         np.testing.assert_array_equal(values, many.as_dict()[field][:5])
         expected = np.int32 if field == "noise_seed" else np.float32
@@ -301,19 +301,19 @@ def test_a_window_s_draw_follows_from_the_seed_and_its_place():
 
 def test_speed_moves_tempo_and_pitch_together():
     alone = Augmentation(mode="random", speed=[0.8, 1.25])
-    drawn = draws.draw(alone, 500, 1.0, [7])
+    drawn = draws.draw(alone, 500, 1.0, seed=[7])
     np.testing.assert_allclose(drawn.pitch, 12 * np.log2(drawn.rate), atol=1e-4)
     assert 0.8 <= drawn.rate.min() < 0.81 and 1.24 < drawn.rate.max() <= 1.2501
     assert draws.varied(alone) == ("pitch", "rate")
     settings = given_settings(speed=[0.8, 1.25])
-    drawn, ((slowest, fastest), (lowest, highest)) = draws.draw(settings, 2000, 1.0, [7]), draws.ranges(settings)
+    drawn, ((slowest, fastest), (lowest, highest)) = draws.draw(settings, 2000, 1.0, seed=[7]), draws.ranges(settings)
     assert slowest <= drawn.rate.min() < 1.05 * slowest and 0.95 * fastest < drawn.rate.max() <= fastest * (1 + 1e-6)
     assert lowest - 1e-5 <= drawn.pitch.min() < 0.9 * lowest and 0.9 * highest < drawn.pitch.max() <= highest + 1e-5
     assert np.std(drawn.pitch - 12 * np.log2(drawn.rate)) > 0.5, "the settings of their own vary beside it"
 
 
 def test_draws_fill_their_ranges():
-    drawn = draws.draw(given_settings(rate=[0.5, 2.0]), 4000, 2.0, [0], 2000.0)
+    drawn = draws.draw(given_settings(rate=[0.5, 2.0]), 4000, 2.0, seed=[0], top_hz=2000.0)
     for values, low, high in (
         (drawn.pitch, -2, 2),
         (np.log(drawn.rate), np.log(0.5), np.log(2)),
@@ -340,7 +340,7 @@ def test_draws_fill_their_ranges():
 
 
 def test_a_share_of_the_windows_is_left_alone():
-    drawn = draws.draw(given_settings(probability=0.3), 4000, 1.0, [0])
+    drawn = draws.draw(given_settings(probability=0.3), 4000, 1.0, seed=[0])
     plain = Draws.unchanged(4000).as_dict()
     still = drawn.pitch == 0
     assert still.mean() == pytest.approx(0.7, abs=0.03)
@@ -353,17 +353,17 @@ def test_a_share_of_the_windows_is_left_alone():
 
 def test_bands_and_rooms_have_shares_of_their_own():
     settings = given_settings(band_probability=0.2, room_probability=0.6)
-    drawn = draws.draw(settings, 4000, 1.0, [0])
+    drawn = draws.draw(settings, 4000, 1.0, seed=[0])
     narrow, inside = np.isfinite(drawn.band).any(axis=1), drawn.room[:, 0] > 0
     assert narrow.mean() == pytest.approx(0.2, abs=0.03) and inside.mean() == pytest.approx(0.6, abs=0.03)
     assert (narrow & inside).mean() == pytest.approx(0.12, abs=0.02), "neither follows from the other"
-    half = draws.draw(Augmentation(mode="random", high_cut_hz=[4000]), 10, 1.0, [0])
+    half = draws.draw(Augmentation(mode="random", high_cut_hz=[4000]), 10, 1.0, seed=[0])
     np.testing.assert_array_equal(half.band, np.tile(np.float32([-np.inf, 4000]), (10, 1)))
 
 
 def test_a_setting_that_is_not_used_leaves_the_other_draws_as_they_were():
     without = given_settings(low_cut_hz=[], high_cut_hz=[], rt60_s=[], overdrive_db=[], snippet_s=[])
-    few, all_ = (draws.draw(settings, 50, 1.0, [3]).as_dict() for settings in (without, given_settings()))
+    few, all_ = (draws.draw(settings, 50, 1.0, seed=[3]).as_dict() for settings in (without, given_settings()))
     small = np.random.default_rng([3]).random((50, 7 + draws.EQUALISER_POINTS + 4 + 2))
     np.testing.assert_allclose(few["pitch"], -2 + 4 * small[:, 1], atol=1e-6)
     assert not few["room"].any() and np.isinf(few["band"]).all() and all_["room"].all()
@@ -402,7 +402,7 @@ def test_another_backend_gives_the_same(tmp_path):
         pytest.skip("needs jax (pip install -c constraints/reference.txt jax)")
     for name in WINDOW:
         _, augment = made(name)
-        drawn = draws.draw(given_settings(), 3, WINDOW[name] / 16000, [9], augment.top_hz)
+        drawn = draws.draw(given_settings(), 3, WINDOW[name] / 16000, seed=[9], top_hz=augment.top_hz)
         np.savez(tmp_path / f"{name}.npz", source=sources(augment, 3), **drawn.as_dict())
     code = f"""
         import sys
@@ -414,7 +414,7 @@ def test_another_backend_gives_the_same(tmp_path):
         assert keras.backend.backend() == "jax"
         for name, window in {WINDOW}.items():
             drawn = dict(np.load(name + ".npz"))
-            augment = SpectralAugmentation(FRONT_ENDS[name](), window, {RATES}, {PITCHES})
+            augment = SpectralAugmentation(FRONT_ENDS[name](), window, {RATES}, pitches={PITCHES})
             np.save(name + ".npy", np.asarray(jax.jit(augment)(drawn.pop("source"), drawn)))
     """
     environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}

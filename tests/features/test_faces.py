@@ -21,9 +21,10 @@ from ser_keras.features.conditions import parse  # noqa: E402
 from ser_keras.features.extractor import JoinedShape  # noqa: E402
 from ser_keras.features.faces import FACE_FRONT_ENDS, AudioVisual, FaceFrames, video  # noqa: E402
 from ser_keras.features.faces.stores import JoinedStore, PixelStore  # noqa: E402
-from ser_keras.models.layers.sequence import PerChunk  # noqa: E402
+from ser_keras.models.layers.per_chunk import PerChunk  # noqa: E402
+from ser_keras.models.layers.picture_nets import APPLICATIONS, IMAGENET  # noqa: E402
 from ser_keras.models.papers.anand2015_faces import anand2015_audio_visual  # noqa: E402
-from ser_keras.models.papers.image_nets import APPLICATIONS, IMAGENET, keras_application  # noqa: E402
+from ser_keras.models.papers.image_nets import keras_application  # noqa: E402
 from ser_keras.training import crossvalidation, reevaluation
 from ser_keras.training.data.preparation import prepare, read_corpora  # noqa: E402
 from tests.made_corpus import vowel, write_corpus  # noqa: E402

@@ -150,7 +150,9 @@ def test_front_ends_tell_the_frequencies_of_their_bins():
 @pytest.mark.parametrize("scale", ["slaney", "htk"])
 def test_mel_matrix_equals_librosa(scale):
     expected = librosa.filters.mel(sr=16000, n_fft=1024, n_mels=80, fmin=20, fmax=7000, htk=scale == "htk")
-    np.testing.assert_allclose(mel_matrix(80, 1024, 20, 7000, scale), expected.T, rtol=1e-4, atol=1e-8)
+    np.testing.assert_allclose(
+        mel_matrix(80, 1024, f_min=20, f_max=7000, scale=scale), expected.T, rtol=1e-4, atol=1e-8
+    )
 
 
 def test_normalised_log_mel_does_not_depend_on_gain():

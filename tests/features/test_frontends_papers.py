@@ -151,7 +151,7 @@ def test_bins_have_their_frequencies_and_frames_begin_anywhere(name):
 
 
 def augmented(layer, source, drawn, window):
-    augment = SpectralAugmentation(layer, window, (0.8, 1.25), (-4.0, 4.0))
+    augment = SpectralAugmentation(layer, window, (0.8, 1.25), pitches=(-4.0, 4.0))
     return array(augment(source[:, : augment.source_samples], drawn))
 
 

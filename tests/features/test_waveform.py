@@ -132,10 +132,10 @@ def test_the_ratio_counts_what_the_window_hears_at_its_rate():
     signal[-1] = 1e-6  # the recording goes on
     changed = change(signal, rate=2.0, snr_db=20, window_samples=8000)
     assert changed.shape == (8000,)
-    alone = stretch(waveform.noise(signal, 20, (0, 0), 16000), 0, 2.0)
+    alone = stretch(waveform.noise(signal, 20, (0, 0), length=16000), 0, 2.0)
     expected = 10 * np.log10(np.mean(np.square(signal)) / 100)
     assert abs(10 * np.log10(np.mean(np.square(changed[5000:7500])) / np.mean(np.square(alone[5000:7500])))) < 0.3
-    assert abs(10 * np.log10(np.mean(np.square(waveform.noise(signal, 20, (0, 0), 16000)))) - expected) < 0.3
+    assert abs(10 * np.log10(np.mean(np.square(waveform.noise(signal, 20, (0, 0), length=16000)))) - expected) < 0.3
 
 
 @pytest.mark.smoke

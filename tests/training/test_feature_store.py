@@ -127,7 +127,9 @@ def test_copies_stand_beside_the_windows_and_are_the_augmented_ones(utterances):
     augment = SpectralAugmentation.from_settings(frontend, WINDOW, settings)
     fields = draws.varied(settings)
     stored = to_int16(plain.samples(5))
-    drawn = draws.draw(settings, plain.n_windows[5], 0.5, [0, 1, zlib.crc32(stored.tobytes())], augment.top_hz)
+    drawn = draws.draw(
+        settings, plain.n_windows[5], 0.5, seed=[0, 1, zlib.crc32(stored.tobytes())], top_hz=augment.top_hz
+    )
     ended = np.concatenate([plain.samples(5), np.zeros(augment.source_samples, np.float32)])
     latest = draws.latest_starts(len(stored), WINDOW, drawn.rate)
     assert (latest + WINDOW * drawn.rate < len(stored) + 1).all() and latest.max() > 0

@@ -1,10 +1,13 @@
-"""What is changed in each window: drawn from a seed, or taken from a grid."""
+"""The changes of each window: drawn from a seed, or taken from a grid."""
 
 import dataclasses
 import itertools
 import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from ser_keras.features.frontends.base import SAMPLE_RATE
 from ser_keras.features.frontends.log_mel import hz_to_mel
@@ -14,6 +17,43 @@ TOP_HZ = SAMPLE_RATE / 2
 BAND_EDGE_HZ = 100.0  # from the pass band to the stop band
 BAND_STOP_DB = 60.0
 DIRECT_DB = (-3.0, 12.0)  # energy of the direct sound over that of the room
+
+
+class AugmentationSettings(Protocol):
+    """How the training part is varied: `experiment.settings.Augmentation`, or anything with its fields.
+
+    An empty list, 0 and probabilities of 1 leave windows as they are; docs/augmentation.md describes each field.
+    """
+
+    mode: Literal["none", "grid", "random"]
+    path: Literal["spectrum", "waveform"]
+    pitch: list[float]
+    rate: list[float]
+    gain_db: list[float]
+    speed: list[float]
+    snr_db: list[float]
+    equalise_db: float
+    low_cut_hz: list[float]
+    high_cut_hz: list[float]
+    band_probability: float
+    rt60_s: list[float]
+    room_probability: float
+    overdrive_db: list[float]
+    snippet_s: list[float]
+    snippet_probability: float
+    time_masks: int
+    time_mask_s: float
+    frequency_masks: int
+    frequency_mask_hz: float
+    probability: float
+    copies: int
+
+    @property
+    def banded(self) -> bool:
+        """Whether some windows are given a narrower band."""
+
+    def model_dump(self, *, exclude: set[str], exclude_defaults: bool) -> dict[str, object]:
+        """The fields as a dictionary, for cache keys."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,41 +77,41 @@ class Draws:
         equaliser: [n, EQUALISER_POINTS] dB at frequencies equally spaced in mel, see `equaliser_matrix`.
         band: [n, 2] lower and upper edge in Hz, 30 dB down, see `band_decibels`; infinite: none.
         room: [n, 2] RT60 in seconds and energy of the direct sound over the room's in dB; 0 s: no room.
-        snippet: [n, 2] length in seconds of the stretch of the window that is heard at all, moved to its begin, and
-            where it lies, from 0 (as early as can be) to 1; infinite: the whole window.
+        snippet: [n, 2] length in seconds of the only stretch of the window that sounds, moved to the window's begin,
+            and where it lies in the source, from 0 (at the begin) to 1 (at the end); infinite: the whole window.
         overdrive_db: [n] dB that the microphone is turned up before it clips; no further effect on the level.
         time_masks: [n, M, 2] start and width in seconds from the window's begin; width 0: none.
         frequency_masks: [n, M, 2] start and width in Hz; width 0: none.
-        noise_seed: [n, 2] int32, what the noise and the room's response follow from.
+        noise_seed: [n, 2] int32, seed of the noise and of the room's response.
     """
 
-    pitch: np.ndarray
-    rate: np.ndarray
-    gain_db: np.ndarray
-    snr_db: np.ndarray
-    equaliser: np.ndarray
-    band: np.ndarray
-    room: np.ndarray
-    snippet: np.ndarray
-    overdrive_db: np.ndarray
-    time_masks: np.ndarray
-    frequency_masks: np.ndarray
-    noise_seed: np.ndarray
+    pitch: NDArray[np.float32]
+    rate: NDArray[np.float32]
+    gain_db: NDArray[np.float32]
+    snr_db: NDArray[np.float32]
+    equaliser: NDArray[np.float32]
+    band: NDArray[np.float32]
+    room: NDArray[np.float32]
+    snippet: NDArray[np.float32]
+    overdrive_db: NDArray[np.float32]
+    time_masks: NDArray[np.float32]
+    frequency_masks: NDArray[np.float32]
+    noise_seed: NDArray[np.int32]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.pitch)
 
-    def take(self, index):
+    def take(self, index: NDArray[np.int64]) -> "Draws":
         """The draws of some windows."""
         return Draws(**{field.name: getattr(self, field.name)[index] for field in dataclasses.fields(self)})
 
-    def as_dict(self, names=None):
+    def as_dict(self, names: Iterable[str] | None = None) -> dict[str, NDArray[np.float32] | NDArray[np.int32]]:
         """name -> array; all of them, or those that `varied` names."""
         names = [field.name for field in dataclasses.fields(self)] if names is None else names
         return {name: getattr(self, name) for name in names}
 
     @classmethod
-    def unchanged(cls, n):
+    def unchanged(cls, n: int) -> "Draws":
         """Draws that leave n windows as they are."""
         zeros = np.zeros(n, np.float32)
         return cls(
@@ -80,9 +120,9 @@ class Draws:
             gain_db=zeros,
             snr_db=zeros + np.float32(np.inf),
             equaliser=np.zeros((n, EQUALISER_POINTS), np.float32),
-            band=np.tile(np.float32([-np.inf, np.inf]), (n, 1)),
+            band=np.tile(np.array([-np.inf, np.inf], np.float32), (n, 1)),
             room=np.zeros((n, 2), np.float32),
-            snippet=np.tile(np.float32([np.inf, 0]), (n, 1)),
+            snippet=np.tile(np.array([np.inf, 0], np.float32), (n, 1)),
             overdrive_db=zeros,
             time_masks=np.zeros((n, 0, 2), np.float32),
             frequency_masks=np.zeros((n, 0, 2), np.float32),
@@ -90,52 +130,54 @@ class Draws:
         )
 
 
-def grid(settings):
+def grid(settings: AugmentationSettings) -> list[Point]:
     """Every combination of pitch, rate and gain; the unchanged one first where it is one of them.
 
     Args:
-        settings: has `pitch`, `rate` and `gain_db`, lists of which an empty one stands for "unchanged".
+        settings: an empty list of `pitch`, `rate` or `gain_db` stands for "unchanged".
 
     Returns:
-        list of Point, without repetitions.
+        The points, without repetitions.
     """
     axes = (settings.pitch or [0.0], settings.rate or [1.0], settings.gain_db or [0.0])
     points = dict.fromkeys(Point(*map(float, values)) for values in itertools.product(*axes))
     return sorted(points, key=lambda point: point != Point())
 
 
-def of_points(points):
-    """The Draws of a list of Point."""
-    columns = {
-        name: np.array([getattr(point, name) for point in points], np.float32) for name in ("pitch", "rate", "gain_db")
-    }
-    return dataclasses.replace(Draws.unchanged(len(points)), **columns)
+def of_points(points: Sequence[Point]) -> Draws:
+    """The draws that equal some points of a grid."""
+    return dataclasses.replace(
+        Draws.unchanged(len(points)),
+        pitch=np.array([point.pitch for point in points], np.float32),
+        rate=np.array([point.rate for point in points], np.float32),
+        gain_db=np.array([point.gain_db for point in points], np.float32),
+    )
 
 
-def ranges(settings):
+def ranges(settings: AugmentationSettings) -> tuple[tuple[float, float], tuple[float, float]]:
     """The least and the greatest (tempo, pitch shift in semitones) that can be drawn: two pairs."""
     rate, pitch, speed = settings.rate or [1.0], settings.pitch or [0.0], settings.speed or [1.0]
-    rates = tuple(end(rate) * end(speed) for end in (min, max))
-    pitches = tuple(end(pitch) + 12 * math.log2(end(speed)) for end in (min, max))
+    rates = min(rate) * min(speed), max(rate) * max(speed)
+    pitches = min(pitch) + 12 * math.log2(min(speed)), max(pitch) + 12 * math.log2(max(speed))
     return rates, pitches
 
 
-def latest_starts(n_samples, window, rates):
-    """The last sample at which a window that is heard at a tempo can begin without reaching beyond its item's end.
+def latest_starts(n_samples: int | NDArray[np.int64], window: int, rates: NDArray[np.float32]) -> NDArray[np.int64]:
+    """The last sample at which a window of another tempo can begin without reaching beyond its item's end.
 
     Args:
-        n_samples: [n] or number, of the items.
-        window: samples of a window as it is heard.
-        rates: [n].
+        n_samples: of the item, or [n] of the items.
+        window: samples of a window after the change of tempo.
+        rates: [n] tempos.
 
     Returns:
-        [n] int; 0 for items that are too short.
+        [n] samples; 0 for items that are too short.
     """
     return np.maximum(0, n_samples - np.ceil(window * rates).astype(int))
 
 
-def varied(settings):
-    """Names of the fields of Draws that some settings vary on spectra; the others needn't be handed on."""
+def varied(settings: AugmentationSettings) -> tuple[str, ...]:
+    """Names of the fields of Draws that the settings vary on spectra; the other fields change nothing."""
     names = [name for name in ("pitch", "rate") if getattr(settings, name) or settings.speed]
     names += ["gain_db"] if settings.gain_db else []
     if settings.mode == "random":
@@ -146,25 +188,29 @@ def varied(settings):
     return tuple(names)
 
 
-def draw(settings, n, window_s, seed, top_hz=TOP_HZ):
+def draw(
+    settings: AugmentationSettings, n: int, window_s: float, *, seed: Sequence[int], top_hz: float = TOP_HZ
+) -> Draws:
     """Draw the changes of n windows.
 
-    Window i's follow from the seed, the settings and i alone, whatever n is.
+    The changes of window i follow only from the seed, the settings and i, whatever n is.
 
     Args:
-        settings: see `experiment.Augmentation`, mode `random`.
+        settings: of mode `random`.
         n: number of windows.
         window_s: their length in seconds, within which time masks lie.
-        seed: a sequence of integers, for `numpy.random.default_rng`.
+        seed: for `numpy.random.default_rng`.
         top_hz: the highest frequency that the front end shows, below which frequency masks lie.
-
-    Returns:
-        Draws.
     """
     n_time, n_frequency = settings.time_masks, settings.frequency_masks
-    # One row of uniform numbers a window. Normal ones are made of them, since NumPy's own take a varying share.
-    sizes = {"one_each": 7, "equaliser": EQUALISER_POINTS, "time": 2 * n_time, "frequency": 2 * n_frequency}
-    # Without one of these, draws are what they were before there was such a setting.
+    # One row of uniform numbers a window. Normal numbers are made of these: NumPy's own would take a varying share.
+    sizes: dict[str, int] = {
+        "one_each": 7,
+        "equaliser": EQUALISER_POINTS,
+        "time": 2 * n_time,
+        "frequency": 2 * n_frequency,
+    }
+    # A setting that is off takes no number: draws are as they were before that setting existed.
     sizes |= {"speed": bool(settings.speed), "band": 3 * settings.banded, "room": 3 * bool(settings.rt60_s)}
     sizes |= {"overdrive": bool(settings.overdrive_db), "snippet": 3 * bool(settings.snippet_s)}
     uniform = np.random.default_rng(seed).random((n, sum(sizes.values())))
@@ -173,14 +219,16 @@ def draw(settings, n, window_s, seed, top_hz=TOP_HZ):
     )
     changed = one_each[:, 0] < settings.probability
 
-    def between(uniform, values, unchanged, where=changed):
+    def between(
+        uniform: NDArray[np.float64], values: Sequence[float], unchanged: float, *, where: NDArray[np.bool_] = changed
+    ) -> NDArray[np.float32]:
         if not values:
             return np.full(n, unchanged, np.float32)
-        drawn = min(values) + (max(values) - min(values)) * uniform
-        return np.where(where, drawn, unchanged).astype(np.float32)
+        value = min(values) + (max(values) - min(values)) * uniform
+        return np.where(where, value, unchanged).astype(np.float32)
 
-    def share(uniform, probability):
-        """(which windows are changed so, the numbers for how), of three uniform numbers a window."""
+    def share(uniform: NDArray[np.float64], probability: float) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+        """Which windows get a change, and the numbers that decide how, from three uniform numbers a window."""
         if not uniform.size:
             return np.zeros(n, bool), np.zeros((n, 2))
         return changed & (uniform[:, 0] < probability), uniform[:, 1:]
@@ -203,21 +251,21 @@ def draw(settings, n, window_s, seed, top_hz=TOP_HZ):
         equaliser=np.where(changed[:, None], settings.equalise_db * normal, 0).astype(np.float32),
         band=np.stack(
             [
-                between(edges[:, 0], settings.low_cut_hz, -np.inf, narrow),
-                between(edges[:, 1], settings.high_cut_hz, np.inf, narrow),
+                between(edges[:, 0], settings.low_cut_hz, -np.inf, where=narrow),
+                between(edges[:, 1], settings.high_cut_hz, np.inf, where=narrow),
             ],
             axis=1,
         ),
         room=np.stack(
             [
-                between(acoustics[:, 0], settings.rt60_s, 0.0, inside),
-                between(acoustics[:, 1], DIRECT_DB, 0.0, inside),
+                between(acoustics[:, 0], settings.rt60_s, 0.0, where=inside),
+                between(acoustics[:, 1], DIRECT_DB, 0.0, where=inside),
             ],
             axis=1,
         ),
         snippet=np.stack(
             [
-                between(stretch[:, 0], settings.snippet_s, np.inf, short),
+                between(stretch[:, 0], settings.snippet_s, np.inf, where=short),
                 np.where(short, stretch[:, 1], 0).astype(np.float32),
             ],
             axis=1,
@@ -225,20 +273,22 @@ def draw(settings, n, window_s, seed, top_hz=TOP_HZ):
         overdrive_db=between(overdrive[:, 0], settings.overdrive_db, 0.0)
         if overdrive.size
         else np.zeros(n, np.float32),
-        time_masks=_masks(time, settings.time_mask_s, window_s, changed),
-        frequency_masks=_masks(frequency, settings.frequency_mask_hz, top_hz, changed),
+        time_masks=_masks(time, settings.time_mask_s, window_s, changed=changed),
+        frequency_masks=_masks(frequency, settings.frequency_mask_hz, top_hz, changed=changed),
         noise_seed=(one_each[:, 5:] * 2**31).astype(np.int32),
     )
 
 
-def _masks(uniform, greatest, extent, changed):
+def _masks(
+    uniform: NDArray[np.float64], greatest: float, extent: float, *, changed: NDArray[np.bool_]
+) -> NDArray[np.float32]:
     """[n, 2 M] uniform numbers to [n, M, 2] start and width; the masks lie within 0 to `extent`."""
     width = uniform[:, ::2] * min(greatest, extent) * changed[:, None]
     start = uniform[:, 1::2] * (extent - width)
     return np.stack([start, width], axis=-1).astype(np.float32)
 
 
-def equaliser_matrix(hz):
+def equaliser_matrix(hz: ArrayLike) -> NDArray[np.float32]:
     """From dB at the control points to dB at some frequencies: linear in mel (Slaney's) between neighbours.
 
     The points are equally spaced in mel from 0 to 8000 Hz.
@@ -247,14 +297,20 @@ def equaliser_matrix(hz):
         hz: [F] frequencies in Hz, 0 to 8000.
 
     Returns:
-        [EQUALISER_POINTS, F] float32.
+        [EQUALISER_POINTS, F].
     """
     mel = hz_to_mel(hz, "slaney") / hz_to_mel(TOP_HZ, "slaney") * (EQUALISER_POINTS - 1)
     return np.maximum(0, 1 - np.abs(mel - np.arange(EQUALISER_POINTS)[:, None])).astype(np.float32)
 
 
-def band_decibels(hz, band, maximum=np.maximum, minimum=np.minimum):
-    """What a narrower band leaves of frequencies, in dB: 0 within, straight lines over 100 Hz to -60 outside.
+def band_decibels(
+    hz: NDArray[np.floating],
+    band: NDArray[np.floating],
+    maximum: Callable[..., NDArray[np.floating]] = np.maximum,
+    *,
+    minimum: Callable[..., NDArray[np.floating]] = np.minimum,
+) -> NDArray[np.floating]:
+    """The gain of a narrower band, in dB: 0 within, straight lines over 100 Hz to -60 outside.
 
     Args:
         hz: [F].

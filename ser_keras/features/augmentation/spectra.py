@@ -1,26 +1,29 @@
-"""Augmentation of spectra, between a front end's two steps: nothing has to be turned back into a waveform."""
+"""Augmentation of spectra, between a front end's two steps: no waveform has to be resynthesised."""
 
 import math
+from collections.abc import Mapping
 
+import keras
 import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
-from ser_keras.features.augmentation.draws import band_decibels, equaliser_matrix, ranges
-from ser_keras.features.frontends.base import SAMPLE_RATE
+from ser_keras.features.augmentation.draws import AugmentationSettings, band_decibels, equaliser_matrix, ranges
+from ser_keras.features.frontends.base import SAMPLE_RATE, FrontEnd
 
 RESAMPLED_TOP_HZ = 2500  # above, samples lie too far apart for straight lines between them
 
 
 class SpectralAugmentation:
-    """Pitch, tempo, gain, noise, equalisation, band and masks of windows, as the front end would show them.
+    """Changes pitch, tempo, gain, noise, equalisation and band of windows, and masks them, on the spectrum.
 
-    A model sees magnitudes alone, so that no phase has to be mended, as a phase vocoder does:
+    A model sees only magnitudes, so no phase has to be corrected, as a phase vocoder does:
 
     - tempo: the frames are cut where they would fall, at t * rate about their middles;
     - pitch, formants along: a front end that shows up to 2.5 kHz gets a resampled waveform, whose frames are placed so
       that the tempo stays; for one that shows more, the frequency axis is warped, linearly between bins, and the
       density of power falls by the ratio as the band widens, so that a window's power stays what it was;
-    - noise is white; it ends where the recording does, and what it is added to counts up to there or the window's end;
+    - noise is white; it ends where the recording ends. The signal's power is measured up to there or the window's end;
     - masks: D. Park et al., SpecAugment, Interspeech 2019, section 2, filled with the geometric mean over window and
       channel.
 
@@ -35,7 +38,14 @@ class SpectralAugmentation:
         top_hz: the highest frequency that the front end shows.
     """
 
-    def __init__(self, frontend, window_samples, rates=(1.0, 1.0), pitches=(0.0, 0.0)):
+    def __init__(
+        self,
+        frontend: FrontEnd,
+        window_samples: int,
+        rates: tuple[float, float] = (1.0, 1.0),
+        *,
+        pitches: tuple[float, float] = (0.0, 0.0),
+    ) -> None:
         self.frontend, self.window_samples = frontend, window_samples
         self.n_frames = frontend.n_frames(window_samples)
         self.top_hz = frontend.top_hz
@@ -52,21 +62,23 @@ class SpectralAugmentation:
         self._resampled_samples = math.ceil(self._middle[-1] * fastest / lowest + half)
 
     @classmethod
-    def from_settings(cls, frontend, window_samples, settings):
-        """For the ranges of `experiment.Augmentation`."""
-        return cls(frontend, window_samples, *ranges(settings))
+    def from_settings(
+        cls, frontend: FrontEnd, window_samples: int, settings: AugmentationSettings
+    ) -> "SpectralAugmentation":
+        """An augmentation for the ranges of some settings."""
+        rates, pitches = ranges(settings)
+        return cls(frontend, window_samples, rates, pitches=pitches)
 
-    def __call__(self, source, draws):
+    def __call__(self, source: keras.KerasTensor, draws: Mapping[str, keras.KerasTensor]) -> keras.KerasTensor:
         """Features of changed windows; each row by itself.
 
         Args:
             source: [B, source_samples] float32; a window begins at sample 0, and its instant t shows the source's
                 instant t * rate.
-            draws: dict of tensors with the fields of `Draws`; a field that isn't there changes nothing and costs
-                nothing.
+            draws: the fields of `Draws`; an absent field changes nothing and costs nothing.
 
         Returns:
-            What the front end gives for [B, window_samples].
+            The front end's features of [B, window_samples].
         """
         wave = self.frontend.sanitise(source)
         if "snr_db" in draws:
@@ -78,18 +90,20 @@ class SpectralAugmentation:
         spectrum = self._scaled(spectrum, draws)
         return self.frontend.features(self._masked(spectrum, draws))
 
-    def _with_noise(self, wave, draws):
+    def _with_noise(self, wave: keras.KerasTensor, draws: Mapping[str, keras.KerasTensor]) -> keras.KerasTensor:
         rate = draws["rate"] if "rate" in draws else ops.ones_like(draws["snr_db"])
         length = ops.expand_dims(rate * self.window_samples, -1)
         place = np.arange(self.source_samples, dtype=np.float32)
         sounding = ops.cast(ops.not_equal(wave, 0), "float32") * (place + 1)
-        there = ops.cast(place < ops.max(sounding, axis=-1, keepdims=True), "float32")  # not the zeros behind an end
-        heard = there * ops.cast(place < length, "float32")
-        power = ops.sum(ops.square(wave * heard), axis=-1) / ops.maximum(ops.sum(heard, axis=-1), 1.0)
+        signal = ops.cast(place < ops.max(sounding, axis=-1, keepdims=True), "float32")  # not the zeros behind an end
+        in_window = signal * ops.cast(place < length, "float32")
+        power = ops.sum(ops.square(wave * in_window), axis=-1) / ops.maximum(ops.sum(in_window, axis=-1), 1.0)
         level = ops.sqrt(power) * ops.exp(draws["snr_db"] * np.float32(-np.log(10) / 20))
-        return wave + ops.expand_dims(level, -1) * there * white_noise(draws["noise_seed"], self.source_samples)
+        return wave + ops.expand_dims(level, -1) * signal * white_noise(draws["noise_seed"], self.source_samples)
 
-    def _spectrum(self, wave, rate, ratio):
+    def _spectrum(
+        self, wave: keras.KerasTensor, rate: keras.KerasTensor | None, ratio: keras.KerasTensor | None
+    ) -> keras.KerasTensor:
         """[B, source_samples] to [B, C, T, F], at a tempo, of the waveform played `ratio` times as fast."""
         if rate is None and ratio is None:
             return self.frontend.spectrum(wave[:, : self.window_samples])
@@ -103,8 +117,8 @@ class SpectralAugmentation:
         start = ops.cast(ops.round(ops.maximum(start, 0.0) / step), "int32") * step
         return self.frontend.spectrum(wave, start)
 
-    def _warped(self, spectrum, ratio):
-        """Power or magnitude [B, C, T, F], its frequency axis stretched by `ratio`; 0 above what there is."""
+    def _warped(self, spectrum: keras.KerasTensor, ratio: keras.KerasTensor) -> keras.KerasTensor:
+        """Power or magnitude [B, C, T, F], its frequency axis stretched by `ratio`; 0 above its last bin."""
         _, channels, n_frames, n_bins = spectrum.shape
         first, step = self._bin_hz[0], self._bin_hz[1] - self._bin_hz[0]
         bin_ = ops.maximum((self._bin_hz / ratio[:, None] - first) / step, 0.0)  # below the first bin: its value
@@ -119,20 +133,21 @@ class SpectralAugmentation:
         rows = ops.expand_dims(there * (1 - above), -1) * lower + ops.expand_dims(there * above, -1) * upper
         return ops.transpose(ops.reshape(rows, (-1, n_bins, channels, n_frames)), (0, 2, 3, 1))
 
-    def _scaled(self, spectrum, draws):
-        decibels = 0.0
+    def _scaled(self, spectrum: keras.KerasTensor, draws: Mapping[str, keras.KerasTensor]) -> keras.KerasTensor:
+        gains = []
         if "gain_db" in draws:
-            decibels = ops.expand_dims(draws["gain_db"], -1)
+            gains.append(ops.expand_dims(draws["gain_db"], -1))
         if "equaliser" in draws:
-            decibels = decibels + ops.matmul(draws["equaliser"], self._equaliser)
+            gains.append(ops.matmul(draws["equaliser"], self._equaliser))
         if "band" in draws:
-            decibels = decibels + band_decibels(self._bin_hz, draws["band"], ops.maximum, ops.minimum)
-        if isinstance(decibels, float):
+            gains.append(band_decibels(self._bin_hz, draws["band"], ops.maximum, minimum=ops.minimum))
+        if not gains:
             return spectrum
+        decibels = sum(gains[1:], gains[0])
         scale = ops.exp(decibels * np.float32(self.frontend.SPECTRUM_POWER * np.log(10) / 20))
         return spectrum * scale[:, None, None, :]
 
-    def _masked(self, spectrum, draws):
+    def _masked(self, spectrum: keras.KerasTensor, draws: Mapping[str, keras.KerasTensor]) -> keras.KerasTensor:
         masks = []
         if "time_masks" in draws:
             masks.append(_within(self._middle / np.float32(SAMPLE_RATE), draws["time_masks"])[:, None, :, None])
@@ -147,21 +162,21 @@ class SpectralAugmentation:
         return ops.where(mask, mean, spectrum)
 
 
-def _ratio(pitch):
+def _ratio(pitch: keras.KerasTensor | float) -> keras.KerasTensor | float:
     return 2 ** (pitch / 12)
 
 
-def _within(places, masks):
+def _within(places: NDArray[np.float32], masks: keras.KerasTensor) -> keras.KerasTensor:
     """Whether places [n] lie within any of the masks [B, M, 2] of start and width: [B, n]."""
     start, width = masks[:, :, :1], masks[:, :, 1:]
     return ops.any(ops.logical_and(places >= start, places < start + width), axis=1)
 
 
-def resample(wave, ratio, n_samples):
+def resample(wave: keras.KerasTensor, ratio: keras.KerasTensor, n_samples: int) -> keras.KerasTensor:
     """A waveform played `ratio` times as fast: linear between two samples.
 
-    At 2 kHz the level falls by up to 0.5 dB and images lie 34 dB below, at 1 kHz 0.1 and 47; nothing keeps what lies
-    above 8 kHz / ratio from aliasing. A cubic is twice as slow, and log-magnitudes of vowels gain 0.1 dB of accuracy.
+    At 2 kHz the level falls by up to 0.5 dB and images lie 34 dB below, at 1 kHz 0.1 and 47. Frequencies above
+    8 kHz / ratio alias. A cubic is twice as slow, and log-magnitudes of vowels gain 0.1 dB of accuracy.
 
     Args:
         wave: [B, N].
@@ -180,11 +195,11 @@ def resample(wave, ratio, n_samples):
     return before + (position - low) * (ops.take(flat, index + 1, axis=0) - before)
 
 
-def white_noise(seed, n_samples):
+def white_noise(seed: keras.KerasTensor, n_samples: int) -> keras.KerasTensor:
     """White noise of unit variance, each row from its own seed, the same on every backend.
 
-    Sample i is the sum of the four bytes of a hash of (seed, i), made to mean 0 and variance 1. It is nearly normal: an
-    excess kurtosis of -0.3, of which a spectrum's sums over a frame leave nothing.
+    Sample i is the sum of the four bytes of a hash of (seed, i), scaled to mean 0 and variance 1. It is nearly normal:
+    its excess kurtosis is -0.3, and a spectrum's sums over a frame are normal.
 
     Args:
         seed: [B, 2] int32.
@@ -202,12 +217,12 @@ def white_noise(seed, n_samples):
     return (ops.cast(total, "float32") - 4 * 127.5) * np.float32((4 * (2**16 - 1) / 12) ** -0.5)
 
 
-def _low_bytes(x):
+def _low_bytes(x: keras.KerasTensor) -> keras.KerasTensor:
     """The lower byte of each half of 32 bits."""
     return ops.bitwise_and(x, np.uint32(0x00FF00FF))
 
 
-def _mixed(x):
+def _mixed(x: keras.KerasTensor) -> keras.KerasTensor:
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
         x = ops.bitwise_xor(x, ops.bitwise_right_shift(x, np.uint32(shift))) * np.uint32(factor)
     return ops.bitwise_xor(x, ops.bitwise_right_shift(x, np.uint32(16)))

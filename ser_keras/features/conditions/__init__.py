@@ -8,8 +8,10 @@ import dataclasses
 import re
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from ser_keras.common.errors import SerKerasError, nearest
+from ser_keras.features.conditions.base import Choice
 from ser_keras.features.conditions.channel import RATE, TELEPHONE
 from ser_keras.features.conditions.gain import GAIN
 from ser_keras.features.conditions.noise import NOISE
@@ -42,18 +44,18 @@ class Step:
     """
 
     kind: str
-    values: tuple = ()
+    values: tuple[float | str, ...] = ()
 
     @property
-    def name(self):
-        """As it is written, without values that are understood anyway: `noise:20`."""
+    def name(self) -> str:
+        """The kind and its values, without default values: `noise:20`."""
         arguments = zip(CONDITIONS[self.kind].arguments, self.values, strict=True)
-        said = [v for a, v in arguments if not (a.optional and v == a.words[0])]
-        return ":".join([self.kind, *(v if isinstance(v, str) else f"{v:g}" for v in said)])
+        values = [v for a, v in arguments if not (isinstance(a, Choice) and v == a.words[0])]
+        return ":".join([self.kind, *(v if isinstance(v, str) else f"{v:g}" for v in values)])
 
     @property
-    def title(self):
-        """As reports call it: `white noise at 20 dB SNR`."""
+    def title(self) -> str:
+        """The title in reports: `white noise at 20 dB SNR`."""
         return CONDITIONS[self.kind].title(*self.values)
 
 
@@ -62,66 +64,63 @@ class Condition:
     """A distortion of audio, or several in their order; made by `parse`.
 
     Attributes:
-        steps: tuple of Step.
-        name: the one name that all ways to write it have (`noise:20`); `parse` understands it.
-        title: for reports (`white noise at 20 dB SNR`).
+        steps: the distortions.
     """
 
-    steps: tuple
+    steps: tuple[Step, ...]
 
     @property
-    def name(self):
+    def name(self) -> str:
+        """The canonical name, whatever its spelling was (`noise:20`); `parse` takes it."""
         return "+".join(step.name for step in self.steps)
 
     @property
-    def title(self):
+    def title(self) -> str:
+        """The title in reports: `white noise at 20 dB SNR`."""
         return ", then ".join(step.title for step in self.steps)
 
-    def __call__(self, samples, seed):
+    def __call__(self, samples: ArrayLike, seed: int) -> NDArray[np.float32]:
         """Distort one utterance.
 
-        Every step hears finite samples in [-1, 1], as a device does: what the step before it made louder than full
-        scale is clipped.
+        Every step gets finite samples in [-1, 1], as a device does: samples that the step before made louder than full
+        scale are clipped.
 
         Args:
-            samples: [n] floats at 16 kHz in [-1, 1]; those that aren't finite become 0, others are clipped.
-            seed: integer. Equal samples, condition and seed give equal results; give each utterance a seed of its own,
-                or all of them hear the same noise.
+            samples: [n] floats at 16 kHz in [-1, 1]; samples that are not finite become 0, others are clipped.
+            seed: equal samples, condition and seed give equal results; give each utterance a seed of its own, or all
+                of them get the same noise.
 
         Returns:
-            [self.length(n)] float32 in [-1, 1], a new array. What happens at a sample still happens there.
+            [self.length(n)] in [-1, 1], a new array. Every event stays at its sample.
 
         Raises:
-            SerKerasError: samples that aren't one-dimensional.
+            SerKerasError: samples that are not one-dimensional.
         """
-        samples = np.asarray(samples, np.float32)
-        if samples.ndim != 1:
-            raise SerKerasError(f"a condition takes one channel [n], not {list(samples.shape)}; mix the channels first")
-        samples = np.clip(np.where(np.isfinite(samples), samples, np.float32(0)), -1, 1)
-        if not samples.size:
-            return samples
+        wave = np.asarray(samples, np.float32)
+        if wave.ndim != 1:
+            raise SerKerasError(f"a condition takes one channel [n], not {list(wave.shape)}; mix the channels first")
+        wave = np.clip(np.where(np.isfinite(wave), wave, np.float32(0)), -1, 1)
+        if not wave.size:
+            return wave
         for number, step in enumerate(self.steps):
             generator = np.random.default_rng([int(seed) & 0xFFFFFFFFFFFFFFFF, number])  # takes no negative seeds
-            distorted = CONDITIONS[step.kind].distort(samples, generator, *step.values)
-            samples = np.clip(distorted, -1, 1).astype(np.float32)
-        return samples
+            distorted = CONDITIONS[step.kind].distort(wave, generator, *step.values)
+            wave = np.clip(distorted, -1, 1).astype(np.float32)
+        return wave
 
-    def length(self, n):
-        """How many samples come of `n`: as many, unless a snippet is taken."""
+    def length(self, n: int) -> int:
+        """The number of samples after distortion of `n`: `n`, unless a snippet is taken."""
         for step in self.steps:
             n = CONDITIONS[step.kind].length(n, *step.values)
         return n
 
 
-def parse(text):
+def parse(text: str) -> Condition:
     """The condition that a user wrote: `noise:20`, `noise:10:pink`, `telephone+noise:20`.
 
     Args:
         text: kinds of CONDITIONS, each followed by its values after colons, joined by `+` in the order in which they
-            happen. Case doesn't matter.
-
-    Returns:
-        Condition.
+            happen. Case does not matter.
 
     Raises:
         SerKerasError: an unknown kind, a value that is missing, too many, or out of range.
@@ -133,27 +132,23 @@ def parse(text):
         raise SerKerasError(f"condition '{text}': {error}") from None
 
 
-def _parse_step(text):
-    name, *given = (word.strip() for word in text.split(":"))
+def _parse_step(text: str) -> Step:
+    name, *words = (word.strip() for word in text.split(":"))
     if not name:
         raise SerKerasError("a distortion's name is missing; known: " + ", ".join(CONDITIONS))
     if name not in CONDITIONS:
         raise SerKerasError(f"'{name}' is not known; nearest: {nearest(name, CONDITIONS)}")
     kind = CONDITIONS[name]
     required = sum(not a.optional for a in kind.arguments)
-    if not required <= len(given) <= len(kind.arguments) or "" in given:
+    if not required <= len(words) <= len(kind.arguments) or "" in words:
         raise SerKerasError(f"it is written {kind.usage}, e.g. {kind.example}")
-    left_out = [a.words[0] for a in kind.arguments[len(given) :]]
-    return Step(name, (*(a.parse(word) for a, word in zip(kind.arguments, given, strict=False)), *left_out))
+    defaults = [a.words[0] for a in kind.arguments[len(words) :] if isinstance(a, Choice)]
+    return Step(name, (*(a.parse(word) for a, word in zip(kind.arguments, words, strict=False)), *defaults))
 
 
-def folder_name(condition):
+def folder_name(condition: Condition) -> str:
     """A condition's name as the name of a folder, on every file system; different for different conditions.
 
-    Args:
-        condition: Condition.
-
-    Returns:
-        str: `noise_20`, `telephone+noise_10`.
+    `noise_20`, `telephone+noise_10`.
     """
     return condition.name.replace(":", "_")

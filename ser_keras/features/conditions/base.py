@@ -1,9 +1,10 @@
-"""What one kind of distortion is made of: its name's arguments, its title, and the function that distorts."""
+"""The declaration of a kind of distortion: its arguments, its title, and the function that distorts."""
 
 import dataclasses
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ser_keras.common.errors import SerKerasError, nearest
 
@@ -13,8 +14,8 @@ class Number:
     """A number in a condition's name.
 
     Attributes:
-        what: what it is, as messages call it.
-        unit: as messages and titles write it.
+        what: its name in messages.
+        unit: in messages and titles.
         low, high: the least and greatest value.
         whole: whether it must be an integer.
     """
@@ -27,8 +28,8 @@ class Number:
 
     optional = False
 
-    def parse(self, text):
-        """The number in `text`, to six digits, so that its name says all of it.
+    def parse(self, text: str) -> float:
+        """The number in `text`, to six digits, so that the condition's name shows the whole value.
 
         Raises:
             SerKerasError: no number, or out of range; begins with `what`.
@@ -47,31 +48,31 @@ class Number:
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """One of some words in a condition's name; where it is left out, the first of them.
+    """One of some words in a condition's name; optional: the first word is the default.
 
     Attributes:
-        what: what it is, as messages call it.
-        words: the valid ones.
+        what: its name in messages.
+        words: the valid words.
     """
 
     what: str
-    words: tuple
+    words: tuple[str, ...]
 
     optional = True
 
-    def parse(self, text):
+    def parse(self, text: str) -> str:
         """`text`, if it is one of the words.
 
         Raises:
-            SerKerasError: it isn't; begins with `what`.
+            SerKerasError: it is not; begins with `what`.
         """
         if text not in self.words:
             raise SerKerasError(f"{self.what} '{text}' is not known; nearest: {nearest(text, self.words)}")
         return text
 
 
-def same_length(n, *values):
-    """The length of what most kinds make of `n` samples."""
+def same_length(n: int, *values: float | str) -> int:
+    """The length of most kinds' result: that of their `n` samples."""
     return n
 
 
@@ -80,11 +81,11 @@ class Kind:
     """One kind of distortion.
 
     Attributes:
-        usage: how it is written, with its arguments in capitals and those that may be left out in brackets.
-        example: a name that is valid.
+        usage: syntax, with arguments in capitals and optional ones in brackets.
+        example: a valid name.
         summary: one line for `--help`.
-        arguments: a Number or Choice for each argument, those that may be left out last.
-        title: function, the arguments' values -> what reports call it.
+        arguments: a Number or Choice for each argument, optional ones last.
+        title: function, the arguments' values -> title in reports.
         distort: function (samples [n] float32 in [-1, 1] at 16 kHz, numpy Generator, values...) -> [m] floats, finite.
         length: function (n, values...) -> m.
     """
@@ -92,7 +93,7 @@ class Kind:
     usage: str
     example: str
     summary: str
-    arguments: tuple
+    arguments: tuple[Number | Choice, ...]
     title: Callable[..., str]
-    distort: Callable[..., np.ndarray]
+    distort: Callable[..., NDArray[np.floating]]
     length: Callable[..., int] = same_length

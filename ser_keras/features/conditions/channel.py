@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 import soxr
+from numpy.typing import NDArray
 from scipy import signal
 
 from ser_keras.audio.samples import SAMPLE_RATE
@@ -16,18 +17,18 @@ TRANSITION_HZ = 100.0  # from the pass band to the stop band, about each end of 
 STOP_DB = 50.0
 
 
-def resample(samples, from_rate, to_rate):
-    """Samples at another rate: soxr (HQ), without delay, its quality in every place where the project resamples."""
+def resample(samples: NDArray[np.floating], from_rate: int, to_rate: int) -> NDArray[np.floating]:
+    """Samples at another rate: soxr (HQ), without delay, as everywhere in the project."""
     return soxr.resample(samples, from_rate, to_rate, quality="HQ")
 
 
-def through_rate(samples, generator, rate):
-    """Samples that have been through a device with a lower sampling rate: resampled down and back.
+def through_rate(samples: NDArray[np.floating], generator: np.random.Generator, rate: int) -> NDArray[np.floating]:
+    """Samples after a device with a lower sampling rate: resampled down and back.
 
     Args:
         samples: [n] float32 at 16 kHz.
         generator: not used.
-        rate: the device's, Hz. What lies above about 0.45 times it is lost.
+        rate: the device's, Hz. Frequencies above about 0.45 times it are lost.
 
     Returns:
         [n] float32 at 16 kHz, without delay.
@@ -35,11 +36,11 @@ def through_rate(samples, generator, rate):
     return _fit(resample(resample(samples, SAMPLE_RATE, rate), rate, SAMPLE_RATE), len(samples))
 
 
-def telephone(samples, generator):
-    """Samples that have been through a digital telephone line: 300 to 3400 Hz, 8 kHz, 8-bit mu-law.
+def telephone(samples: NDArray[np.floating], generator: np.random.Generator) -> NDArray[np.floating]:
+    """Samples after a digital telephone line: 300 to 3400 Hz, 8 kHz, 8-bit mu-law.
 
     Reference: the band of ITU-T G.712, the code of ITU-T G.711. No line noise, no echo, no packet loss and no automatic
-    gain: quiet speech is coded as quietly as it comes.
+    gain: quiet speech is coded at its own level.
 
     Args:
         samples: [n] float32 at 16 kHz in [-1, 1].
@@ -57,12 +58,12 @@ def telephone(samples, generator):
 
 
 @functools.cache
-def _band_taps():
+def _band_taps() -> NDArray[np.float64]:
     n_taps, beta = signal.kaiserord(STOP_DB, TRANSITION_HZ / (TELEPHONE_RATE / 2))
     return signal.firwin(n_taps | 1, TELEPHONE_BAND, window=("kaiser", beta), pass_zero=False, fs=TELEPHONE_RATE)
 
 
-def _fit(samples, length):
+def _fit(samples: NDArray[np.floating], length: int) -> NDArray[np.floating]:
     """Resampling there and back rounds the length twice."""
     return np.pad(samples[:length], (0, max(0, length - len(samples))))
 

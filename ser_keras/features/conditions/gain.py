@@ -1,9 +1,12 @@
-"""Louder or softer."""
+"""A change of level."""
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ser_keras.features.conditions.base import Kind, Number
 
 
-def change_gain(samples, generator, gain_db):
+def change_gain(samples: NDArray[np.floating], generator: np.random.Generator, gain_db: float) -> NDArray[np.floating]:
     """Samples at another level: [n], not clipped.
 
     Args:

@@ -1,14 +1,17 @@
 """Noise at a signal-to-noise ratio, and the level of the speech that the ratio refers to."""
 
 import math
+from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import fft, ndimage, signal
 
 from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.features.conditions.base import Choice, Kind, Number
 
-COLOURS = ("white", "pink")
+Colour = Literal["white", "pink"]
+COLOURS: tuple[Colour, ...] = get_args(Colour)
 
 # ITU-T P.56, method B: time constant of the envelope, how long a talker counts as active after it has fallen below the
 # threshold, and how far the threshold lies below the active level.
@@ -19,42 +22,44 @@ MARGIN_DB = 15.9
 LOWEST_HZ = 20.0  # of pink noise: without a limit, most of a long signal's noise would be too low to hear
 
 
-def active_power(samples):
-    """Mean power of speech while the talker is active: pauses, however long, don't count.
+def active_power(samples: ArrayLike) -> float:
+    """Mean power of speech while the talker is active: pauses, however long, do not count.
 
-    Reference: ITU-T P.56 (2011), method B, with the threshold found to the sample rather than between steps of 6 dB,
+    Reference: ITU-T P.56 (2011), method B, with the threshold exact to the sample rather than between steps of 6 dB,
     so that a gain on the samples is exactly that gain on the level.
 
     Args:
         samples: [n] at 16 kHz.
 
     Returns:
-        float; 0 for silence. Where the method finds no activity (a click, a few ms), the mean power of all samples.
+        The power; 0 for silence. Without activity by this method (a click, a few ms): the mean power of all samples.
     """
-    samples = np.asarray(samples, np.float64)
-    energy = np.square(samples).sum()
+    wave = np.asarray(samples, np.float64)
+    energy = np.square(wave).sum()
     if energy == 0:
         return 0.0
     pole = math.exp(-1 / (SAMPLE_RATE * ENVELOPE_S))
     sections = np.tile([1 - pole, 0, 0, 1, -pole, 0], (2, 1))
-    envelope = signal.sosfilt(sections, np.abs(samples))
-    # A sample is active at a threshold if the envelope reached that within the hangover before it.
+    envelope = signal.sosfilt(sections, np.abs(wave))
+    # A sample is active at a threshold if the envelope reached the threshold within the hangover before the sample.
     hangover = round(SAMPLE_RATE * HANGOVER_S)
-    held = ndimage.maximum_filter1d(envelope, hangover + 1, mode="constant", origin=hangover // 2)
-    thresholds = np.sort(held)
-    active = np.arange(samples.size, 0, -1)  # samples at or above each threshold
-    found = energy / active <= 10 ** (MARGIN_DB / 10) * np.square(thresholds)
-    return energy / (active[found.argmax()] if found.any() else samples.size)
+    peaks = ndimage.maximum_filter1d(envelope, hangover + 1, mode="constant", origin=hangover // 2)
+    thresholds = np.sort(peaks)
+    active = np.arange(wave.size, 0, -1)  # samples at or above each threshold
+    reached = energy / active <= 10 ** (MARGIN_DB / 10) * np.square(thresholds)
+    return float(energy / (active[reached.argmax()] if reached.any() else wave.size))
 
 
-def add_noise(samples, generator, snr_db, colour="white"):
+def add_noise(
+    samples: NDArray[np.floating], generator: np.random.Generator, snr_db: float, *, colour: Colour = "white"
+) -> NDArray[np.float64]:
     """Samples and stationary noise, at a signal-to-noise ratio of active speech level over noise.
 
     Args:
         samples: [n] at 16 kHz.
-        generator: numpy.random.Generator.
-        snr_db: active speech level over the noise's level, in decibels. The noise that was drawn is scaled, so that
-            the ratio is exact however short the samples are.
+        generator: of the noise.
+        snr_db: active speech level over the noise's level, in decibels. The drawn noise is scaled, so that the ratio
+            is exact however short the samples are.
         colour: `white` (Gaussian, equal power in every Hz up to 8 kHz) or `pink` (Gaussian, equal power in every octave
             from 20 Hz).
 
@@ -68,7 +73,7 @@ def add_noise(samples, generator, snr_db, colour="white"):
     return samples + noise * math.sqrt(power * 10 ** (-snr_db / 10) / np.square(noise).mean())
 
 
-def _pink(n, generator):
+def _pink(n: int, generator: np.random.Generator) -> NDArray[np.float64]:
     # At least .1 s, so that short signals have frequencies below a kilohertz to draw from.
     n_fft = fft.next_fast_len(max(n, SAMPLE_RATE // 10), real=True)
     hz = fft.rfftfreq(n_fft, 1 / SAMPLE_RATE)
@@ -83,5 +88,5 @@ NOISE = Kind(
     # below, full scale cuts the noise itself down
     arguments=(Number("SNR", "dB", -10, 100), Choice("colour", COLOURS)),
     title=lambda snr_db, colour: f"{colour} noise at {snr_db:g} dB SNR",
-    distort=add_noise,
+    distort=lambda samples, generator, snr_db, colour: add_noise(samples, generator, snr_db, colour=colour),
 )

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import signal
 
 from ser_keras.audio.samples import SAMPLE_RATE
@@ -12,7 +13,9 @@ DECAY_DB = 60.0  # RT60 is the time of this decay, and where the response ends
 DIRECT_TO_REVERBERANT = 1.0  # energies; 1 is the critical distance of the room
 
 
-def impulse_response(rt60_s, generator, direct_to_reverberant=DIRECT_TO_REVERBERANT):
+def impulse_response(
+    rt60_s: float, generator: np.random.Generator, direct_to_reverberant: float = DIRECT_TO_REVERBERANT
+) -> NDArray[np.float64]:
     """A room's impulse response: the direct path, and Gaussian noise that decays exponentially after it.
 
     Reference: J.-D. Polack, La transmission de l'energie sonore dans les salles, thesis, Le Mans 1988: after the first
@@ -20,7 +23,7 @@ def impulse_response(rt60_s, generator, direct_to_reverberant=DIRECT_TO_REVERBER
 
     Args:
         rt60_s: seconds in which the reverberation falls by 60 dB.
-        generator: numpy.random.Generator; another draw is another place in the same room.
+        generator: of the response; another draw is another place in the same room.
         direct_to_reverberant: energy of the direct path over that of the rest; at 1 the talker is at the room's
             critical distance.
 
@@ -35,16 +38,22 @@ def impulse_response(rt60_s, generator, direct_to_reverberant=DIRECT_TO_REVERBER
     return response / np.linalg.norm(response)
 
 
-def reverberate(samples, generator, rt60_s, direct_to_reverberant=DIRECT_TO_REVERBERANT):
-    """Samples in a room. The direct sound stays where it was in time, and what rings on after the last sample is cut.
+def reverberate(
+    samples: NDArray[np.floating],
+    generator: np.random.Generator,
+    rt60_s: float,
+    *,
+    direct_to_reverberant: float = DIRECT_TO_REVERBERANT,
+) -> NDArray[np.float64]:
+    """Samples in a room. The direct sound keeps its time, and reverberation after the last sample is cut.
 
     Args:
         samples: [n] at 16 kHz.
-        generator: numpy.random.Generator, for the room's response.
+        generator: of the room's response.
         rt60_s, direct_to_reverberant: see `impulse_response`.
 
     Returns:
-        [n] float64 with the energy of `samples`, so that it is the reverberation that is tested, not the loudness.
+        [n] with the energy of `samples`, so that a test measures reverberation and not loudness.
     """
     samples = np.asarray(samples, np.float64)
     wet = signal.oaconvolve(samples, impulse_response(rt60_s, generator, direct_to_reverberant))[: samples.size]

@@ -1,6 +1,9 @@
 """The 26 hand-built features of Anand & Verma (2015)."""
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 from scipy import fft, sparse
 from scipy.signal import get_window
 
@@ -33,7 +36,7 @@ class Acoustic26(Extractor):
     Frames lie within the window; the spectrum is that of the Hann-windowed frame. A frame is voiced where YIN's
     aperiodicity is below `voicing_threshold` and its RMS above -60 dBFS (module `pitch`). In digital
     silence RMS, roll-offs, centroid and pitch are 0 and energies -100 dB. RMS, MFCC, zero crossings, roll-offs and
-    centroid are what librosa 0.11 gives for the same frames; librosa's own code isn't used, since it costs a second of
+    centroid equal librosa 0.11's for the same frames; librosa's own code is not used, since it costs a second of
     compilation at the first call.
 
     Reference: N. Anand, P. Verma, Convoluting Feelings, Stanford CS231n 2015, section 2, table 1. The paper gives the
@@ -53,7 +56,17 @@ class Acoustic26(Extractor):
 
     VERSION = 1
 
-    def __init__(self, frame_ms=40, hop_ms=10, n_fft=1024, n_mels=40, f0_min=60.0, f0_max=600.0, voicing_threshold=0.2):
+    def __init__(
+        self,
+        frame_ms: float = 40,
+        hop_ms: float = 10,
+        n_fft: int = 1024,
+        *,
+        n_mels: int = 40,
+        f0_min: float = 60.0,
+        f0_max: float = 600.0,
+        voicing_threshold: float = 0.2,
+    ) -> None:
         self.frame_ms, self.hop_ms, self.n_fft, self.n_mels = frame_ms, hop_ms, n_fft, n_mels
         self.f0_min, self.f0_max, self.voicing_threshold = f0_min, f0_max, voicing_threshold
         self.frame_length = round(SAMPLE_RATE * frame_ms / 1000)
@@ -61,13 +74,13 @@ class Acoustic26(Extractor):
         self._check()
         self._window = get_window("hann", self.frame_length).astype(np.float32)
         self._frequencies = (np.arange(n_fft // 2 + 1) * SAMPLE_RATE / n_fft).astype(np.float32)
-        mel = mel_matrix(n_mels, n_fft, 0.0, SAMPLE_RATE / 2)
-        # A sparse product: a twentieth of the work, and it stays on one thread, unlike the dense one.
+        mel = mel_matrix(n_mels, n_fft, f_min=0.0, f_max=SAMPLE_RATE / 2)
+        # A sparse product: a twentieth of the work, and on one thread, unlike the dense one.
         self._mel = sparse.csr_array(mel.T)
         # Parseval's factor, so that the bands' energies add up to the mean power of the samples under the window.
         self._power_of_bin = 2 / (n_fft * np.sum(np.square(self._window)))
 
-    def _check(self):
+    def _check(self) -> None:
         for name, ok, valid in (
             ("frame_ms", self.frame_length >= 2, "at least two samples (0.125)"),
             ("hop_ms", self.hop_length >= 1, "at least a sample (0.0625)"),
@@ -85,7 +98,7 @@ class Acoustic26(Extractor):
                 raise SerKerasError(f"acoustic26: {name} is {getattr(self, name)}; it must be {valid}")
 
     @property
-    def names(self):
+    def names(self) -> tuple[str, ...]:
         """The 26 names, in the order of the values."""
         return (
             "rms_energy",
@@ -98,14 +111,14 @@ class Acoustic26(Extractor):
         )
 
     @property
-    def least_samples(self):
+    def least_samples(self) -> int:
         """The shortest window, in samples."""
         return self.frame_length
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         return (input_shape[0], len(self.names))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, object]:
         return {
             "frame_ms": self.frame_ms,
             "hop_ms": self.hop_ms,
@@ -116,14 +129,14 @@ class Acoustic26(Extractor):
             "voicing_threshold": self.voicing_threshold,
         }
 
-    def __call__(self, windows):
+    def __call__(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Features of windows.
 
         Args:
-            windows: [n, N] at 16 kHz in [-1, 1]; what isn't finite counts as 0, the rest is clipped.
+            windows: [n, N] at 16 kHz in [-1, 1]; values that are not finite count as 0, the others are clipped.
 
         Returns:
-            [n, 26] float32, finite.
+            [n, 26], finite.
 
         Raises:
             SerKerasError: windows shorter than a frame, or not of two dimensions.
@@ -139,7 +152,7 @@ class Acoustic26(Extractor):
         blocks = [self._features(windows[i : i + BLOCK]) for i in range(0, len(windows), BLOCK)]
         return np.concatenate([np.zeros((0, len(self.names)), np.float32), *blocks])
 
-    def _features(self, windows):
+    def _features(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         """[n, N] to [n, 26]."""
         windows = np.clip(np.where(np.isfinite(windows), windows, 0), -1, 1)
         frames = np.lib.stride_tricks.sliding_window_view(windows, self.frame_length, axis=1)[:, :: self.hop_length]
@@ -157,7 +170,7 @@ class Acoustic26(Extractor):
         ]
         return np.stack(columns, axis=1).astype(np.float32)
 
-    def _mfcc(self, power):
+    def _mfcc(self, power: NDArray[np.floating]) -> NDArray[np.floating]:
         """[n, T, F] to [n, T, 13]."""
         n, t, f = power.shape
         mel = (self._mel @ power.reshape(n * t, f).T).T.reshape(n, t, -1)
@@ -165,13 +178,13 @@ class Acoustic26(Extractor):
         decibels = np.maximum(decibels, decibels.max(axis=(1, 2), keepdims=True) - 80)
         return fft.dct(decibels, norm="ortho")[..., :N_MFCC]
 
-    def _band_energies(self, power):
+    def _band_energies(self, power: NDArray[np.floating]) -> NDArray[np.floating]:
         """[n, T, F] to [n, T, 4], dB."""
         edges = np.searchsorted(self._frequencies, BANDS_HZ)
         bands = [power[..., low:high].sum(axis=-1) for low, high in zip(edges, edges[1:], strict=False)]
         return 10 * np.log10(np.maximum(np.stack(bands, axis=-1) * self._power_of_bin, LEAST_POWER))
 
-    def _spectral_shape(self, magnitude):
+    def _spectral_shape(self, magnitude: NDArray[np.floating]) -> NDArray[np.floating]:
         """[n, T, F] to [n, T, 6]: roll-offs and centroid, Hz."""
         cumulative = np.cumsum(magnitude, axis=-1)
         total = cumulative[..., -1]
@@ -182,15 +195,21 @@ class Acoustic26(Extractor):
         centroid = moment / np.maximum(total, np.finfo(np.float32).tiny)
         return np.stack([*(np.array(roll_offs) * (SAMPLE_RATE / self.n_fft)), centroid], axis=-1)
 
-    def _pitch(self, frames):
+    def _pitch(self, frames: NDArray[np.float32]) -> NDArray[np.floating]:
         """[n, T, frame] to [n]: mean over the voiced frames, Hz."""
         n, t, length = frames.shape
-        pitch = yin(frames.reshape(n * t, length), SAMPLE_RATE, self.f0_min, self.f0_max, self.voicing_threshold)
+        pitch = yin(
+            frames.reshape(n * t, length),
+            SAMPLE_RATE,
+            f_min=self.f0_min,
+            f_max=self.f0_max,
+            threshold=self.voicing_threshold,
+        )
         pitch = pitch.reshape(n, t)
         return pitch.sum(axis=1) / np.maximum((pitch > 0).sum(axis=1), 1)
 
 
-def _zero_crossing_rate(frames):
+def _zero_crossing_rate(frames: NDArray[np.float32]) -> NDArray[np.float64]:
     """[n, T, frame] to [n, T]: changes of sign over the number of samples; 0 counts as positive."""
     negative = frames < -1e-10
     return (negative[..., 1:] != negative[..., :-1]).sum(axis=-1) / frames.shape[-1]

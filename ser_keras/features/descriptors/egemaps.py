@@ -1,11 +1,15 @@
 """eGeMAPS and ComParE by openSMILE: low-level descriptors of windows, and functionals of whole utterances.
 
 The package `opensmile` (extra `systems`) is under the audEERING Research License Agreement, which allows
-non-commercial use and research meant for publication. Beyond that it needs a commercial licence, and so does every
-product that contains models trained on its features. It isn't part of this project and is only called by it.
+non-commercial use and research meant for publication. Any other use needs a commercial licence, and so does every
+product that contains models trained on its features. The package is not part of this project, which only calls it.
 """
 
+from collections.abc import Sequence
+from typing import ClassVar, Literal, get_args
+
 import numpy as np
+from numpy.typing import NDArray
 
 from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.errors import SerKerasError, nearest
@@ -16,12 +20,14 @@ LEAST_SAMPLES = 960  # the 60 ms frame of the pitch; openSMILE gives nothing for
 HOP = 160  # 10 ms
 TAIL = 4800  # samples of padding that are computed
 
-N_LLD = {"eGeMAPSv01a": 23, "eGeMAPSv01b": 23, "eGeMAPSv02": 25}
+FeatureSet = Literal["eGeMAPSv01a", "eGeMAPSv01b", "eGeMAPSv02"]
+FEATURE_SETS: tuple[FeatureSet, ...] = get_args(FeatureSet)
+N_LLD: dict[str, int] = {"eGeMAPSv01a": 23, "eGeMAPSv01b": 23, "eGeMAPSv02": 25}
 N_EGEMAPS, N_COMPARE = 88, 6373
 
 
 class _Egemaps(Extractor):
-    """What both levels share.
+    """The base of both levels: an openSMILE feature set, and safe samples for it.
 
     Args:
         feature_set: `eGeMAPSv02`, `eGeMAPSv01b` or `eGeMAPSv01a`, which differ in details of their computation.
@@ -30,27 +36,30 @@ class _Egemaps(Extractor):
         SerKerasError: an unknown set, or the package `opensmile` is missing.
     """
 
-    NAME = LEVEL = None
+    NAME: ClassVar[str]
+    LEVEL: ClassVar[str]
 
-    def __init__(self, feature_set="eGeMAPSv02"):
-        if feature_set not in N_LLD:
-            raise SerKerasError(f"{self.NAME}: feature_set is '{feature_set}'; nearest: {nearest(feature_set, N_LLD)}")
-        self.feature_set = feature_set
+    def __init__(self, feature_set: FeatureSet = "eGeMAPSv02") -> None:
+        if feature_set not in FEATURE_SETS:
+            raise SerKerasError(
+                f"{self.NAME}: feature_set is '{feature_set}'; nearest: {nearest(feature_set, FEATURE_SETS)}"
+            )
+        self.feature_set: str = feature_set
         self._smile = OpenSmile(feature_set, self.LEVEL)
 
     @property
-    def VERSION(self):  # noqa: N802 - a constant of the other sets; here the package decides values, too
+    def VERSION(self) -> str:  # type: ignore[override]  # noqa: N802 - the installed package decides the values, too
         return f"1, {self._smile.version}"
 
     @property
-    def names(self):
+    def names(self) -> tuple[str, ...]:
         """openSMILE's names of the values, in order."""
         return self._smile.names
 
-    def get_config(self):
+    def get_config(self) -> dict[str, object]:
         return {"feature_set": self.feature_set}
 
-    def _features(self, samples):
+    def _features(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """[N] to [T, features] float32, finite; a signal under 60 ms is padded with zeros to it."""
         samples = np.asarray(samples, np.float32)
         samples = np.clip(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0), -1, 1)
@@ -63,7 +72,8 @@ class EgemapsLld(_Egemaps):
 
     25 in `eGeMAPSv02`: loudness, spectral balance and flux, MFCC 1-4, and F0, jitter, shimmer, HNR, harmonic
     differences, frequency, bandwidth and amplitude of F1-F3; the bandwidths of F2 and F3 are new in v02. Each is
-    smoothed over three frames; in unvoiced frames what stands on F0 is 0 (formants' amplitudes -201 dB).
+    smoothed over three frames; in unvoiced frames the descriptors that depend on F0 are 0 (formants' amplitudes
+    -201 dB).
 
     Reference: F. Eyben et al., The Geneva minimalistic acoustic parameter set (GeMAPS) for voice research and affective
     computing, IEEE TAC 7(2), 2016. Licence of `opensmile`: non-commercial; see this module.
@@ -80,18 +90,20 @@ class EgemapsLld(_Egemaps):
     NAME, LEVEL = "egemaps_lld", "LowLevelDescriptors"
     least_samples = LEAST_SAMPLES
 
-    def compute_output_shape(self, input_shape):
-        return (input_shape[0], input_shape[1] // HOP - 4, N_LLD[self.feature_set], 1)
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        n_samples = input_shape[1]
+        n_frames = None if n_samples is None else n_samples // HOP - 4
+        return (input_shape[0], n_frames, N_LLD[self.feature_set], 1)
 
-    def __call__(self, windows):
+    def __call__(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Descriptors of windows.
 
         Args:
-            windows: [n, N] at 16 kHz in [-1, 1]; what isn't finite counts as 0, the rest is clipped and rounded to 16
-                bits.
+            windows: [n, N] at 16 kHz in [-1, 1]; values that are not finite count as 0, the others are clipped and
+                rounded to 16 bits.
 
         Returns:
-            [n, T, descriptors, 1] float32, finite, T = N // 160 - 4.
+            [n, T, descriptors, 1], finite, T = N // 160 - 4.
 
         Raises:
             SerKerasError: windows shorter than 60 ms or not of two dimensions, or openSMILE fails.
@@ -104,12 +116,14 @@ class EgemapsLld(_Egemaps):
                 f"egemaps_lld: a window of {windows.shape[1]} samples is too short, it needs at least {LEAST_SAMPLES} "
                 f"({1000 * LEAST_SAMPLES // SAMPLE_RATE} ms at 16 kHz); make window_s longer"
             )
-        features = np.zeros(self.compute_output_shape(windows.shape), np.float32)
+        n_frames = windows.shape[1] // HOP - 4
+        features = np.zeros((len(windows), n_frames, N_LLD[self.feature_set], 1), np.float32)
         for row, window in zip(features, windows, strict=True):
-            # Padding takes openSMILE as long as speech, and is still soon after its beginning.
-            found = self._features(window[: np.flatnonzero(window).max(initial=0) + TAIL])
-            row[: len(found), :, 0] = found
-            row[len(found) :, :, 0] = found[-1]
+            # openSMILE is as slow on padding as on speech, and its values settle quickly: compute only TAIL samples
+            # of padding.
+            values = self._features(window[: np.flatnonzero(window).max(initial=0) + TAIL])
+            row[: len(values), :, 0] = values
+            row[len(values) :, :, 0] = values[-1]
         return features
 
 
@@ -127,22 +141,22 @@ class EgemapsFunctionals(_Egemaps):
     """
 
     NAME, LEVEL = "egemaps_functionals", "Functionals"
-    n_values = N_EGEMAPS
+    n_values: ClassVar[int] = N_EGEMAPS
     takes = "utterance"
     least_samples = 1
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         return (input_shape[0], self.n_values)
 
-    def __call__(self, samples):
+    def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Functionals of an utterance.
 
         Args:
-            samples: [N] at 16 kHz in [-1, 1]; what isn't finite counts as 0, the rest is clipped and rounded to 16
-                bits. Under 60 ms zeros are put behind.
+            samples: [N] at 16 kHz in [-1, 1]; values that are not finite count as 0, the others are clipped and
+                rounded to 16 bits. Signals under 60 ms are padded with zeros.
 
         Returns:
-            [1, n_values] float32, finite.
+            [1, n_values], finite.
 
         Raises:
             SerKerasError: samples not of one dimension, or openSMILE fails.
@@ -165,9 +179,9 @@ class CompareFunctionals(EgemapsFunctionals):
 
     NAME, n_values = "compare_functionals", N_COMPARE
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.feature_set = "ComParE_2016"
         self._smile = OpenSmile(self.feature_set, self.LEVEL)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, object]:
         return {}

@@ -2,14 +2,23 @@
 
 import numpy as np
 import soxr
+from numpy.typing import ArrayLike, NDArray
 from scipy.signal import get_window
 
 PRE_EMPHASIS_HZ = 50  # +6 dB an octave from here on
 MARGIN_HZ = 50  # poles nearer to 0 Hz or to the ceiling only shape the spectrum's slope
-BLOCK = 64  # frames at once: what they need stays in the processor's cache
+BLOCK = 64  # frames at once: their data stays in the processor's cache
 
 
-def lpc_formants(samples, sample_rate, centres, ceiling=5500.0, n_formants=3, window_ms=50.0):
+def lpc_formants(
+    samples: ArrayLike,
+    sample_rate: int,
+    centres: ArrayLike,
+    *,
+    ceiling: float = 5500.0,
+    n_formants: int = 3,
+    window_ms: float = 50.0,
+) -> NDArray[np.float32]:
     """Frequencies of the lowest formants at given times.
 
     The samples are resampled to twice the ceiling and pre-emphasised; Burg's method fits ten coefficients, two for each
@@ -22,34 +31,34 @@ def lpc_formants(samples, sample_rate, centres, ceiling=5500.0, n_formants=3, wi
     Args:
         samples: [N] at `sample_rate`, N at least 1, finite.
         sample_rate: Hz.
-        centres: [n] seconds, the middle of each frame. What lies outside the samples counts as 0.
+        centres: [n] seconds, the middle of each frame. Samples beyond the ends count as 0.
         ceiling: highest frequency of the fifth formant in Hz: about 5500 for women, 5000 for men.
         n_formants: how many are returned, at most 5.
         window_ms: length of the Gaussian window, about twice its effective length.
 
     Returns:
-        [n, n_formants] float32, Hz; 0 where fewer were found.
+        [n, n_formants], Hz; 0 where a frame has fewer.
     """
     rate = round(2 * ceiling)
-    samples = soxr.resample(np.asarray(samples, np.float64), sample_rate, rate)
-    samples[1:] -= np.exp(-2 * np.pi * PRE_EMPHASIS_HZ / rate) * samples[:-1]
+    wave = soxr.resample(np.asarray(samples, np.float64), sample_rate, rate)
+    wave[1:] -= np.exp(-2 * np.pi * PRE_EMPHASIS_HZ / rate) * wave[:-1]
     length = round(rate * window_ms / 1000)
     window = get_window(("gaussian", length / 10), length, fftbins=False)
     starts = np.round(np.asarray(centres) * rate).astype(int)  # of the padded samples
-    padded = np.pad(samples, (length // 2, length))
-    found = np.zeros((len(starts), n_formants), np.float32)
+    padded = np.pad(wave, (length // 2, length))
+    formants = np.zeros((len(starts), n_formants), np.float32)
     for i in range(0, len(starts), BLOCK):
         place = starts[i : i + BLOCK, None] + np.arange(length)
         frames = padded[np.minimum(place, len(padded) - 1)] * window
-        found[i : i + BLOCK] = _roots_to_formants(burg(frames, 10), rate, n_formants)
-    return found
+        formants[i : i + BLOCK] = _roots_to_formants(burg(frames, 10), rate, n_formants)
+    return formants
 
 
-def burg(frames, order):
+def burg(frames: NDArray[np.float64], order: int) -> NDArray[np.float64]:
     """Linear prediction coefficients by Burg's method.
 
     Args:
-        frames: [n, length] float64.
+        frames: [n, length].
         order: number of coefficients, below length.
 
     Returns:
@@ -70,7 +79,7 @@ def burg(frames, order):
     return coefficients
 
 
-def _roots_to_formants(coefficients, rate, n_formants):
+def _roots_to_formants(coefficients: NDArray[np.float64], rate: int, n_formants: int) -> NDArray[np.float64]:
     """[n, order] to [n, n_formants], Hz."""
     n, order = coefficients.shape
     companion = np.tile(np.eye(order, k=-1), (n, 1, 1))

@@ -1,6 +1,10 @@
 """Low-level descriptors of an utterance's frames, among them those of He, Ren & He (2019)."""
 
+from collections.abc import Sequence
+from typing import ClassVar, Literal, get_args
+
 import numpy as np
+from numpy.typing import NDArray
 from scipy import fft, sparse
 from scipy.signal import get_window
 
@@ -18,13 +22,16 @@ LEAST_POWER = 1e-10  # -100 dB
 STRICT_THRESHOLDS = (0.1, 0.2, 0.3)
 PITCH_FRAME_MS = 40  # twice a frame: two periods of 60 Hz
 BLOCK = 64  # frames at once: what they need stays in the processor's cache
-PITCHES = ("own", "praat")
-FORMANTS = ("lpc", "praat")
-MAGNITUDES = ("linear", "db")
+Pitch = Literal["own", "praat"]
+PITCHES: tuple[Pitch, ...] = get_args(Pitch)
+Formants = Literal["lpc", "praat"]
+FORMANTS: tuple[Formants, ...] = get_args(Formants)
+Magnitudes = Literal["linear", "db"]
+MAGNITUDES: tuple[Magnitudes, ...] = get_args(Magnitudes)
 
 
 class LowLevelDescriptors(Extractor):
-    """What the sets of low-level descriptors share: settings, and the descriptors of a whole utterance's frames.
+    """The base of the sets of low-level descriptors: settings, and the descriptors of an utterance's frames.
 
     | name | unit | of a frame |
     | --- | --- | --- |
@@ -39,7 +46,7 @@ class LowLevelDescriptors(Extractor):
     Digital silence has energy -100 dB and F0 and formants 0.
 
     Own pitch takes YIN's first trough under the strictest of the thresholds 0.1, 0.2, 0.3 and `voicing_threshold` that
-    has one: the last alone would find a half of the period more often.
+    has one: the last threshold alone would give half the period more often.
 
     Args:
         frame_ms: length of a frame in milliseconds.
@@ -55,27 +62,28 @@ class LowLevelDescriptors(Extractor):
         magnitudes: `linear`, or `db` (at least -100), in the sets that have them.
 
     Raises:
-        SerKerasError: a setting out of its range, or Praat wanted and missing.
+        SerKerasError: a setting out of its range, or Praat is set and not installed.
     """
 
     VERSION = 1
-    HAS_MAGNITUDES = False
+    HAS_MAGNITUDES: ClassVar[bool] = False
     takes = "utterance"
 
     def __init__(
         self,
-        frame_ms=20,
-        hop_ms=10,
-        n_fft=512,
-        n_mels=40,
-        f0_min=60.0,
-        f0_max=600.0,
-        voicing_threshold=0.4,
-        formant_ceiling=5500.0,
-        pitch="own",
-        formants="lpc",
-        magnitudes="linear",
-    ):
+        frame_ms: float = 20,
+        hop_ms: float = 10,
+        n_fft: int = 512,
+        *,
+        n_mels: int = 40,
+        f0_min: float = 60.0,
+        f0_max: float = 600.0,
+        voicing_threshold: float = 0.4,
+        formant_ceiling: float = 5500.0,
+        pitch: Pitch = "own",
+        formants: Formants = "lpc",
+        magnitudes: Magnitudes = "linear",
+    ) -> None:
         self.frame_ms, self.hop_ms, self.n_fft, self.n_mels = frame_ms, hop_ms, n_fft, n_mels
         self.f0_min, self.f0_max, self.voicing_threshold = f0_min, f0_max, voicing_threshold
         self.formant_ceiling, self.pitch, self.formants = formant_ceiling, pitch, formants
@@ -85,9 +93,9 @@ class LowLevelDescriptors(Extractor):
         self._check()
         self._window = get_window("hann", self.frame_length).astype(np.float32)
         # A sparse product stays on one thread, unlike the dense one.
-        self._mel = sparse.csr_array(mel_matrix(n_mels, n_fft, 0.0, SAMPLE_RATE / 2).T)
+        self._mel = sparse.csr_array(mel_matrix(n_mels, n_fft, f_min=0.0, f_max=SAMPLE_RATE / 2).T)
 
-    def _check(self):
+    def _check(self) -> None:
         for name, ok, valid in (
             ("frame_ms", self.frame_length >= 2, "at least two samples (0.125)"),
             ("hop_ms", self.hop_length >= 1, "at least a sample (0.0625)"),
@@ -106,7 +114,7 @@ class LowLevelDescriptors(Extractor):
         if "praat" in (self.pitch, self.formants):
             parselmouth()
 
-    def get_config(self):
+    def get_config(self) -> dict[str, object]:
         return {
             "frame_ms": self.frame_ms,
             "hop_ms": self.hop_ms,
@@ -122,7 +130,7 @@ class LowLevelDescriptors(Extractor):
         }
 
     @property
-    def descriptor_names(self):
+    def descriptor_names(self) -> tuple[str, ...]:
         """Names of a frame's descriptors, in the order of the values."""
         return (
             *(f"fft_{i}" for i in range(1, self.n_fft // 2 + 1) if self.HAS_MAGNITUDES),
@@ -133,14 +141,14 @@ class LowLevelDescriptors(Extractor):
             *(f"mfcc_{i}" for i in range(N_MFCC)),
         )
 
-    def describe(self, samples):
+    def describe(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Descriptors of an utterance's frames.
 
         Args:
-            samples: [N] at 16 kHz in [-1, 1]; what isn't finite counts as 0, the rest is clipped.
+            samples: [N] at 16 kHz in [-1, 1]; values that are not finite count as 0, the others are clipped.
 
         Returns:
-            [T, D] float32, finite.
+            [T, D], finite.
 
         Raises:
             SerKerasError: samples not of one dimension.
@@ -166,12 +174,12 @@ class LowLevelDescriptors(Extractor):
         ]
         return np.concatenate(columns, axis=1).astype(np.float32)
 
-    def valid(self, values):
+    def valid(self, values: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Which values of `describe` are measurements: all but the zeros of F0 and formants. [T, D] bool."""
         columns = np.array([name == "f0" or name.startswith("formant_") for name in self.descriptor_names])
         return ~columns | (values > 0)
 
-    def _spectral(self, frames):
+    def _spectral(self, frames: NDArray[np.float32]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
         """[n, frame] to magnitudes without the constant's [n, F - 1] and MFCC [n, 13]."""
         magnitude = np.abs(fft.rfft(frames * self._window, self.n_fft))
         power = np.square(magnitude)
@@ -181,37 +189,43 @@ class LowLevelDescriptors(Extractor):
             magnitude = 10 * np.log10(np.maximum(power, LEAST_POWER))
         return magnitude[:, 1:], mfcc
 
-    def _f0(self, samples, centres):
+    def _f0(self, samples: NDArray[np.float32], centres: NDArray[np.float64]) -> NDArray[np.float32]:
         """[T], Hz, 0 where unvoiced."""
         if self.pitch == "praat":
-            return praat_pitch(samples, SAMPLE_RATE, centres, self.f0_min, self.f0_max)
+            return praat_pitch(samples, SAMPLE_RATE, centres, f_min=self.f0_min, f_max=self.f0_max)
         length = round(SAMPLE_RATE * PITCH_FRAME_MS / 1000)
         padded = np.pad(samples, (length // 2, length))
         starts = np.round(centres * SAMPLE_RATE).astype(int)
         frames = np.lib.stride_tricks.sliding_window_view(padded, length)
         f0 = np.zeros(len(starts), np.float32)
         for threshold in (*(t for t in STRICT_THRESHOLDS if t < self.voicing_threshold), self.voicing_threshold):
-            left = np.flatnonzero(f0 == 0)
-            for i in range(0, len(left), BLOCK):
-                part = left[i : i + BLOCK]
-                f0[part] = yin(frames[starts[part]], SAMPLE_RATE, self.f0_min, self.f0_max, threshold)
+            unvoiced = np.flatnonzero(f0 == 0)
+            for i in range(0, len(unvoiced), BLOCK):
+                part = unvoiced[i : i + BLOCK]
+                f0[part] = yin(
+                    frames[starts[part]], SAMPLE_RATE, f_min=self.f0_min, f_max=self.f0_max, threshold=threshold
+                )
         return f0
 
-    def _formants(self, samples, centres, voiced):
+    def _formants(
+        self, samples: NDArray[np.float32], centres: NDArray[np.float64], voiced: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
         """[T, 3], Hz, 0 where unvoiced."""
         find = praat_formants if self.formants == "praat" else lpc_formants
-        found = np.zeros((len(centres), N_FORMANTS), np.float32)
+        formants = np.zeros((len(centres), N_FORMANTS), np.float32)
         if voiced.any():
-            found[voiced] = find(samples, SAMPLE_RATE, centres[voiced], self.formant_ceiling, N_FORMANTS)
-        return found
+            formants[voiced] = find(
+                samples, SAMPLE_RATE, centres[voiced], ceiling=self.formant_ceiling, n_formants=N_FORMANTS
+            )
+        return formants
 
 
 class He2019Lld(LowLevelDescriptors):
     """The 275 low-level descriptors a frame of He, Ren & He (2019).
 
     256 FFT magnitudes (512 points, bins 1-256), F0, formants F1-F3, energy, zero-crossing rate and 13 MFCC, of frames
-    of 20 ms every 10 ms. The paper names the kinds; which formants, decibels, windows and mel bands are ours (d).
-    Magnitudes are linear by default (d). `magnitudes="db"` suits standardisation better: a balanced RBF SVM (C = 1) on
+    of 20 ms every 10 ms. The paper names the kinds; formants, decibels, windows, mel bands and linear magnitudes by
+    default are our choice. `magnitudes="db"` suits standardisation better: a balanced RBF SVM (C = 1) on
     `he2019_functionals` has a UAR of 0.63 with it and 0.54 without on EMO-DB, seven classes, leave one speaker out.
 
     Reference: X. He, L. Ren, Y. He, Speech Emotion Recognition using Convolutional Neural Networks and Recurrent Neural
@@ -224,17 +238,17 @@ class He2019Lld(LowLevelDescriptors):
     HAS_MAGNITUDES = True
 
     @property
-    def names(self):
+    def names(self) -> tuple[str, ...]:
         """Names of a frame's values."""
         return self.descriptor_names
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         return (None, len(self.names))
 
-    def row_starts(self, n_samples):
-        """First sample of each row of an utterance of `n_samples`: [T] int."""
+    def row_starts(self, n_samples: int) -> NDArray[np.int64]:
+        """First sample of each row of an utterance of `n_samples`: [T]."""
         return np.arange(1 + max(0, n_samples - self.frame_length) // self.hop_length) * self.hop_length
 
-    def __call__(self, samples):
-        """`describe`: [N] to [T, 275] float32."""
+    def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """`describe`: [N] to [T, 275]."""
         return self.describe(samples)

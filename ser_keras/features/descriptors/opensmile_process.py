@@ -1,13 +1,16 @@
-"""openSMILE in a process of its own: with TensorFlow 2.21 in one process, it dies of heap corruption.
+"""openSMILE in a child process: in one process with TensorFlow 2.21, it dies of heap corruption.
 
 Neither side imports TensorFlow. `opensmile` is under the audEERING Research License: see `descriptors/egemaps.py`.
 """
 
 import json
 import weakref
+from collections.abc import Callable
 from importlib import metadata, util
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ser_keras.audio.samples import SAMPLE_RATE, to_int16
 from ser_keras.common.child_process import Child, Died, answering
@@ -17,6 +20,7 @@ PACKAGE = "opensmile"
 START_S = ANSWER_S = 60  # patience with importing the package, and with an answer
 ANSWER_S_PER_S = 10  # and this much more for each second of its audio; it takes about a fortieth
 ATTEMPTS = 2
+Answer = TypeVar("Answer")
 CHILD = "from ser_keras.features.descriptors.opensmile_process import serve; serve()"
 
 
@@ -31,48 +35,49 @@ class OpenSmile:
         version: the package's version.
 
     Raises:
-        SerKerasError: the package isn't installed.
+        SerKerasError: the package is not installed.
     """
 
-    def __init__(self, feature_set, level):
+    def __init__(self, feature_set: str, level: str) -> None:
         if util.find_spec(PACKAGE) is None:
             raise SerKerasError(f"this needs the package {PACKAGE}: pip install 'ser-keras[systems]'")
         self.version = metadata.version(PACKAGE)
         self._set, self._level = feature_set, level
-        self._child = self._names = None
-        self.close = lambda: None
+        self._child: Child | None = None
+        self._names: tuple[str, ...] = ()
+        self.close: Callable[[], object] = lambda: None
 
     @property
-    def names(self):
+    def names(self) -> tuple[str, ...]:
         """The features' names, in order.
 
         Raises:
-            SerKerasError: as a call.
+            SerKerasError: as from a call.
         """
-        return self._insist(lambda: self._names, "while it started")
+        return self._insist(lambda child: self._names, "while it started")
 
-    def __call__(self, samples):
+    def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Features of a signal.
 
         Args:
             samples: [N] at 16 kHz in [-1, 1].
 
         Returns:
-            [T, features] float32; NaN where openSMILE finds the signal too short.
+            [T, features]; NaN where the signal is too short for openSMILE.
 
         Raises:
-            SerKerasError: openSMILE refuses the signal, or its process died of it and again after a restart.
+            SerKerasError: openSMILE refuses the signal, or its process died twice on it.
         """
         pcm = np.ascontiguousarray(to_int16(samples), "<i2")
-        return self._insist(lambda: self._ask(pcm), f"on a signal of {len(pcm) / SAMPLE_RATE:.2f} s")
+        return self._insist(lambda child: self._ask(child, pcm), f"on a signal of {len(pcm) / SAMPLE_RATE:.2f} s")
 
-    def _insist(self, work, when):
-        """What `work` gives with a living child, which is started again where it dies of it."""
+    def _insist(self, work: Callable[[Child], Answer], when: str) -> Answer:
+        """The result of `work` with a living child; where the child dies, it is started again."""
+        how = ""
         for _ in range(ATTEMPTS):
             try:
-                if self._child is None:
-                    self._start()
-                return work()
+                child = self._child or self._start()
+                return work(child)
             except Died as death:
                 self.close()
                 self._child, how = None, str(death)
@@ -81,39 +86,40 @@ class OpenSmile:
             f"reinstall the package {PACKAGE} {self.version}"
         )
 
-    def _start(self):
+    def _start(self) -> Child:
         try:
-            self._child = Child(CHILD)
+            child = self._child = Child(CHILD)
         except OSError as error:
             raise SerKerasError(f"openSMILE can't be run in a process of its own: {error.strerror}") from None
-        self.close = weakref.finalize(self, self._child.close)
-        self._child.send(json.dumps({"feature_set": self._set, "level": self._level}).encode() + b"\n")
-        self._accept(START_S)
-        size = int.from_bytes(self._child.read(4, START_S), "little")
-        self._names = tuple(json.loads(self._child.read(size, START_S)))
+        self.close = weakref.finalize(self, child.close)
+        child.send(json.dumps({"feature_set": self._set, "level": self._level}).encode() + b"\n")
+        self._accept(child, START_S)
+        size = int.from_bytes(child.read(4, START_S), "little")
+        self._names = tuple(json.loads(child.read(size, START_S)))
+        return child
 
-    def _ask(self, pcm):
-        self._child.send(len(pcm).to_bytes(8, "little") + pcm.tobytes())
+    def _ask(self, child: Child, pcm: NDArray[np.int16]) -> NDArray[np.float32]:
+        child.send(len(pcm).to_bytes(8, "little") + pcm.tobytes())
         patience = ANSWER_S + ANSWER_S_PER_S * len(pcm) / SAMPLE_RATE
-        self._accept(patience)
-        shape = np.frombuffer(self._child.read(16, patience), "<i8")
-        return np.frombuffer(self._child.read(4 * int(shape.prod()), patience), "<f4").reshape(shape)
+        self._accept(child, patience)
+        n_rows, n_features = np.frombuffer(child.read(16, patience), "<i8").tolist()
+        return np.frombuffer(child.read(4 * n_rows * n_features, patience), "<f4").reshape(n_rows, n_features)
 
-    def _accept(self, seconds):
-        complaint = self._child.complaint(seconds)
+    def _accept(self, child: Child, seconds: float) -> None:
+        complaint = child.complaint(seconds)
         if complaint is not None:
             raise SerKerasError(f"openSMILE ({self._set}): {complaint}")
 
 
-def serve():
+def serve() -> None:
     """The child's side: a line of settings on standard input, then signals."""
     with answering() as (stdin, answer):
         request = json.loads(stdin.readline())
 
-        def succeeds(work):
+        def succeeds(work: Callable[[], bytes]) -> bool:
             try:
                 data = work()
-            except Exception as error:  # a missing library, a set that it doesn't have, a component that fails
+            except Exception as error:  # a missing library, a set that it does not have, a component that fails
                 answer(failure=" ".join(f"{type(error).__name__}: {error}".split())[:300])
                 return False
             answer(data)
@@ -121,7 +127,7 @@ def serve():
 
         extractors = []
 
-        def start():
+        def start() -> bytes:
             import opensmile
 
             feature_set = getattr(opensmile.FeatureSet, request["feature_set"])
@@ -130,7 +136,7 @@ def serve():
             names = json.dumps(extractors[0].feature_names).encode()
             return len(names).to_bytes(4, "little") + names
 
-        def extract():
+        def extract() -> bytes:
             # Exact: openSMILE multiplies by 32768 and truncates.
             samples = np.frombuffer(pcm, "<i2").astype(np.float32) / 32768
             values = extractors[0].process_signal(samples, SAMPLE_RATE).to_numpy("<f4")

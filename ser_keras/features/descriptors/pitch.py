@@ -1,12 +1,15 @@
 """Pitch by YIN."""
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import fft
 
 QUIET = 1e-3  # RMS under which nothing is voiced: -60 dBFS
 
 
-def yin(frames, sample_rate, f_min, f_max, threshold):
+def yin(
+    frames: NDArray[np.float32], sample_rate: int, *, f_min: float, f_max: float, threshold: float
+) -> NDArray[np.float32]:
     """Pitch of each frame, 0 where it is unvoiced.
 
     A frame is voiced where the cumulative mean normalised difference function has a trough below `threshold` between
@@ -17,14 +20,14 @@ def yin(frames, sample_rate, f_min, f_max, threshold):
     2002, section II, steps 1 to 5.
 
     Args:
-        frames: [n, length] float32. The difference function is summed over length - round up(sample_rate / f_min)
+        frames: [n, length]. The difference function is summed over length - round up(sample_rate / f_min)
             samples, which should be a period of f_min at least.
         sample_rate: Hz.
         f_min, f_max: range of the pitch in Hz.
         threshold: greatest aperiodicity of a voiced frame, 0 to 1.
 
     Returns:
-        [n] float32, Hz.
+        [n], Hz.
     """
     n_lags = int(np.ceil(sample_rate / f_min)) + 2  # the last one is for the interpolation
     shortest = max(2, int(sample_rate / f_max))
@@ -36,14 +39,14 @@ def yin(frames, sample_rate, f_min, f_max, threshold):
     voiced = np.flatnonzero(trough.any(axis=1) & (rms > QUIET))
     lag = trough[voiced].argmax(axis=1) + shortest
     before, at, after = (normalised[voiced, lag + step].astype(np.float64) for step in (-1, 0, 1))
-    # A trough isn't flat on its right, so the parabola opens upwards.
+    # A trough is not flat on its right, so the parabola opens upwards.
     shift = 0.5 * (before - after) / (before - 2 * at + after)
     pitch = np.zeros(len(frames), np.float32)
     pitch[voiced] = sample_rate / (lag + shift)
     return pitch
 
 
-def _normalised_difference(frames, n_lags):
+def _normalised_difference(frames: NDArray[np.float32], n_lags: int) -> NDArray[np.float64]:
     """[n, length] to [n, n_lags]: the difference function over its mean up to each lag; 1 at lag 0."""
     length = frames.shape[1]
     summed = length - n_lags + 1

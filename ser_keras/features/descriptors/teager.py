@@ -1,6 +1,9 @@
 """Statistics of the Teager energy operator in critical bands."""
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 from scipy import fft
 
 from ser_keras.common.errors import SerKerasError
@@ -9,15 +12,17 @@ from ser_keras.features.extractor import Extractor
 from ser_keras.features.frontends.base import SAMPLE_RATE
 
 # Hz; E. Zwicker, Subdivision of the audible frequency range into critical bands, JASA 33(2), 1961.
+# fmt: off
 CRITICAL_BAND_EDGES = (
-    *(100, 200, 300, 400, 510, 630, 770, 920, 1080, 1270, 1480),
-    *(1720, 2000, 2320, 2700, 3150, 3700, 4400, 5300, 6400, 7700),
+    100, 200, 300, 400, 510, 630, 770, 920, 1080, 1270, 1480,
+    1720, 2000, 2320, 2700, 3150, 3700, 4400, 5300, 6400, 7700,
 )
+# fmt: on
 PADDING = SAMPLE_RATE // 20  # the narrowest band's impulse response is 1e-12 of its peak after 20 ms
 LEAST_ENERGY = 1e-12  # -120 dB; a sample's rounding to 16 bits has about -90
 
 
-def teager_energy(signal):
+def teager_energy(signal: NDArray[np.float64]) -> NDArray[np.float64]:
     """Teager energy operator: x[n]^2 - x[n - 1] x[n + 1]; A^2 sin(w)^2 for A sin(w n + p).
 
     Reference: J. Kaiser, On a simple algorithm to calculate the "energy" of a signal, ICASSP 1990.
@@ -31,17 +36,17 @@ def teager_energy(signal):
     return np.square(signal[..., 1:-1]) - signal[..., :-2] * signal[..., 2:]
 
 
-def autocorrelation_area(frames):
+def autocorrelation_area(frames: NDArray[np.float64]) -> NDArray[np.float64]:
     """Area under the envelope of each frame's normalised autocorrelation, 1 for a constant and near 0 for a pulse.
 
-    The autocorrelation (not freed from the mean, zeros outside of the frame) over its value at lag 0; its envelope at a
+    The autocorrelation (mean not subtracted, zeros outside of the frame) over its value at lag 0; its envelope at a
     lag is the largest magnitude from that lag on; the area is divided by half the frame's length.
 
     Args:
         frames: [n, length].
 
     Returns:
-        [n] float64, 0 to 1 up to rounding; 0 where the frame is 0.
+        [n], 0 to 1 up to rounding; 0 where the frame is 0.
     """
     length = frames.shape[1]
     spectrum = fft.rfft(frames, fft.next_fast_len(2 * length, real=True), axis=1)
@@ -66,7 +71,7 @@ class Teager(Extractor):
 
     Reference: G. Zhou, J. Hansen, J. Kaiser, Nonlinear feature based classification of speech under stress, IEEE
     Trans. Speech and Audio Processing 9(3), 2001 (TEO-CB-Auto-Env): the critical bands, the Gabor filters, the operator
-    and the normalised area of the autocorrelation's envelope. Ours (d): the filters' half-power points at the bands'
+    and the normalised area of the autocorrelation's envelope. Our choice: the filters' half-power points at the bands'
     edges, frames, the way to draw the envelope, energies beside areas, the full band, and the functionals, since Huang
     et al. (2014, section 3.2), who compare with "TEO", say nothing more.
 
@@ -83,7 +88,7 @@ class Teager(Extractor):
     VERSION = 1
     takes = "utterance"
 
-    def __init__(self, n_bands=16, frame_ms=25, hop_ms=12.5):
+    def __init__(self, n_bands: int = 16, frame_ms: float = 25, hop_ms: float = 12.5) -> None:
         self.n_bands, self.frame_ms, self.hop_ms = n_bands, frame_ms, hop_ms
         self.frame_length = round(SAMPLE_RATE * frame_ms / 1000)
         self.hop_length = round(SAMPLE_RATE * hop_ms / 1000)
@@ -96,28 +101,28 @@ class Teager(Extractor):
             if not ok:
                 raise SerKerasError(f"teager: {name} is {getattr(self, name)}; it must be {valid}")
 
-    def get_config(self):
+    def get_config(self) -> dict[str, object]:
         return {"n_bands": self.n_bands, "frame_ms": self.frame_ms, "hop_ms": self.hop_ms}
 
     @property
-    def names(self):
+    def names(self) -> tuple[str, ...]:
         """`band_value_statistic`, as in `functionals`: all means, then all standard deviations and so on."""
         bands = [f"teo_{low}_{high}" for low, high in zip(CRITICAL_BAND_EDGES, CRITICAL_BAND_EDGES[1:], strict=False)]
         tracks = [f"{band}_{value}" for band in (*bands[: self.n_bands], "teo_full") for value in ("energy", "area")]
         return tuple(f"{track}_{statistic}" for statistic in STATISTICS for track in tracks)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         return (1, len(self.names))
 
-    def __call__(self, samples):
+    def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Statistics of an utterance.
 
         Args:
-            samples: [N] at 16 kHz in [-1, 1]; what isn't finite counts as 0, the rest is clipped. Padded with zeros to
-                a frame.
+            samples: [N] at 16 kHz in [-1, 1]; values that are not finite count as 0, the others are clipped. Padded
+                with zeros to a frame.
 
         Returns:
-            [1, D] float32, finite.
+            [1, D], finite.
 
         Raises:
             SerKerasError: samples not of one dimension.
@@ -125,16 +130,16 @@ class Teager(Extractor):
         samples = np.asarray(samples, np.float32)
         if samples.ndim != 1:
             raise SerKerasError(f"teager: samples of shape {samples.shape}; give one utterance, [samples]")
-        samples = np.clip(np.where(np.isfinite(samples), samples, 0), -1, 1).astype(np.float64)
-        if len(samples):
-            samples = samples - samples.mean()
-        samples = np.pad(samples, (0, max(0, self.frame_length + 2 - len(samples))))  # the operator takes two
-        tracks = [track for signal in self._signals(samples) for track in self._frame_values(signal)]
-        tracks = np.stack(tracks, axis=1)  # [T, 2 (n_bands + 1)]
-        found = statistics(tracks, np.ones_like(tracks, bool), self.hop_length / SAMPLE_RATE)
-        return found.reshape(1, -1).astype(np.float32)
+        wave = np.clip(np.where(np.isfinite(samples), samples, 0), -1, 1).astype(np.float64)
+        if len(wave):
+            wave = wave - wave.mean()
+        wave = np.pad(wave, (0, max(0, self.frame_length + 2 - len(wave))))  # the operator takes two
+        # [T, 2 (n_bands + 1)]
+        tracks = np.stack([track for signal in self._signals(wave) for track in self._frame_values(signal)], axis=1)
+        values = statistics(tracks, np.ones_like(tracks, bool), self.hop_length / SAMPLE_RATE)
+        return values.reshape(1, -1).astype(np.float32)
 
-    def _signals(self, samples):
+    def _signals(self, samples: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
         """[N]: each band's signal in turn, then the full one."""
         size = fft.next_fast_len(len(samples) + PADDING, real=True)
         spectrum = fft.rfft(samples, size)
@@ -146,8 +151,8 @@ class Teager(Extractor):
             yield fft.irfft(spectrum * response, size)[: len(samples)]
         yield samples
 
-    def _frame_values(self, signal):
-        """[N] to each frame's energy in dB and area: two of [T]."""
+    def _frame_values(self, signal: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """[N] to each frame's energy in dB and area, [T] each."""
         profile = teager_energy(signal)
         frames = np.lib.stride_tricks.sliding_window_view(profile, self.frame_length)[:: self.hop_length]
         energy = frames.mean(axis=1)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +18,9 @@ from ser_keras.features.faces.stores import PixelStore
 from ser_keras.features.faces.video import VideoError, read_frames
 from ser_keras.features.frontends import FRONT_ENDS
 from ser_keras.features.frontends.base import FrontEnd
+
+if TYPE_CHECKING:
+    from ser_keras.audio.windows import TailRule
 
 LEAST_SIZE, MOST_SIZE = 8, 512
 LATE_S = 0.5  # how long after the last picture a chunk may still be given it
@@ -57,20 +59,20 @@ class FaceFrontEnd(Extractor):
         settings = [FaceFrontEnd.VERSION, self.size, self.colour, self.crop]
         return PixelStore(cache_folder() / "frames" / fingerprint(settings), np.uint8, self.picture_shape)
 
-    def read(self, path: Path, numbers: Sequence[int]) -> dict[int, NDArray[np.uint8]]:
+    def read(self, path: str, numbers: Sequence[int]) -> dict[int, NDArray[np.uint8]]:
         """As `video.read_frames`."""
-        return read_frames(path, numbers, self.size, self.colour, self.crop)
+        return read_frames(path, numbers, self.size, colour=self.colour, crop=self.crop)
 
     def choose(
         self,
-        path: Path,
+        path: str,
         times: NDArray[np.float64],
         start: float,
         *,
         n_samples: int,
         window: int,
         hop: int,
-        tail: str,
+        tail: TailRule,
         rng: np.random.Generator,
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Frames of one utterance.
@@ -80,7 +82,7 @@ class FaceFrontEnd(Extractor):
             times: [n] seconds of the video's frames.
             start: seconds at which the utterance begins in the file.
             n_samples: its length.
-            window, hop, tail: how its sound is cut, in samples; frames that are drawn do not depend on them.
+            window, hop, tail: of its sound's windows, in samples; random frames do not depend on them.
             rng: draws frames.
 
         Returns:
@@ -115,7 +117,7 @@ class FaceFrames(FaceFrontEnd):
     NAME = "face_frames"
     sees = "pictures"
 
-    def __init__(self, frames: int = 5, size: int = 64, colour: bool = False, crop: bool = True) -> None:
+    def __init__(self, frames: int = 5, size: int = 64, colour: bool = False, *, crop: bool = True) -> None:
         super().__init__(size, colour, crop)
         if not isinstance(frames, int) or not 1 <= frames <= 1000:
             raise SerKerasError(f"face_frames: frames is {frames}; it must be an integer from 1 to 1000")
@@ -129,14 +131,14 @@ class FaceFrames(FaceFrontEnd):
 
     def choose(
         self,
-        path: Path,
+        path: str,
         times: NDArray[np.float64],
         start: float,
         *,
         n_samples: int,
         window: int,
         hop: int,
-        tail: str,
+        tail: TailRule,
         rng: np.random.Generator,
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """See `FaceFrontEnd.choose`; a row begins where its frame is shown.
@@ -145,11 +147,11 @@ class FaceFrames(FaceFrontEnd):
             VideoError: no picture while the utterance lasts.
         """
         places = np.floor((times - start) * SAMPLE_RATE + 1e-6).astype(int)
-        shown = np.flatnonzero((places >= 0) & (places < n_samples))
-        if not len(shown):
+        candidates = np.flatnonzero((places >= 0) & (places < n_samples))
+        if not len(candidates):
             end = start + n_samples / SAMPLE_RATE
             raise VideoError(path, f"no picture from {start:.2f} s to {end:.2f} s; they end at {times[-1]:.2f} s")
-        numbers = np.sort(rng.choice(shown, min(self.frames, len(shown)), replace=False))
+        numbers = np.sort(rng.choice(candidates, min(self.frames, len(candidates)), replace=False))
         return numbers, places[numbers]
 
 
@@ -177,6 +179,7 @@ class AudioVisual(FaceFrontEnd):
         sound: str | dict[str, object] = "spectrogram_pair",
         size: int = 64,
         colour: bool = False,
+        *,
         crop: bool = True,
     ) -> None:
         super().__init__(size, colour, crop)
@@ -197,14 +200,14 @@ class AudioVisual(FaceFrontEnd):
 
     def choose(
         self,
-        path: Path,
+        path: str,
         times: NDArray[np.float64],
         start: float,
         *,
         n_samples: int,
         window: int,
         hop: int,
-        tail: str,
+        tail: TailRule,
         rng: np.random.Generator,
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The frame nearest to the middle of each chunk; see `FaceFrontEnd.choose`. A row begins where its chunk does.
@@ -212,7 +215,7 @@ class AudioVisual(FaceFrontEnd):
         Raises:
             VideoError: the pictures end before the sound does.
         """
-        starts = window_starts(n_samples, window, hop, tail)
+        starts = window_starts(n_samples, window, hop, tail=tail)
         middles = start + (starts + np.minimum(starts + window, n_samples)) / 2 / SAMPLE_RATE
         if middles[-1] > times[-1] + LATE_S:
             raise VideoError(
@@ -232,7 +235,7 @@ def sound_front_end(sound: str | dict[str, object]) -> FrontEnd:
     if not isinstance(tree, dict) or not isinstance(tree.get("name"), str):
         raise SerKerasError(f"frontend.sound is {sound!r}; give a front end's name, or a mapping with `name`")
     name = str(tree["name"])
-    given = ("self", "name", "trainable", "dtype", "kwargs")
+    not_settings = ("self", "name", "trainable", "dtype", "kwargs")
     settings = {key: value for key, value in tree.items() if key != "name"}
-    arguments = complete_arguments(name, settings, FRONT_ENDS, "frontend.sound", given=given)
+    arguments = complete_arguments(name, settings, FRONT_ENDS, "frontend.sound", given=not_settings)
     return FRONT_ENDS[name](**arguments)

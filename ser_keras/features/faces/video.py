@@ -1,26 +1,34 @@
 """Videos as frames, by OpenCV and the FFmpeg that it brings."""
 
 import os
+from collections.abc import Collection
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ser_keras.audio.containers import FileError, check_regular
 from ser_keras.common.errors import SerKerasError
+
+if TYPE_CHECKING:
+    import cv2
+    from cv2.typing import MatLike
 
 # Frames that a header may claim beyond those that decode: containers count dropped ones, and round durations.
 SPARE_FRAMES, SPARE_SHARE = 3, 0.1
 
 
 class VideoError(FileError):
-    """A file whose pictures can't be used."""
+    """A file whose pictures cannot be used."""
 
 
 class NoPictures(VideoError):
-    """A file in which no picture stream is found."""
+    """A file without a picture stream."""
 
 
-def frame_times(path):
-    """When each of a video's frames is shown.
+def frame_times(path: str | os.PathLike[str]) -> NDArray[np.float64]:
+    """The time at which each of a video's frames is shown.
 
     The file is decoded to its end: headers are wrong too often, and seeking by frame number is not exact.
 
@@ -28,29 +36,29 @@ def frame_times(path):
         path: the file; its content decides the format, never its name.
 
     Returns:
-        float64 [n], seconds from the video's start, ascending; n is at least 1.
+        [n] seconds from the video's start, ascending; n is at least 1.
 
     Raises:
         NoPictures: no picture stream.
         VideoError: not one frame can be decoded, or far fewer than the header claims.
-        SerKerasError: OpenCV isn't installed.
+        SerKerasError: OpenCV is not installed.
     """
     cv2, capture = import_cv2(), _open(path)
+    seconds = []
     try:
-        rate, claimed = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        times = []
+        rate, count = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
         while capture.grab():
-            times.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+            seconds.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
     except cv2.error as error:
-        raise VideoError(path, f"its pictures can't be decoded ({_said(error)})") from error
+        raise VideoError(path, f"its pictures can't be decoded ({_one_line(error)})") from error
     finally:
         capture.release()
-    if not times:
+    if not seconds:
         raise VideoError(path, "none of its pictures can be decoded")
-    claimed = int(claimed) if np.isfinite(claimed) and claimed > 0 else 0
-    if claimed - len(times) > max(SPARE_FRAMES, SPARE_SHARE * claimed):
-        raise VideoError(path, f"truncated or damaged: of {claimed} pictures that it claims, {len(times)} decode")
-    times = np.array(times)
+    n_header = int(count) if np.isfinite(count) and count > 0 else 0
+    if n_header - len(seconds) > max(SPARE_FRAMES, SPARE_SHARE * n_header):
+        raise VideoError(path, f"truncated or damaged: of {n_header} pictures that it claims, {len(seconds)} decode")
+    times = np.array(seconds)
     if len(times) > 1 and not (np.diff(times) > 0).all():  # a container without time stamps
         if not (np.isfinite(rate) and 0 < rate <= 1000):
             raise VideoError(path, "its pictures have no time stamps, and no rate is stated")
@@ -58,7 +66,9 @@ def frame_times(path):
     return times
 
 
-def read_frames(path, numbers, size, colour, crop):
+def read_frames(
+    path: str | os.PathLike[str], numbers: Collection[int], size: int, *, colour: bool, crop: bool
+) -> dict[int, NDArray[np.uint8]]:
     """Some of a video's frames as square pictures.
 
     Args:
@@ -69,33 +79,34 @@ def read_frames(path, numbers, size, colour, crop):
         crop: whether the largest square in the middle is taken; otherwise the whole frame is squeezed into the square.
 
     Returns:
-        dict from each number to uint8 [size, size, 3 or 1].
+        Frame number -> [size, size, 3 or 1].
 
     Raises:
         VideoError: a frame can't be decoded.
-        SerKerasError: OpenCV isn't installed.
+        SerKerasError: OpenCV is not installed.
     """
-    cv2, wanted, found = import_cv2(), set(numbers), {}
+    cv2, request = import_cv2(), set(numbers)
+    pictures: dict[int, NDArray[np.uint8]] = {}
     capture = _open(path)
     try:
-        for number in range(max(wanted) + 1):
+        for number in range(max(request) + 1):
             if not capture.grab():
                 break
-            if number in wanted:
-                decoded, frame = capture.retrieve()
-                if not decoded or frame is None or frame.size == 0:
+            if number in request:
+                ok, frame = capture.retrieve()
+                if not ok or frame is None or frame.size == 0:
                     break
-                found[number] = _square(cv2, frame, size, colour, crop)
+                pictures[number] = _square(cv2, frame, size, colour=colour, crop=crop)
     except cv2.error as error:
-        raise VideoError(path, f"its pictures can't be decoded ({_said(error)})") from error
+        raise VideoError(path, f"its pictures can't be decoded ({_one_line(error)})") from error
     finally:
         capture.release()
-    if lacking := wanted - set(found):
-        raise VideoError(path, f"picture {min(lacking)} can't be decoded")
-    return found
+    if missing := request - set(pictures):
+        raise VideoError(path, f"picture {min(missing)} can't be decoded")
+    return pictures
 
 
-def _square(cv2, frame, size, colour, crop):
+def _square(cv2: ModuleType, frame: "MatLike", size: int, *, colour: bool, crop: bool) -> NDArray[np.uint8]:
     """[rows, columns, 3] BGR (or grey) to uint8 [size, size, channels]."""
     if crop:
         rows, columns = frame.shape[:2]
@@ -107,31 +118,32 @@ def _square(cv2, frame, size, colour, crop):
     if frame.ndim == 2:
         frame = cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR)
     frame = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB if colour else cv2.COLOR_BGR2GRAY)
-    return frame.reshape(size, size, -1)
+    return frame.reshape(size, size, -1).astype(np.uint8, copy=False)
 
 
-def _said(error):
+def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _open(path):
+def _open(path: str | os.PathLike[str]) -> "cv2.VideoCapture":
     check_regular(path)
-    cv2 = import_cv2()
-    capture = cv2.VideoCapture(os.fspath(path), cv2.CAP_FFMPEG)
+    capture = import_cv2().VideoCapture(os.fspath(path), import_cv2().CAP_FFMPEG)
     if not capture.isOpened():
         capture.release()
         raise NoPictures(path, "no pictures in it that can be decoded")
     return capture
 
 
-def import_cv2():
+def import_cv2() -> ModuleType:
     """OpenCV, quiet; imported on demand, since only the rows on faces need it."""
-    # What OpenCV and FFmpeg complain of in a damaged file is said in one line instead.
+    # OpenCV's and FFmpeg's own messages about a damaged file would come beside our one line.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     try:
         import cv2
     except ImportError as error:
         raise SerKerasError(f"pictures of faces need OpenCV ({error}): pip install 'ser-keras[faces]'") from error
-    quieten = cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel  # OpenCV 4, 5
-    quieten(0)
+    if hasattr(cv2, "setLogLevel"):
+        cv2.setLogLevel(0)
+    else:
+        cv2.utils.logging.setLogLevel(0)  # type: ignore[attr-defined]  # OpenCV 5, of which there are no types yet
     return cv2

@@ -1,10 +1,12 @@
-"""What every front end is: a layer without weights, a pure function of its settings, in two steps."""
+"""The base of front ends: layers without weights, pure functions of their settings, in two steps."""
 
 import math
+from typing import ClassVar
 
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.features.extractor import Extractor
@@ -13,7 +15,7 @@ SAMPLE_RATE = 16000
 LARGEST_FLOAT32 = 3.4028235e38
 
 
-def frames(wave, length, hop, count, start=0):
+def frames(wave: keras.KerasTensor, length: int, hop: int, *, count: int, start: int = 0) -> keras.KerasTensor:
     """Overlapping frames of a waveform, joined from slices (strided slices and gather are several times slower).
 
     Args:
@@ -24,20 +26,20 @@ def frames(wave, length, hop, count, start=0):
         start: first sample of the first frame.
 
     Returns:
-        [B, count, length]; frame t holds samples `start + t * hop` to `start + t * hop + length - 1`, and 0 for
-        those behind the waveform's end.
+        [B, count, length]; frame t holds samples `start + t * hop` to `start + t * hop + length - 1`, and 0 behind the
+        waveform's end.
     """
     n_parts = -(-length // hop)
     n_rows = count - 1 + n_parts
     # Rows of a hop each: part j of all frames is one slice of unit stride.
     wave = wave[:, start : start + n_rows * hop]
-    lacking = n_rows * hop - wave.shape[1]
-    rows = ops.reshape(ops.pad(wave, ((0, 0), (0, lacking))) if lacking else wave, (-1, n_rows, hop))
+    n_missing = n_rows * hop - wave.shape[1]
+    rows = ops.reshape(ops.pad(wave, ((0, 0), (0, n_missing))) if n_missing else wave, (-1, n_rows, hop))
     parts = [rows[:, j : j + count, : min(hop, length - j * hop)] for j in range(n_parts)]
     return ops.concatenate(parts, axis=-1)
 
 
-def frames_at(wave, length, starts, step):
+def frames_at(wave: keras.KerasTensor, length: int, starts: keras.KerasTensor, *, step: int) -> keras.KerasTensor:
     """Overlapping frames of a waveform that begin anywhere, cut in pieces of `step` samples.
 
     Args:
@@ -47,10 +49,10 @@ def frames_at(wave, length, starts, step):
         step: samples in a piece; the more, the faster.
 
     Returns:
-        [B, ..., length]; what lies behind the waveform's end is undefined.
+        [B, ..., length]; samples behind the waveform's end are undefined.
     """
-    lacking = -wave.shape[1] % step
-    wave = ops.pad(wave, ((0, 0), (0, lacking))) if lacking else wave
+    n_missing = -wave.shape[1] % step
+    wave = ops.pad(wave, ((0, 0), (0, n_missing))) if n_missing else wave
     n_pieces = wave.shape[1] // step
     place = ops.expand_dims(starts // step, -1) + np.arange(length // step, dtype=np.int32)
     clip = ops.arange(ops.shape(wave)[0], dtype="int32") * n_pieces
@@ -63,9 +65,14 @@ class FrontEnd(keras.layers.Layer, Extractor):
     """Waveform to features: `features(spectrum(sanitise(wave)))`, nothing adapted, nothing random.
 
     Augmentation of the spectrum goes between the two steps. A subclass gives `spectrum`, `features`,
-    `compute_output_shape`, `frame_length`, `hop_length`, `bin_hz` (Hz of each bin, equally spaced), `log_offset` (what
-    it adds to the spectrum before the logarithm), `SPECTRUM_POWER`, and a `get_config` with all its settings.
-    `VERSION` goes up whenever the same settings would give other values, so that cached features are made afresh.
+    `compute_output_shape`, `bin_hz`, the attributes below, and a `get_config` with all its settings. `VERSION` goes up
+    whenever the same settings would give other values, so that cached features are computed again.
+
+    Attributes:
+        SPECTRUM_POWER: 1: `spectrum` gives magnitudes; 2: their squares.
+        frame_length: samples in a frame.
+        hop_length: samples from one frame to the next.
+        log_offset: added to the spectrum before the logarithm.
 
     Args:
         kwargs: what `keras.layers.Layer` takes. The layer is called `frontend` and computes in float32 whatever the
@@ -77,21 +84,22 @@ class FrontEnd(keras.layers.Layer, Extractor):
 
     VERSION = 1
     in_graph = True
-    SPECTRUM_POWER = None  # 1: `spectrum` gives magnitudes, 2: their squares
-    frame_length = None
-    hop_length = None
+    SPECTRUM_POWER: ClassVar[int]
+    frame_length: int
+    hop_length: int
+    log_offset: float
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: object) -> None:
         kwargs.setdefault("name", "frontend")
         kwargs.setdefault("dtype", "float32")
         super().__init__(trainable=False, **{k: v for k, v in kwargs.items() if k != "trainable"})
 
     @property
-    def least_samples(self):
+    def least_samples(self) -> int:
         """The shortest waveform that gives any feature, in samples."""
         return self.frame_length
 
-    def n_frames(self, n_samples):
+    def n_frames(self, n_samples: int | None) -> int:
         """Frames that lie wholly within `n_samples` samples.
 
         Raises:
@@ -108,22 +116,27 @@ class FrontEnd(keras.layers.Layer, Extractor):
             )
         return (n_samples - self.frame_length) // self.hop_length + 1
 
-    def sanitise(self, wave):
-        """Samples that aren't finite become 0, the others are clipped to [-1, 1]; [B, N] to [B, N]."""
+    def sanitise(self, wave: keras.KerasTensor) -> keras.KerasTensor:
+        """Samples that are not finite become 0, the others are clipped to [-1, 1]; [B, N] to [B, N]."""
         wave = ops.where(ops.abs(wave) <= LARGEST_FLOAT32, wave, 0.0)
         return ops.clip(wave, -1.0, 1.0)
 
     @property
-    def top_hz(self):
+    def bin_hz(self) -> NDArray[np.float64]:
+        """Hz of each bin of the spectrum, equally spaced."""
+        raise NotImplementedError
+
+    @property
+    def top_hz(self) -> float:
         """The highest frequency that features show, in Hz."""
         return float(self.bin_hz[-1])
 
     @property
-    def start_step(self):
-        """Samples of which the first samples of frames are multiples."""
+    def start_step(self) -> int:
+        """The first sample of every frame is a multiple of this."""
         return math.gcd(self.hop_length, 16)
 
-    def spectrum(self, wave, starts=None):
+    def spectrum(self, wave: keras.KerasTensor, starts: keras.KerasTensor | None = None) -> keras.KerasTensor:
         """Magnitude or power, linear; time and frequency are always the last two axes.
 
         Args:
@@ -135,9 +148,9 @@ class FrontEnd(keras.layers.Layer, Extractor):
         """
         raise NotImplementedError
 
-    def features(self, spectrum):
-        """[B, C, T, F] to what the classifier takes."""
+    def features(self, spectrum: keras.KerasTensor) -> keras.KerasTensor:
+        """[B, C, T, F] to the classifier's features."""
         raise NotImplementedError
 
-    def call(self, wave):
+    def call(self, wave: keras.KerasTensor) -> keras.KerasTensor:
         return self.features(self.spectrum(self.sanitise(wave)))

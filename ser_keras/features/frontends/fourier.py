@@ -17,16 +17,19 @@ Computation 19, 1965.
 import contextlib
 import contextvars
 import functools
+from collections.abc import Iterator
 
+import keras
 import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
 _by_products = contextvars.ContextVar("by_products", default=False)
 
 
 @contextlib.contextmanager
-def by_products():
-    """Graphs that are traced herein have matrix products instead of Fourier transforms."""
+def by_products() -> Iterator[None]:
+    """A context in which traced graphs have matrix products instead of Fourier transforms."""
     token = _by_products.set(True)
     try:
         yield
@@ -34,18 +37,18 @@ def by_products():
         _by_products.reset(token)
 
 
-def cut_length(frame_length, n_fft):
-    """Of how many samples `power_spectrum` wants frames cut, zeros behind the first `frame_length` of them."""
+def cut_length(frame_length: int, n_fft: int) -> int:
+    """The number of samples in the frames that `power_spectrum` takes, zeros behind the first `frame_length`."""
     n2 = _inner(n_fft)
     return -(-frame_length // n2) * n2 if _by_products.get() else n_fft
 
 
-def _inner(n_fft):
+def _inner(n_fft: int) -> int:
     """n2, the smaller factor of `n_fft` where they differ."""
     return 2 ** ((n_fft.bit_length() - 1) // 2)
 
 
-def power_spectrum(framed, n_fft):
+def power_spectrum(framed: keras.KerasTensor, n_fft: int) -> keras.KerasTensor:
     """Squared magnitudes of the discrete Fourier transform of frames, as if zeros made them `n_fft` samples long.
 
     Args:
@@ -75,17 +78,18 @@ def power_spectrum(framed, n_fft):
 
 
 @functools.cache
-def _tables(n_fft):
+def _tables(
+    n_fft: int,
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Step 1 [n1, 2 n1], real parts first; step 2's cosine and sine [n2, n1]; step 3 [2 n2, n2]; b's signs [n2, 1]."""
     n2 = _inner(n_fft)
     n1 = n_fft // n2
     a, b, c, d = np.arange(n1), np.arange(n2), np.arange(n1), np.arange(n2 // 2)
     outer, turned, inner = (2 * np.pi * np.outer(x, y) / n for x, y, n in ((a, c, n1), (b, c, n_fft), (b, d, n2)))
-    tables = (
-        np.concatenate([np.cos(outer), -np.sin(outer)], axis=1),
-        np.cos(turned),
-        np.sin(turned),
-        np.block([[np.cos(inner), -np.sin(inner)], [np.sin(inner), np.cos(inner)]]),
-        (-1.0) ** b[:, None],
+    return (
+        np.concatenate([np.cos(outer), -np.sin(outer)], axis=1).astype(np.float32),
+        np.cos(turned).astype(np.float32),
+        np.sin(turned).astype(np.float32),
+        np.block([[np.cos(inner), -np.sin(inner)], [np.sin(inner), np.cos(inner)]]).astype(np.float32),
+        ((-1.0) ** b[:, None]).astype(np.float32),
     )
-    return tuple(table.astype(np.float32) for table in tables)

@@ -1,18 +1,25 @@
 """Log-mel spectrogram."""
 
+from collections.abc import Sequence
+from typing import Literal, get_args
+
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike, NDArray
 
 from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.features.frontends.base import SAMPLE_RATE
 from ser_keras.features.frontends.stft import ShortTimeFourier
 
-MEL_SCALES = ("slaney", "htk")
-NORMALISATIONS = ("none", "mean", "mean_std")
+MelScale = Literal["slaney", "htk"]
+MEL_SCALES: tuple[MelScale, ...] = get_args(MelScale)
+Normalisation = Literal["none", "mean", "mean_std"]
+NORMALISATIONS: tuple[Normalisation, ...] = get_args(Normalisation)
 
 
-def hz_to_mel(hz, scale):
+def hz_to_mel(hz: ArrayLike, scale: MelScale) -> NDArray[np.float64]:
+    """Frequencies in Hz as mel."""
     hz = np.asarray(hz, dtype=np.float64)
     if scale == "htk":
         return 2595 * np.log10(1 + hz / 700)
@@ -20,14 +27,15 @@ def hz_to_mel(hz, scale):
     return np.where(hz < 1000, hz * 3 / 200, 15 + 27 * np.log(np.maximum(hz, 1000) / 1000) / np.log(6.4))
 
 
-def _mel_to_hz(mel, scale):
-    mel = np.asarray(mel, dtype=np.float64)
+def _mel_to_hz(mel: NDArray[np.float64], scale: MelScale) -> NDArray[np.float64]:
     if scale == "htk":
         return 700 * (10 ** (mel / 2595) - 1)
     return np.where(mel < 15, mel * 200 / 3, 1000 * np.exp((np.maximum(mel, 15) - 15) * np.log(6.4) / 27))
 
 
-def mel_matrix(n_mels, n_fft, f_min, f_max, scale="slaney"):
+def mel_matrix(
+    n_mels: int, n_fft: int, *, f_min: float, f_max: float, scale: MelScale = "slaney"
+) -> NDArray[np.float32]:
     """Triangular filters, equally spaced in mel, each of unit area over frequency.
 
     Reference: M. Slaney, Auditory Toolbox, Interval Research 1998-010; `scale="htk"`: the HTK Book, section 5.6.
@@ -39,7 +47,7 @@ def mel_matrix(n_mels, n_fft, f_min, f_max, scale="slaney"):
         scale: one of `MEL_SCALES`.
 
     Returns:
-        [n_fft // 2 + 1, n_mels] float32.
+        [n_fft // 2 + 1, n_mels].
 
     Raises:
         SerKerasError: bands so narrow that one of them holds no bin.
@@ -76,7 +84,7 @@ class LogMel(ShortTimeFourier):
         log_offset: added to the power before the logarithm.
         mel_scale: `slaney` or `htk`.
         normalise: `none`; `mean`: the mean over all frames and bands of the window is subtracted, so that gain has
-            no effect on what is well above `log_offset`; `mean_std`: and the result is divided by the window's
+            no effect on levels well above `log_offset`; `mean_std`: and the result is divided by the window's
             standard deviation.
         kwargs: see `FrontEnd`.
 
@@ -96,24 +104,26 @@ class LogMel(ShortTimeFourier):
 
     def __init__(
         self,
-        n_mels=64,
-        frame_ms=25,
-        hop_ms=10,
-        n_fft=512,
-        f_min=50.0,
-        f_max=8000.0,
-        log_offset=1e-6,
-        mel_scale="slaney",
-        normalise="none",
-        **kwargs,
-    ):
+        n_mels: int = 64,
+        frame_ms: float = 25,
+        hop_ms: float = 10,
+        *,
+        n_fft: int = 512,
+        f_min: float = 50.0,
+        f_max: float = 8000.0,
+        log_offset: float = 1e-6,
+        mel_scale: MelScale = "slaney",
+        normalise: Normalisation = "none",
+        **kwargs: object,
+    ) -> None:
         super().__init__(frame_ms, hop_ms, n_fft, **kwargs)
         self.n_mels, self.f_min, self.f_max, self.log_offset = n_mels, f_min, f_max, log_offset
         self.mel_scale, self.normalise = mel_scale, normalise
-        for setting, value, valid in (
+        choices: tuple[tuple[str, str, tuple[str, ...]], ...] = (
             ("mel_scale", mel_scale, MEL_SCALES),
             ("normalise", normalise, NORMALISATIONS),
-        ):
+        )
+        for setting, value, valid in choices:
             if value not in valid:
                 raise SerKerasError(f"{self.NAME}: {setting} is '{value}'; nearest: {nearest(value, valid)}")
         self.require(
@@ -122,18 +132,18 @@ class LogMel(ShortTimeFourier):
             ("f_max", f_max <= SAMPLE_RATE / 2, "at most 8000, half the sampling rate"),
             ("log_offset", log_offset > 0, "above 0"),
         )
-        self._mel = mel_matrix(n_mels, n_fft, f_min, f_max, mel_scale)
+        self._mel = mel_matrix(n_mels, n_fft, f_min=f_min, f_max=f_max, scale=mel_scale)
 
     @property
-    def top_hz(self):
+    def top_hz(self) -> float:
         """See `FrontEnd`."""
         return float(self.f_max)
 
-    def spectrum(self, wave, starts=None):
+    def spectrum(self, wave: keras.KerasTensor, starts: keras.KerasTensor | None = None) -> keras.KerasTensor:
         """[B, N] to power [B, 1, T, n_fft // 2 + 1]; see `FrontEnd`."""
         return ops.expand_dims(self.power(wave, starts), 1)
 
-    def features(self, spectrum):
+    def features(self, spectrum: keras.KerasTensor) -> keras.KerasTensor:
         """Power [B, 1, T, n_fft // 2 + 1] to [B, T, n_mels, 1]."""
         x = ops.log(ops.matmul(ops.squeeze(spectrum, 1), self._mel) + self.log_offset)
         if self.normalise != "none":
@@ -143,10 +153,10 @@ class LogMel(ShortTimeFourier):
             x = x / ops.sqrt(ops.mean(ops.square(x), axis=(1, 2), keepdims=True) + 1e-5)
         return ops.expand_dims(x, -1)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         return (input_shape[0], self.n_frames(input_shape[1]), self.n_mels, 1)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, object]:
         return {
             **super().get_config(),
             "n_mels": self.n_mels,

@@ -1,12 +1,18 @@
-"""Log-magnitude spectrogram of all bins, as principal components are taken of."""
+"""Log-magnitude spectrogram of all bins, for principal component analysis."""
+
+from collections.abc import Sequence
+from typing import Literal, get_args
 
 import keras
+import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
 from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.features.frontends.stft import ShortTimeFourier
 
-SCALES = ("log", "magnitude")
+Scale = Literal["log", "magnitude"]
+SCALES: tuple[Scale, ...] = get_args(Scale)
 
 
 @keras.saving.register_keras_serializable("ser_keras")
@@ -23,8 +29,8 @@ class LogSpectrogram(ShortTimeFourier):
         hop_ms: step from frame to frame in milliseconds.
         n_fft: points of the FFT, a power of two, at least a frame.
         scale: `log`: ln(magnitude + log_offset); `magnitude`: the magnitudes themselves.
-        log_offset: added to the magnitude before the logarithm; the default is about what rounding to 16 bit leaves in
-            a bin. With `magnitude` it serves the geometric mean alone that fills the masks of augmentation.
+        log_offset: added to the magnitude before the logarithm; the default is about the magnitude of 16-bit rounding
+            in a bin. With `magnitude` only the geometric mean that fills the masks of augmentation uses it.
         kwargs: see `FrontEnd`.
 
     Input:
@@ -42,7 +48,16 @@ class LogSpectrogram(ShortTimeFourier):
     SPECTRUM_POWER = 1
     XLA = True
 
-    def __init__(self, frame_ms=20, hop_ms=10, n_fft=512, scale="log", log_offset=1e-4, **kwargs):
+    def __init__(
+        self,
+        frame_ms: float = 20,
+        hop_ms: float = 10,
+        n_fft: int = 512,
+        *,
+        scale: Scale = "log",
+        log_offset: float = 1e-4,
+        **kwargs: object,
+    ) -> None:
         super().__init__(frame_ms, hop_ms, n_fft, **kwargs)
         self.scale, self.log_offset = scale, log_offset
         if scale not in SCALES:
@@ -50,21 +65,21 @@ class LogSpectrogram(ShortTimeFourier):
         self.require(("log_offset", log_offset > 0, "above 0"))
 
     @property
-    def bin_hz(self):
-        """Hz of each bin of the spectrum; the constant isn't among them."""
+    def bin_hz(self) -> NDArray[np.float64]:
+        """Hz of each bin of the spectrum, without the constant."""
         return super().bin_hz[1:]
 
-    def spectrum(self, wave, starts=None):
+    def spectrum(self, wave: keras.KerasTensor, starts: keras.KerasTensor | None = None) -> keras.KerasTensor:
         """[B, N] to magnitude [B, 1, T, n_fft // 2]; see `FrontEnd`."""
         return ops.expand_dims(ops.sqrt(self.power(wave, starts)[:, :, 1:]), 1)
 
-    def features(self, spectrum):
+    def features(self, spectrum: keras.KerasTensor) -> keras.KerasTensor:
         """Magnitude [B, 1, T, n_fft // 2] to [B, T, n_fft // 2, 1]."""
         x = ops.log(spectrum + self.log_offset) if self.scale == "log" else spectrum
         return ops.transpose(x, (0, 2, 3, 1))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         return (input_shape[0], self.n_frames(input_shape[1]), self.n_fft // 2, 1)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, object]:
         return {**super().get_config(), "scale": self.scale, "log_offset": self.log_offset}

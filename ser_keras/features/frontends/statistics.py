@@ -1,10 +1,12 @@
-"""Statistics of simple frame descriptors over a window, and their tracks: whatever was said and however loud."""
+"""Gain-invariant statistics of frame descriptors over a window; optionally the descriptors over time."""
 
 import itertools
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
 from ser_keras.features.frontends.base import SAMPLE_RATE
 from ser_keras.features.frontends.log_mel import mel_matrix
@@ -20,9 +22,9 @@ class Statistics(ShortTimeFourier):
     """Means, deviations, shapes and slopes of 54 frame descriptors, of the pitch, of rhythm and of modulation.
 
     Frame descriptors: log-mel bands, cepstrum, centroid, spread, roll-offs, entropy, flux, slopes, band ratios,
-    harmonicity. All levels are relative to the window's own, so that gain has no effect; frames count by how active
-    (within some 30 dB of that level) and how voiced they are, so that pauses and zeros behind an end count next to
-    nothing. Smooth functions alone: nothing is sorted, and the graph converts with builtin operations.
+    harmonicity. All levels are relative to the window's own level, so that gain has no effect. Each frame is weighted
+    by its activity (within some 30 dB of that level) and its voicing, so that pauses and zero padding have almost no
+    weight. Only smooth functions: nothing is sorted, and the graph converts with builtin operations.
 
     Reference: the statistics follow F. Eyben et al., GeMAPS, IEEE TAC 7(2), 2016, and B. Schuller et al., ComParE,
     Interspeech 2013, in kind; pitch by the autocorrelation of P. Boersma, IFA Proceedings 17, 1993, from the power
@@ -33,19 +35,19 @@ class Statistics(ShortTimeFourier):
         n_cepstral: coefficients of the cepstrum, from the first on.
         n_lags: lags of the autocorrelation, equally spaced in semitones.
         f0_min, f0_max: range of the pitch in Hz.
-        active_db: how far below the window's level a frame is half active.
-        floor_db: how far below the window's level bands are cut off.
-        hop_ms: from one frame of 32 ms to the next; the fewer frames, the faster.
-        track_ms: 0: statistics alone. Otherwise the descriptors themselves follow them, as means of so many
-            milliseconds each: first all of the first stretch, then all of the second, as `statistics_cnn` takes them.
+        active_db: distance below the window's level at which a frame is half active, in dB.
+        floor_db: distance below the window's level at which bands are cut off, in dB.
+        hop_ms: step from one frame of 32 ms to the next, in milliseconds; the fewer frames, the faster.
+        track_ms: 0: only statistics. Otherwise the descriptors follow, as means over stretches of so many
+            milliseconds: first all of the first stretch, then all of the second, as `statistics_cnn` takes them.
         kwargs: see `FrontEnd`.
 
     Input:
         [B, N] float32.
 
     Output:
-        [B, D] float32; D is 528 for the defaults, and with tracks 56 more for each stretch: the 54 descriptors,
-        semitones, and from 0 to 1 how active the stretch is.
+        [B, D] float32; D is 528 for the defaults, and with tracks 56 more for each stretch: the 54 descriptors, the
+        pitch in semitones, and the stretch's activity from 0 to 1.
 
     Raises:
         SerKerasError: a setting out of its range.
@@ -58,17 +60,18 @@ class Statistics(ShortTimeFourier):
 
     def __init__(
         self,
-        n_mels=26,
-        n_cepstral=14,
-        n_lags=112,
-        f0_min=65.0,
-        f0_max=500.0,
-        active_db=30.0,
-        floor_db=50.0,
-        hop_ms=10,
-        track_ms=0,
-        **kwargs,
-    ):
+        n_mels: int = 26,
+        n_cepstral: int = 14,
+        n_lags: int = 112,
+        *,
+        f0_min: float = 65.0,
+        f0_max: float = 500.0,
+        active_db: float = 30.0,
+        floor_db: float = 50.0,
+        hop_ms: float = 10,
+        track_ms: float = 0,
+        **kwargs: object,
+    ) -> None:
         super().__init__(32, hop_ms, 512, **kwargs)
         self.track_ms = track_ms
         self.n_mels, self.n_cepstral, self.n_lags = n_mels, n_cepstral, n_lags
@@ -84,7 +87,7 @@ class Statistics(ShortTimeFourier):
         )
         self._track_frames = round(track_ms / hop_ms)
         hz = self.bin_hz
-        mel = mel_matrix(n_mels, 512, 50.0, 8000.0, "htk")
+        mel = mel_matrix(n_mels, 512, f_min=50.0, f_max=8000.0, scale="htk")
         self._mel = mel / mel.sum(axis=0) * 257
         self._floor = 10 ** (-floor_db / 10)
         n = np.arange(n_mels)
@@ -112,39 +115,39 @@ class Statistics(ShortTimeFourier):
         self._semitones = 12 * np.log2(f0_max / f0_min)
 
     @property
-    def least_samples(self):
-        """Ten frames: of fewer there are no statistics."""
+    def least_samples(self) -> int:
+        """Ten frames, the fewest with statistics."""
         return self.frame_length + 9 * self.hop_length
 
-    def spectrum(self, wave, starts=None):
+    def spectrum(self, wave: keras.KerasTensor, starts: keras.KerasTensor | None = None) -> keras.KerasTensor:
         """[B, N] to power [B, 1, T, 257]; see `FrontEnd`."""
         return ops.expand_dims(self.power(wave, starts), 1)
 
-    def features(self, spectrum):
+    def features(self, spectrum: keras.KerasTensor) -> keras.KerasTensor:
         """Power [B, 1, T, 257] to [B, D]."""
         power = ops.squeeze(spectrum, 1)
         energy = ops.sum(power, axis=-1, keepdims=True)  # [B, T, 1]
-        # The mean energy of energy itself: silence adds nothing to it, however much there is.
+        # The energy-weighted mean of the energy: silence adds nothing, however long it is.
         level = ops.sum(ops.square(energy), axis=1, keepdims=True) / (ops.sum(energy, axis=1, keepdims=True) + TINY)
         power = power / (level + TINY)
         energy = energy / (level + TINY)
         decibels = 10 * ops.log10(energy + self._floor)
-        active = ops.clip((decibels + self.active_db) / 12 + 0.5, 0.0, 1.0)  # from nothing to all within 12 dB
+        active = ops.clip((decibels + self.active_db) / 12 + 0.5, 0.0, 1.0)  # from 0 to 1 within 12 dB
         silent = ops.cast(level > 1e-8, "float32")  # a window without any sound has no active frame
         active = active * silent
 
         bands = ops.matmul(power, self._mel)
-        described = self._describe(power, energy, decibels, bands)
+        descriptors = self._describe(power, energy, decibels=decibels, bands=bands)
         semitone, strength = self._pitch(power)
         voiced = active * ops.sigmoid((strength - 0.5) / 0.05)
-        described = ops.concatenate([described, strength], axis=-1)
+        descriptors = ops.concatenate([descriptors, strength], axis=-1)
 
-        change = _delta(described)
+        change = _delta(descriptors)
         pitch_change = _delta(semitone)
-        steady = voiced * ops.exp(-ops.square(pitch_change))  # jumps between octaves are no intonation
+        steady = voiced * ops.exp(-ops.square(pitch_change))  # jumps between octaves are not intonation
         parts = [
-            *_moments(described, active, shape=True),
-            *_moments(described, voiced),
+            *_moments(descriptors, active, shape=True),
+            *_moments(descriptors, voiced),
             ops.sqrt(_mean(ops.square(change), active) + 1e-6),
             _mean(ops.abs(change), active),
             *_moments(semitone, voiced, shape=True),
@@ -155,17 +158,24 @@ class Statistics(ShortTimeFourier):
             self._modulation(ops.log(ops.matmul(bands, self._quarters) + self._floor), active),
         ]
         if self.track_ms:
-            parts.append(self._tracks(ops.concatenate([described, semitone, active], axis=-1)))
+            parts.append(self._tracks(ops.concatenate([descriptors, semitone, active], axis=-1)))
         return ops.concatenate(parts, axis=-1)
 
-    def _tracks(self, frames):
+    def _tracks(self, frames: keras.KerasTensor) -> keras.KerasTensor:
         """Means of neighbouring frames one after another: [B, T, C] to [B, T // n * C]."""
         n, n_channels = frames.shape[1] // self._track_frames, frames.shape[2]
-        kept = frames[:, : n * self._track_frames]
-        means = ops.mean(ops.reshape(kept, (-1, n, self._track_frames, n_channels)), axis=2)
+        whole = frames[:, : n * self._track_frames]
+        means = ops.mean(ops.reshape(whole, (-1, n, self._track_frames, n_channels)), axis=2)
         return ops.reshape(means, (-1, n * n_channels))
 
-    def _describe(self, power, energy, decibels, bands):
+    def _describe(
+        self,
+        power: keras.KerasTensor,
+        energy: keras.KerasTensor,
+        *,
+        decibels: keras.KerasTensor,
+        bands: keras.KerasTensor,
+    ) -> keras.KerasTensor:
         """Frame descriptors [B, T, N_SPECTRAL + n_mels + n_cepstral]."""
         mel, floor = ops.log(bands + self._floor), self._floor
         density = power / (energy + TINY)
@@ -189,7 +199,7 @@ class Statistics(ShortTimeFourier):
         spectral = [decibels / 10, centroid, spread, *rolloffs, entropy, flux, low - middle, high - whole, hammarberg]
         return ops.concatenate([*spectral, ops.matmul(mel, self._slopes), mel, ops.matmul(mel, self._dct)], axis=-1)
 
-    def _pitch(self, power):
+    def _pitch(self, power: keras.KerasTensor) -> tuple[keras.KerasTensor, keras.KerasTensor]:
         """(semitones above f0_min, autocorrelation there), both [B, T, 1]."""
         part = power[..., : self._pitched]
         total = ops.sum(part, axis=-1, keepdims=True) * 2 - part[..., :1]
@@ -201,11 +211,11 @@ class Statistics(ShortTimeFourier):
         place = place / ops.sum(best, axis=-1, keepdims=True)
         return (1 - place) * self._semitones, ops.clip(strength, 0.0, 1.0)
 
-    def _rhythm(self, active, voiced):
+    def _rhythm(self, active: keras.KerasTensor, voiced: keras.KerasTensor) -> list[keras.KerasTensor]:
         """Shares, rates and lengths of speech and voice, each [B, 1]."""
         seconds = self.hop_length / SAMPLE_RATE
         speech, voice = (ops.sum(x, axis=1) * seconds for x in (active, voiced))
-        # Half the rises and falls, those at the window's edges among them: how many stretches there are of each.
+        # Half the rises and falls, the window's edges included: the number of stretches of each.
         onsets = [
             0.5 * (ops.sum(ops.abs(x[:, 1:] - x[:, :-1]), axis=1) + x[:, 0] + x[:, -1]) + 0.1 for x in (active, voiced)
         ]
@@ -218,10 +228,10 @@ class Statistics(ShortTimeFourier):
             ops.log(speech + 0.1),
         ]
 
-    def _modulation(self, bands, active):
+    def _modulation(self, bands: keras.KerasTensor, active: keras.KerasTensor) -> keras.KerasTensor:
         """Log power of the bands' envelopes in modulation bands, [B, 4 * 7]."""
         centred = (bands - ops.expand_dims(_mean(bands, active), 1)) * active
-        every = max(1, round(0.02 * SAMPLE_RATE / self.hop_length))  # some 50 Hz carry what lies below 20 Hz
+        every = max(1, round(0.02 * SAMPLE_RATE / self.hop_length))  # some 50 Hz are enough for modulation below 20 Hz
         n = bands.shape[1] // every
         centred = ops.mean(ops.reshape(centred[:, : every * n], (-1, n, every, 4)), axis=2)
         hz = np.concatenate([np.linspace(a, b, 4, endpoint=False) for a, b in itertools.pairwise(MODULATION_HZ)])
@@ -231,26 +241,35 @@ class Statistics(ShortTimeFourier):
         total = ops.sum(active, axis=1, keepdims=True) + 1
         return ops.reshape(ops.log(power / total + 1e-3), (-1, 4 * n_bands))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         n_frames = self.n_frames(input_shape[1])
         n = N_SPECTRAL + self.n_mels + self.n_cepstral + 1
         tracks = n_frames // self._track_frames * (n + 2) if self.track_ms else 0
         return (input_shape[0], 9 * n + 5 + 3 + 6 + 4 * (len(MODULATION_HZ) - 1) + tracks)
 
-    def get_config(self):
-        own = ("n_mels", "n_cepstral", "n_lags", "f0_min", "f0_max", "active_db", "floor_db", "track_ms")
+    def get_config(self) -> dict[str, object]:
         config = super().get_config()
         for name in ("frame_ms", "n_fft"):
             config.pop(name)
-        return {**config, **{name: getattr(self, name) for name in own}}
+        return {
+            **config,
+            "n_mels": self.n_mels,
+            "n_cepstral": self.n_cepstral,
+            "n_lags": self.n_lags,
+            "f0_min": self.f0_min,
+            "f0_max": self.f0_max,
+            "active_db": self.active_db,
+            "floor_db": self.floor_db,
+            "track_ms": self.track_ms,
+        }
 
 
-def _mean(x, weight):
-    """[B, T, D] to [B, D], frames by their weight [B, T, 1]."""
+def _mean(x: keras.KerasTensor, weight: keras.KerasTensor) -> keras.KerasTensor:
+    """Mean over frames, weighted [B, T, 1]: [B, T, D] to [B, D]."""
     return ops.sum(x * weight, axis=1) / (ops.sum(weight, axis=1) + 0.1)
 
 
-def _moments(x, weight, shape=False):
+def _moments(x: keras.KerasTensor, weight: keras.KerasTensor, shape: bool = False) -> list[keras.KerasTensor]:
     """Mean and deviation; with `shape` also skewness, kurtosis and slope over time; each [B, D]."""
     mean = _mean(x, weight)
     centred = x - ops.expand_dims(mean, 1)
@@ -271,13 +290,13 @@ def _moments(x, weight, shape=False):
     ]
 
 
-def _delta(x):
+def _delta(x: keras.KerasTensor) -> keras.KerasTensor:
     """Regression over five frames, [B, T, D]."""
     padded = ops.concatenate([x[:, :1], x[:, :1], x, x[:, -1:], x[:, -1:]], axis=1)
     return (2 * (padded[:, 4:] - padded[:, :-4]) + padded[:, 3:-1] - padded[:, 1:-3]) / 10
 
 
-def _power_at(steps, x):
+def _power_at(steps: NDArray[np.float64], x: keras.KerasTensor) -> keras.KerasTensor:
     """Squared magnitudes of the Fourier transform of x [B, T, C] at K `steps` in radians a frame: [B, C, K].
 
     exp(i w (m a + b)) is a product of two: first over b within each stretch of m frames, then over the stretches a. One

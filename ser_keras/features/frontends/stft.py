@@ -1,8 +1,11 @@
-"""Short-time Fourier transform: what front ends share that show the spectra of single frames."""
+"""Short-time Fourier transform: the base of front ends that show the spectra of single frames."""
 
 import math
+from typing import ClassVar
 
+import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.features.frontends.base import SAMPLE_RATE, FrontEnd, frames, frames_at
@@ -10,7 +13,7 @@ from ser_keras.features.frontends.fourier import cut_length, power_spectrum
 
 
 class ShortTimeFourier(FrontEnd):
-    """Power spectra of Hann frames, to be made into features by a subclass.
+    """Power spectra of Hann frames; a subclass turns them into features.
 
     Args:
         frame_ms: length of the Hann window in milliseconds.
@@ -19,12 +22,12 @@ class ShortTimeFourier(FrontEnd):
         kwargs: see `FrontEnd`.
 
     Raises:
-        SerKerasError: a setting out of its range; the line calls the front end by `NAME`.
+        SerKerasError: a setting out of its range; the message names the front end by `NAME`.
     """
 
-    NAME = None  # in the registry
+    NAME: ClassVar[str]  # in the registry
 
-    def __init__(self, frame_ms, hop_ms, n_fft, **kwargs):
+    def __init__(self, frame_ms: float, hop_ms: float, n_fft: int, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.frame_ms, self.hop_ms, self.n_fft = frame_ms, hop_ms, n_fft
         self.frame_length = round(SAMPLE_RATE * frame_ms / 1000)
@@ -38,30 +41,30 @@ class ShortTimeFourier(FrontEnd):
                 f"a power of two from 4 on and at least the frame of {self.frame_length} samples",
             ),
         )
-        # Frames are cut longer than they are; zeros of the window shorten them, cheaper than padding each.
+        # Frames are cut with n_fft samples; the window's zeros shorten them, which is cheaper than padding each frame.
         self._window = np.zeros(n_fft, np.float32)
         n = np.arange(self.frame_length)
         self._window[: self.frame_length] = 0.5 - 0.5 * np.cos(2 * np.pi * n / self.frame_length)
 
-    def require(self, *conditions):
-        """Refuse the first setting that isn't as it must be; conditions are (name, whether it holds, what is valid)."""
+    def require(self, *conditions: tuple[str, bool, str]) -> None:
+        """Refuse the first invalid setting; conditions are (name, whether it holds, what is valid)."""
         for name, holds, valid in conditions:
             if not holds:
                 raise SerKerasError(f"{self.NAME}: {name} is {getattr(self, name)}; it must be {valid}")
 
     @property
-    def bin_hz(self):
+    def bin_hz(self) -> NDArray[np.float64]:
         """Hz of each bin of the spectrum, which always reaches half the sampling rate."""
         return np.arange(self.n_fft // 2 + 1) * SAMPLE_RATE / self.n_fft
 
-    def power(self, wave, starts=None):
+    def power(self, wave: keras.KerasTensor, starts: keras.KerasTensor | None = None) -> keras.KerasTensor:
         """[B, N] to power [B, T, n_fft // 2 + 1]; `starts` as in `FrontEnd.spectrum`."""
         length = cut_length(self.frame_length, self.n_fft)
         if starts is None:
-            framed = frames(wave, length, self.hop_length, self.n_frames(wave.shape[1]))
+            framed = frames(wave, length, self.hop_length, count=self.n_frames(wave.shape[1]))
         else:
-            framed = frames_at(wave, length, starts, math.gcd(self.start_step, length))
+            framed = frames_at(wave, length, starts, step=math.gcd(self.start_step, length))
         return power_spectrum(framed * self._window[:length], self.n_fft)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, object]:
         return {**super().get_config(), "frame_ms": self.frame_ms, "hop_ms": self.hop_ms, "n_fft": self.n_fft}

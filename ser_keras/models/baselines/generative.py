@@ -2,13 +2,14 @@
 
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
 from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import Pipeline
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.models.baselines.mixture import ClassMixture
 from ser_keras.models.baselines.preprocessing import standardised
 
 
-def naive_bayes(*, replace_anomalous=None):
+def naive_bayes(*, replace_anomalous: float | None = None) -> Pipeline:
     """Gaussian naive Bayes.
 
     Reference: N. Anand, P. Verma, Convoluting Feelings, Stanford CS231n 2015, section 3.1, table 3.
@@ -17,12 +18,12 @@ def naive_bayes(*, replace_anomalous=None):
         replace_anomalous: see `standardised`.
 
     Returns:
-        Unfitted scikit-learn pipeline.
+        An unfitted pipeline.
     """
     return standardised(GaussianNB(), replace_anomalous)
 
 
-def lda(*, replace_anomalous=None):
+def lda(*, replace_anomalous: float | None = None) -> Pipeline:
     """Linear discriminant analysis: Gaussian classes of one covariance.
 
     Reference: N. Anand, P. Verma, Convoluting Feelings, Stanford CS231n 2015, section 3.1, table 3.
@@ -31,12 +32,12 @@ def lda(*, replace_anomalous=None):
         replace_anomalous: see `standardised`.
 
     Returns:
-        Unfitted scikit-learn pipeline.
+        An unfitted pipeline.
     """
     return standardised(LinearDiscriminantAnalysis(), replace_anomalous)
 
 
-def qda(*, reg_param=1e-3, replace_anomalous=None):
+def qda(*, reg_param: float = 1e-3, replace_anomalous: float | None = None) -> Pipeline:
     """Quadratic discriminant analysis: Gaussian classes, each of its own covariance.
 
     It needs more training windows in each class than there are features.
@@ -48,7 +49,7 @@ def qda(*, reg_param=1e-3, replace_anomalous=None):
         replace_anomalous: see `standardised`.
 
     Returns:
-        Unfitted scikit-learn pipeline.
+        An unfitted pipeline.
 
     Raises:
         SerKerasError: reg_param outside [0, 1], or replace_anomalous not above 0.
@@ -58,18 +59,18 @@ def qda(*, reg_param=1e-3, replace_anomalous=None):
     return standardised(QuadraticDiscriminantAnalysis(reg_param=reg_param), replace_anomalous)
 
 
-def gmm(*, reg_covar=1e-3, replace_anomalous=None):
+def gmm(*, reg_covar: float = 1e-3, replace_anomalous: float | None = None) -> Pipeline:
     """A mixture of as many Gaussians as classes, started at the class means; see `ClassMixture`.
 
     Reference: N. Anand, P. Verma, Convoluting Feelings, Stanford CS231n 2015, section 3.1, table 3 (7 mixtures). How
-    components become classes is ours: the paper doesn't say.
+    components become classes is ours: the paper does not say.
 
     Args:
         reg_covar: added to the diagonal of each covariance of the standardised features, above 0.
         replace_anomalous: see `standardised`.
 
     Returns:
-        Unfitted scikit-learn pipeline.
+        An unfitted pipeline.
 
     Raises:
         SerKerasError: reg_covar or replace_anomalous not above 0.

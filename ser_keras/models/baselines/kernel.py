@@ -1,23 +1,28 @@
 """Support vector machines with a kernel."""
 
+from typing import Literal, get_args
+
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import softmax as normalised_exponential
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
 
 from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.models.baselines.preprocessing import standardised
 from ser_keras.models.baselines.search import searched
 
-KERNELS = ("rbf", "linear")
+Kernel = Literal["rbf", "linear"]
+KERNELS: tuple[Kernel, ...] = get_args(Kernel)
 
 
 class OneVsOneSVM(ClassifierMixin, BaseEstimator):
     """Support vector machines of pairs of classes, with probabilities.
 
-    A class's decision value is the mean over the machines between it and another class, each with the sign that speaks
-    for it. The probabilities are the softmax of these values: they rank the classes, but aren't calibrated. The
-    normalised geometric mean of several is the softmax of their mean decision values.
+    A class's decision value is the mean over the machines between it and another class, with the sign that is positive
+    for this class. The probabilities are the softmax of these values: they rank the classes, but are not calibrated.
+    The normalised geometric mean of several is the softmax of their mean decision values.
 
     Args:
         C: weight of the errors.
@@ -25,12 +30,13 @@ class OneVsOneSVM(ClassifierMixin, BaseEstimator):
         kernel: `rbf` or `linear`.
     """
 
-    def __init__(self, C=1.0, gamma=1.0, kernel="rbf"):  # noqa: N803 - the field's name
+    def __init__(self, C: float = 1.0, gamma: float = 1.0, kernel: Kernel = "rbf") -> None:  # noqa: N803 - the field's name
         self.C = C
         self.gamma = gamma
         self.kernel = kernel
 
-    def fit(self, x, y):
+    def fit(self, x: NDArray[np.floating], y: NDArray[np.int64]) -> "OneVsOneSVM":
+        """[n, D] features and [n] labels."""
         self.machines_ = SVC(
             C=self.C,
             gamma=self.gamma / x.shape[1],
@@ -41,35 +47,35 @@ class OneVsOneSVM(ClassifierMixin, BaseEstimator):
         self.classes_ = self.machines_.classes_
         return self
 
-    def decision_function(self, x):
+    def decision_function(self, x: NDArray[np.floating]) -> NDArray[np.float64]:
         """[n, D] to decision values [n, classes]."""
         n = len(self.classes_)
         pairs = self.machines_.decision_function(x).reshape(len(x), -1)
         first, second = np.triu_indices(n, 1)  # the order of the machines
         signs = np.zeros((len(first), n))
-        # Above 0 a machine speaks for its first class; the only machine of two classes, for its second.
+        # A value above 0 means the first class of the machine; the only machine of two classes: the second.
         signs[np.arange(len(first)), first] = 1 if n > 2 else -1
         signs[np.arange(len(first)), second] = -1 if n > 2 else 1
         return pairs @ signs / (n - 1)
 
-    def predict_proba(self, x):
+    def predict_proba(self, x: NDArray[np.floating]) -> NDArray[np.float64]:
         """[n, D] to [n, classes]."""
         return normalised_exponential(self.decision_function(x), axis=1)
 
-    def predict(self, x):
+    def predict(self, x: NDArray[np.floating]) -> NDArray[np.int64]:
         """[n, D] to [n] labels."""
         return self.classes_[self.decision_function(x).argmax(axis=1)]
 
 
 def rbf_svm(
     *,
-    C=(0.1, 1.0, 10.0, 100.0),  # noqa: N803
-    gamma=(0.25, 1.0, 4.0),
-    kernel="rbf",
-    grid_examples=1500,
-    grid_folds=3,
-    replace_anomalous=None,
-):
+    C: float | list[float] | tuple[float, ...] = (0.1, 1.0, 10.0, 100.0),  # noqa: N803
+    gamma: float | list[float] | tuple[float, ...] = (0.25, 1.0, 4.0),
+    kernel: Kernel = "rbf",
+    grid_examples: int = 1500,
+    grid_folds: int = 3,
+    replace_anomalous: float | None = None,
+) -> Pipeline:
     """Support vector machines of pairs of classes, with an RBF kernel; C and its width by grid search.
 
     The search is within the training part: `grid_folds` folds over at most `grid_examples` of its examples, a group
@@ -83,13 +89,13 @@ def rbf_svm(
         C: weight of the errors, above 0, or a list to choose from.
         gamma: of the kernel exp(-gamma |a - b|^2 / D) of D standardised features, above 0, or a list to choose from;
             sigma is sqrt(D / (2 gamma)).
-        kernel: `rbf`, or `linear`: gamma isn't used.
+        kernel: `rbf`, or `linear`: gamma is not used.
         grid_examples: the most examples that the search uses.
         grid_folds: inner folds.
         replace_anomalous: see `standardised`.
 
     Returns:
-        Unfitted scikit-learn pipeline. Its probabilities are the softmax of the decision values; see `OneVsOneSVM`.
+        An unfitted pipeline. Its probabilities are the softmax of the decision values; see `OneVsOneSVM`.
 
     Raises:
         SerKerasError: an unknown kernel, or a value out of its range.
@@ -97,5 +103,5 @@ def rbf_svm(
     if kernel not in KERNELS:
         raise SerKerasError(f"rbf_svm: kernel is '{kernel}'; nearest: {nearest(str(kernel), KERNELS)}")
     grid = {"C": C, "gamma": gamma} if kernel == "rbf" else {"C": C}
-    search = searched("rbf_svm", OneVsOneSVM(kernel=kernel), grid, grid_examples, grid_folds)
+    search = searched("rbf_svm", OneVsOneSVM(kernel=kernel), grid, examples=grid_examples, folds=grid_folds)
     return standardised(search, replace_anomalous)

@@ -1,6 +1,7 @@
 """A Gaussian mixture as a classifier."""
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.mixture import GaussianMixture
 
@@ -10,19 +11,20 @@ class ClassMixture(ClassifierMixin, BaseEstimator):
 
     Weights, means and covariances start at those of the classes and are then trained by expectation maximisation, so
     that a component may leave its class. Each component counts for the class to which most of its training points
-    belong (the class it started from, where it has none). A class's probability is the sum of the posteriors of its
-    components; it is 0 where it has none left.
+    belong (without training points: the class it started from). A class's probability is the sum of the posteriors of
+    its components; a class without components has the probability 0.
 
     Args:
         reg_covar: added to the diagonal of each covariance.
         max_iter: most steps of expectation maximisation.
     """
 
-    def __init__(self, reg_covar=1e-3, max_iter=200):
+    def __init__(self, reg_covar: float = 1e-3, max_iter: int = 200) -> None:
         self.reg_covar = reg_covar
         self.max_iter = max_iter
 
-    def fit(self, x, y):
+    def fit(self, x: NDArray[np.floating], y: NDArray[np.int64]) -> "ClassMixture":
+        """[n, D] features and [n] labels."""
         self.classes_, index = np.unique(y, return_inverse=True)
         members = [x[index == k] for k in range(len(self.classes_))]
         ridge = self.reg_covar * np.eye(x.shape[1])
@@ -40,16 +42,16 @@ class ClassMixture(ClassifierMixin, BaseEstimator):
         self.class_of_component_ = np.where(counts.any(axis=1), counts.argmax(axis=1), np.arange(len(members)))
         return self
 
-    def predict_proba(self, x):
+    def predict_proba(self, x: NDArray[np.floating]) -> NDArray[np.float64]:
         """[n, D] to [n, classes]."""
         posteriors = self.mixture_.predict_proba(x)
         return posteriors @ np.eye(len(self.classes_))[self.class_of_component_]
 
-    def predict(self, x):
+    def predict(self, x: NDArray[np.floating]) -> NDArray[np.int64]:
         """[n, D] to [n] labels."""
         return self.classes_[self.predict_proba(x).argmax(axis=1)]
 
 
-def _covariance(x):
+def _covariance(x: NDArray[np.floating]) -> NDArray[np.floating]:
     centred = x - x.mean(axis=0)
     return centred.T @ centred / len(x)

@@ -1,16 +1,28 @@
 """Blocks of layers that several nets share."""
 
+from collections.abc import Sequence
+from typing import Literal, get_args
+
 import keras
 
 from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.models.layers.anomalies import ReplaceAnomalies
 from ser_keras.models.layers.standardization import Standardization
 
-POOLS = ("flatten", "global")
+Pool = Literal["flatten", "global"]
+POOLS: tuple[Pool, ...] = get_args(Pool)
 
 
-def fully_connected(inputs, x, n_classes, hidden, dropout, l2):
-    """`anand2015_dense` behind its normalisation: a model from `inputs`, whose normalised features are `x`."""
+def fully_connected(
+    inputs: keras.KerasTensor,
+    x: keras.KerasTensor,
+    n_classes: int,
+    *,
+    hidden: Sequence[int],
+    dropout: float,
+    l2: float,
+) -> keras.Model:
+    """Affine layers with ReLU, and softmax: a model from `inputs`, whose normalised features are `x`."""
     regularizer = l2_regularizer(l2)
     x = keras.layers.Flatten(name="flatten")(x)
     for i, units in enumerate(hidden, start=1):
@@ -20,11 +32,14 @@ def fully_connected(inputs, x, n_classes, hidden, dropout, l2):
     return keras.Model(inputs, class_probabilities(x, n_classes, regularizer), name="classifier")
 
 
-def l2_regularizer(l2):
+def l2_regularizer(l2: float) -> keras.regularizers.Regularizer | None:
+    """The regularizer of a weight l2; None for 0."""
     return keras.regularizers.L2(l2) if l2 else None
 
 
-def minus_training_mean(x, replace_anomalous, scale=False):
+def minus_training_mean(
+    x: keras.KerasTensor, replace_anomalous: float | None, scale: bool = False
+) -> keras.KerasTensor:
     """Features without their training mean, of each frequency and channel; anomalous values are replaced first."""
     axis = (1, 3) if len(x.shape) == 4 else (len(x.shape) - 1,)
     if replace_anomalous is not None:
@@ -32,8 +47,32 @@ def minus_training_mean(x, replace_anomalous, scale=False):
     return Standardization(axis, scale=scale, name="minus_training_mean")(x)
 
 
-def convolved(x, *, filters, kernel, hidden, dropout, leaky_slope, pool, regularizer, builder):
-    """`anand2015_cnn` from its first convolution to its hidden affine layer: [B, F, T, C] to [B, hidden]."""
+def convolved(
+    x: keras.KerasTensor,
+    *,
+    filters: Sequence[int],
+    kernel: tuple[int, int],
+    hidden: int,
+    dropout: float,
+    leaky_slope: float,
+    pool: Pool,
+    regularizer: keras.regularizers.Regularizer | None,
+    builder: str,
+) -> keras.KerasTensor:
+    """The layers of `anand2015_cnn` from its first convolution to its hidden affine layer.
+
+    Args:
+        x: [B, F, T, C], less the training mean.
+        filters, kernel, hidden, dropout, leaky_slope, pool: see `anand2015_cnn`.
+        regularizer: of all kernels.
+        builder: name of the net, for messages.
+
+    Returns:
+        [B, hidden].
+
+    Raises:
+        SerKerasError: a kernel that does not fit, or an unknown pool.
+    """
     if pool not in POOLS:
         raise SerKerasError(f"{builder}: pool is '{pool}'; nearest: {nearest(pool, POOLS)}")
     rectangular = kernel[0] >= x.shape[1]
@@ -65,7 +104,9 @@ def convolved(x, *, filters, kernel, hidden, dropout, leaky_slope, pool, regular
     return keras.layers.ReLU(negative_slope=leaky_slope, name="relu_hidden")(x)
 
 
-def class_probabilities(x, n_classes, regularizer):
+def class_probabilities(
+    x: keras.KerasTensor, n_classes: int, regularizer: keras.regularizers.Regularizer | None = None
+) -> keras.KerasTensor:
     """The last affine layer and softmax: [B, D] to [B, n_classes], float32."""
     x = keras.layers.Dense(n_classes, kernel_regularizer=regularizer, name="logits")(x)
     return keras.layers.Softmax(dtype="float32", name="probabilities")(x)

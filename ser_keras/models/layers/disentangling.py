@@ -1,4 +1,4 @@
-"""The layer that parts emotion from everything else, and its penalties in closed form (Huang et al. 2014)."""
+"""Separates features of emotion from nuisance features, with penalties in closed form (Huang et al. 2014)."""
 
 import math
 
@@ -13,9 +13,8 @@ class Disentangling(keras.layers.Layer):
     """A tied auto-encoder of two blocks of hidden units, phi_e (salient) and phi_o (nuisance).
 
     phi = sigmoid(W^T x + b) for each block; y~ = sigmoid(W_e phi_e + W_o phi_o + delta): the decoder is the encoder
-    transposed. x are the features y that y~ is to be, on a scale that units take. `saliency` and `orthogonality` are
-    the paper's penalties and need matrix products alone; that the classes are predicted from phi_e is the affair of the
-    model around it.
+    transposed. y~ reconstructs the candidate features y; x is y, standardised. `saliency` and `orthogonality` are the
+    paper's penalties; they need only matrix products. The model around this layer predicts the classes from phi_e.
 
     Reference: Z. Huang, M. Dong, Q. Mao, Y. Zhan, Speech Emotion Recognition Using CNN, ACM MM 2014, section 2.2.
 
@@ -23,7 +22,7 @@ class Disentangling(keras.layers.Layer):
         salient: units of phi_e.
         nuisance: units of phi_o.
         max_norm: greatest length of a unit's weights ("weight suppression"); None: no limit.
-        mean: what y is on average, in 0 to 1: where delta begins, "an offset to capture the mean value of y".
+        mean: average of y, between 0 and 1. It is the first value of delta, "an offset to capture the mean value of y".
         kwargs: what `keras.layers.Layer` takes. The layer computes in float32 whatever the policy: its penalties are
             sums of small squares.
 
@@ -37,7 +36,15 @@ class Disentangling(keras.layers.Layer):
         SerKerasError: a block without units, max_norm not above 0, or mean not between 0 and 1.
     """
 
-    def __init__(self, salient=300, nuisance=300, max_norm=3.0, mean=0.5, **kwargs):
+    def __init__(
+        self,
+        salient: int = 300,
+        nuisance: int = 300,
+        max_norm: float | None = 3.0,
+        *,
+        mean: float = 0.5,
+        **kwargs: object,
+    ) -> None:
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         if salient < 1 or nuisance < 1 or (max_norm is not None and not max_norm > 0):
@@ -48,7 +55,7 @@ class Disentangling(keras.layers.Layer):
             raise SerKerasError(f"{self.name}: mean {mean} must be between 0 and 1")
         self.salient, self.nuisance, self.max_norm, self.mean = salient, nuisance, max_norm, mean
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         n_inputs, n_units = input_shape[-1], self.salient + self.nuisance
         # Both blocks in one kernel: the second half of its columns is phi_o's.
         self.kernel = self.add_weight(
@@ -61,32 +68,50 @@ class Disentangling(keras.layers.Layer):
         offset = keras.initializers.Constant(math.log(self.mean / (1 - self.mean)))
         self.output_bias = self.add_weight(shape=(n_inputs,), initializer=offset, name="output_bias")
 
-    def call(self, x):
+    def call(self, x: keras.KerasTensor) -> tuple[keras.KerasTensor, keras.KerasTensor, keras.KerasTensor]:
         phi = ops.sigmoid(ops.matmul(x, self.kernel) + self.bias)
         reconstruction = ops.sigmoid(ops.matmul(phi, ops.transpose(self.kernel)) + self.output_bias)
         return phi[:, : self.salient], phi[:, self.salient :], reconstruction
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(
+        self, input_shape: tuple[int | None, ...]
+    ) -> tuple[tuple[int | None, ...], tuple[int | None, ...], tuple[int | None, ...]]:
         n = input_shape[0]
         return (n, self.salient), (n, self.nuisance), (n, input_shape[-1])
 
-    def get_config(self):
-        own = {"salient": self.salient, "nuisance": self.nuisance, "max_norm": self.max_norm, "mean": self.mean}
-        return {**super().get_config(), **own}
+    def get_config(self) -> dict[str, object]:
+        return {
+            **super().get_config(),
+            "salient": self.salient,
+            "nuisance": self.nuisance,
+            "max_norm": self.max_norm,
+            "mean": self.mean,
+        }
 
-    def saliency(self, x, phi_e, phi_o, reconstruction, z, class_kernel, weights, labelled):
+    def saliency(
+        self,
+        x: keras.KerasTensor,
+        *,
+        phi_e: keras.KerasTensor,
+        phi_o: keras.KerasTensor,
+        reconstruction: keras.KerasTensor,
+        z: keras.KerasTensor,
+        class_kernel: keras.KerasTensor,
+        weights: keras.KerasTensor,
+        labelled: keras.KerasTensor,
+    ) -> keras.KerasTensor:
         """1/2 sum_k h_k w_k^2 over the encoder's weights (equation 8 without its sign), a scalar.
 
         h_k is the diagonal of the Gauss-Newton curvature of the reconstruction's squared error, with the decoder tied,
-        and for phi_e's weights also that of the summed binary cross-entropies of the classes. It is a constant to the
-        gradient: the penalty works on the weights, not on the curvature.
+        and for phi_e's weights also that of the summed binary cross-entropies of the classes. The gradient treats h_k
+        as a constant: the penalty changes the weights, not the curvature.
 
         Args:
             x, phi_e, phi_o, reconstruction: input and outputs of the layer, [B, ...].
             z: [B, C] probabilities of each class against the rest.
             class_kernel: [salient, C] weights of the classes.
             weights: [B] of each example in the sum.
-            labelled: [B] 1 where the class is known, else 0.
+            labelled: [B] 1 where the class is given, else 0.
         """
         phi = ops.concatenate([phi_e, phi_o], axis=1)
         slope = phi * (1 - phi)
@@ -107,7 +132,7 @@ class Disentangling(keras.layers.Layer):
         of_classes = ops.pad(ops.matmul(squares, by_unit), ((0, 0), (0, self.nuisance)))
         return ops.sum(ops.stop_gradient(curvature + of_classes) * squared_kernel) / 2
 
-    def orthogonality(self, phi_e, phi_o):
+    def orthogonality(self, phi_e: keras.KerasTensor, phi_o: keras.KerasTensor) -> keras.KerasTensor:
         """sum_ij (dphi_e,i/dx . dphi_o,j/dx)^2 (equation 9) of each example, [B].
 
         It is sum_ij (phi'_i phi'_j w_i . w_j)^2, and the weights' products are the same for all examples.

@@ -1,8 +1,11 @@
 """Principal component analysis as a layer that is adapted to training data."""
 
+from collections.abc import Iterable
+
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.models.layers.standardization import kept_axes
@@ -31,32 +34,31 @@ class Pca(keras.layers.Layer):
         [B, ...], the same shape but for the axis, which has `n_components`.
 
     Raises:
-        SerKerasError: more components than the axis has values; from `adapt`, where there is no data or it isn't
-            finite.
+        SerKerasError: more components than the axis has values; from `adapt`: no data, or values that are not finite.
     """
 
-    def __init__(self, n_components, axis=-1, whiten=False, **kwargs):
+    def __init__(self, n_components: int, axis: int = -1, *, whiten: bool = False, **kwargs: object) -> None:
         # As in `Standardization`: half precision may hold the result, not what it is made of.
         super().__init__(autocast=False, **kwargs)
         self.n_components = n_components
         self.axis = (axis,)
         self.whiten = whiten
 
-    def build(self, input_shape):
-        (kept,) = kept_axes(self, input_shape)
-        size = input_shape[kept]
-        if not 1 <= self.n_components <= size:
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        (axis,) = kept_axes(self, input_shape)
+        size = input_shape[axis]
+        if size is None or not 1 <= self.n_components <= size:
             raise SerKerasError(
                 f"{self.name}: {self.n_components} components of an axis of {size} values; n_components must be from 1 "
                 f"to {size}"
             )
-        self._kept = kept
+        self._axis = axis
         options = {"trainable": False, "dtype": "float32", "autocast": False}
         self.mean = self.add_weight(shape=(size,), initializer="zeros", name="mean", **options)
         shape = (size, self.n_components)
         self.components = self.add_weight(shape=shape, initializer="identity", name="components", **options)
 
-    def adapt(self, batches):
+    def adapt(self, batches: Iterable[NDArray[np.float32]]) -> None:
         """Set mean and components from training data.
 
         Args:
@@ -65,14 +67,14 @@ class Pca(keras.layers.Layer):
         Raises:
             SerKerasError: no data, or values that aren't finite.
         """
-        count, mean, products = 0, 0.0, 0.0
+        count, mean, products = 0, np.float64(0), np.float64(0)
         for batch in batches:
             batch = np.asarray(batch, dtype=np.float64)
             if not batch.size:
                 continue
             if not self.built:
                 self.build(batch.shape)
-            rows = np.moveaxis(batch, self._kept, -1).reshape(-1, batch.shape[self._kept])
+            rows = np.moveaxis(batch, self._axis, -1).reshape(-1, batch.shape[self._axis])
             # As in `Standardization.adapt`: means and products of two sets joined, without cancellation.
             batch_mean = rows.mean(axis=0)
             centred = rows - batch_mean
@@ -89,21 +91,25 @@ class Pca(keras.layers.Layer):
         variances, vectors = variances[::-1][: self.n_components], vectors[:, ::-1][:, : self.n_components]
         vectors = vectors * np.sign(vectors[np.argmax(np.abs(vectors), axis=0), np.arange(self.n_components)])
         if self.whiten:
-            real = variances > RANK_TOLERANCE * variances[0]
-            vectors = vectors * np.where(real, 1 / np.sqrt(np.where(real, variances, 1)), 0)
+            nonzero = variances > RANK_TOLERANCE * variances[0]
+            vectors = vectors * np.where(nonzero, 1 / np.sqrt(np.where(nonzero, variances, 1)), 0)
         self.mean.assign(mean.astype(np.float32))
         self.components.assign(vectors.astype(np.float32))
 
-    def call(self, inputs):
-        x = ops.moveaxis(ops.cast(inputs, "float32"), self._kept, -1)
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        x = ops.moveaxis(ops.cast(inputs, "float32"), self._axis, -1)
         x = ops.matmul(x - self.mean, self.components)
-        return ops.cast(ops.moveaxis(x, -1, self._kept), self.compute_dtype)
+        return ops.cast(ops.moveaxis(x, -1, self._axis), self.compute_dtype)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         shape = list(input_shape)
         shape[self.axis[0]] = self.n_components
         return tuple(shape)
 
-    def get_config(self):
-        own = {"n_components": self.n_components, "axis": self.axis[0], "whiten": self.whiten}
-        return {**super().get_config(), **own}
+    def get_config(self) -> dict[str, object]:
+        return {
+            **super().get_config(),
+            "n_components": self.n_components,
+            "axis": self.axis[0],
+            "whiten": self.whiten,
+        }

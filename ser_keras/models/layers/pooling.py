@@ -1,9 +1,10 @@
-"""Pooling over time that more than one net uses."""
+"""Weighted pooling over time."""
 
+import keras
 from keras import ops
 
 
-def mean_and_deviation(x, weights):
+def mean_and_deviation(x: keras.KerasTensor, weights: keras.KerasTensor) -> keras.KerasTensor:
     """[B, T, C] and weights of frames that broadcast to it, of sum 1 over time: [B, 2 C], means, then deviations."""
     mean = ops.sum(weights * x, axis=1)
     # The weighted mean of squared differences: mean of squares minus square of mean cancels in half precision.

@@ -1,70 +1,58 @@
-"""Layers of sequence classifiers, which see all chunks (windows) of an utterance in order."""
+"""Blocks of sequence classifiers, which see all windows of an utterance in order."""
 
 import keras
-from keras import ops
+
+from ser_keras.models.layers.blocks import class_probabilities
+from ser_keras.models.layers.per_chunk import PerChunk
+from ser_keras.models.layers.unrolling_lstm import UnrollingLSTM
 
 
-@keras.saving.register_keras_serializable("ser_keras")
-class PerChunk(keras.layers.Layer):
-    """A model of one chunk, applied to every chunk of a sequence at once.
-
-    `keras.layers.TimeDistributed` loops over the chunks instead. Layers that adapt to training data belong into this
-    model: `adapt_model` then adapts them to single chunks, so that padding takes no part.
+def steps(per_step: keras.Model) -> tuple[keras.KerasTensor, keras.KerasTensor, keras.KerasTensor]:
+    """The inputs of a sequence classifier, and what a model of one step makes of every step.
 
     Args:
-        model: functional `keras.Model`, [B, *shape] -> [B, ...].
-        kwargs: what `keras.layers.Layer` takes.
+        per_step: model of one step (a window or a frame), [B, *shape] to [B, D].
 
-    Input:
-        [B, T, *shape].
-
-    Output:
-        [B, T, ...].
+    Returns:
+        features [B, T, *shape], present [B, T] bool, and the model's outputs [B, T, D]; any T.
     """
-
-    def __init__(self, model, **kwargs):
-        # Under mixed precision the model's own layers decide what half precision may hold.
-        super().__init__(autocast=False, **kwargs)
-        self.model = model
-
-    def call(self, inputs, training=None):
-        shape = ops.shape(inputs)
-        y = self.model(ops.reshape(inputs, (-1, *inputs.shape[2:])), training=training)
-        return ops.reshape(y, (*shape[:2], *y.shape[1:]))
-
-    def compute_output_shape(self, input_shape):
-        return (*input_shape[:2], *self.model.output_shape[1:])
-
-    def get_config(self):
-        return {**super().get_config(), "model": keras.saving.serialize_keras_object(self.model)}
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(keras.saving.deserialize_keras_object(config.pop("model")), **config)
+    features = keras.Input((None, *per_step.input_shape[1:]), name="features")
+    present = keras.Input((None,), dtype="bool", name="present")
+    return features, present, PerChunk(per_step, name="per_chunk")(features)
 
 
-@keras.saving.register_keras_serializable("ser_keras")
-class UnrollingLSTM(keras.layers.LSTM):
-    """`keras.layers.LSTM` whose steps stand one behind the other, without a loop, in a graph of known batch and length.
+def recurrent(
+    per_chunk: keras.Model,
+    n_classes: int,
+    *,
+    units: int,
+    dropout: float,
+    bidirectional: bool,
+    regularizer: keras.regularizers.Regularizer | None,
+) -> keras.Model:
+    """A sequence classifier: a model of one chunk, an LSTM over the chunks, softmax.
 
-    That is the exported graph: the quantiser reads no TFLite file with a loop (and would leave its kernels float). Any
-    other graph keeps the loop, since sequences may be long and their lengths many.
+    Args:
+        per_chunk: model of one chunk, [B, *shape] to [B, D].
+        n_classes: number of classes.
+        units: LSTM cells, of each direction.
+        dropout: share of the LSTM's last output dropped.
+        bidirectional: whether a second LSTM runs from the last chunk to the first.
+        regularizer: of all kernels here.
 
-    Within `Bidirectional`, Keras turns `zero_output_for_mask` on, which unrolled backward steps apply in forward order:
-    it zeroes outputs of steps that are present (3.15, TensorFlow). Here it stays off: what absent steps put out is
-    masked by every later layer.
+    Returns:
+        A model of [features [B, T, *shape], present [B, T] bool], which gives [B, n_classes] probabilities.
     """
+    features, present, x = steps(per_chunk)
+    lstm = UnrollingLSTM(units, kernel_regularizer=regularizer, recurrent_regularizer=regularizer, name="lstm")
+    if bidirectional:
+        lstm = keras.layers.Bidirectional(lstm, name="bidirectional")
+    # A masked step keeps the state, in either direction.
+    x = lstm(x, mask=present)
+    x = keras.layers.Dropout(dropout, name="dropout")(x) if dropout else x
+    return keras.Model([features, present], class_probabilities(x, n_classes, regularizer), name="classifier")
 
-    def inner_loop(self, sequences, initial_state, mask, training=False):
-        kept = self.unroll, self.zero_output_for_mask
-        self.unroll = self.unroll or (not training and None not in sequences.shape[:2])
-        self.zero_output_for_mask = False
-        try:
-            return super().inner_loop(sequences, initial_state, mask, training)
-        finally:
-            self.unroll, self.zero_output_for_mask = kept
 
-
-def takes_sequences(classifier):
+def takes_sequences(classifier: keras.Model) -> bool:
     """Whether a classifier takes `[features [B, T, ...], present [B, T]]` rather than one window's features."""
     return len(classifier.inputs) == 2

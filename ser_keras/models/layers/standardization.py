@@ -1,23 +1,27 @@
-"""Layers that are adapted to training data, once a fold, before training; and the walk that adapts a whole model."""
+"""Standardisation as a layer that is adapted to training data."""
+
+from collections.abc import Iterable, Sequence
 
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
 from ser_keras.common.errors import SerKerasError
 
 
 @keras.saving.register_keras_serializable("ser_keras")
 class Standardization(keras.layers.Layer):
-    """Minus the training mean, by the training standard deviation. Unadapted, it passes its input on unchanged.
+    """Subtracts the training mean and divides by the training standard deviation.
 
-    `keras.layers.Normalization` does the same but keeps its sums in float32 and can't leave out the scale.
+    Unadapted, the layer passes its input on unchanged. `keras.layers.Normalization` does the same, but it keeps its
+    sums in float32 and cannot leave out the scale.
 
     Args:
         axis: axes of the input (the batch is axis 0) that keep values of their own; statistics are taken over the
             others. `(1, 3)` of [B, F, T, C]: a mean for each frequency and channel.
         centre: whether to subtract the mean.
-        scale: whether to divide by the standard deviation; a constant feature (deviation 0) isn't divided.
+        scale: whether to divide by the standard deviation; a constant feature (deviation 0) is not divided.
         subset: the class whose training windows alone `adapt_model` adapts this layer to; None: all.
         kwargs: what `keras.layers.Layer` takes.
 
@@ -25,27 +29,35 @@ class Standardization(keras.layers.Layer):
         [B, ...], the same shape.
 
     Raises:
-        SerKerasError: from `adapt`, where there is no data or it isn't finite.
+        SerKerasError: from `adapt`: no data, or values that are not finite.
     """
 
-    def __init__(self, axis=-1, centre=True, scale=True, subset=None, **kwargs):
-        # Under mixed precision input and weights stay in float32 here; the difference is cast, not what it is made of.
+    def __init__(
+        self,
+        axis: int | Sequence[int] = -1,
+        centre: bool = True,
+        scale: bool = True,
+        *,
+        subset: str | None = None,
+        **kwargs: object,
+    ) -> None:
+        # Under mixed precision input and weights stay in float32 here: only the difference is cast.
         super().__init__(autocast=False, **kwargs)
         self.axis = (axis,) if isinstance(axis, int) else tuple(axis)
         self.centre = centre
         self.scale = scale
         self.subset = subset
 
-    def build(self, input_shape):
-        kept = kept_axes(self, input_shape)
-        self._over = tuple(a for a in range(len(input_shape)) if a not in kept)
-        shape = tuple(n if a in kept else 1 for a, n in enumerate(input_shape))[1:]
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        axes = kept_axes(self, input_shape)
+        self._over = tuple(a for a in range(len(input_shape)) if a not in axes)
+        shape = tuple(n if a in axes else 1 for a, n in enumerate(input_shape))[1:]
         # A layer of its own is called in half precision's scope whatever its `autocast`: the weights refuse it too.
         options = {"trainable": False, "dtype": "float32", "autocast": False}
         self.mean = self.add_weight(shape=shape, initializer="zeros", name="mean", **options)
         self.deviation = self.add_weight(shape=shape, initializer="ones", name="deviation", **options)
 
-    def adapt(self, batches):
+    def adapt(self, batches: Iterable[NDArray[np.float32]]) -> None:
         """Set mean and deviation from training data.
 
         Args:
@@ -54,7 +66,7 @@ class Standardization(keras.layers.Layer):
         Raises:
             SerKerasError: no data, or values that aren't finite.
         """
-        count, mean, squares = 0, 0.0, 0.0
+        count, mean, squares = 0, np.float64(0), np.float64(0)
         for batch in batches:
             batch = np.asarray(batch, dtype=np.float64)
             if not batch.size:
@@ -75,14 +87,14 @@ class Standardization(keras.layers.Layer):
         if not np.all(np.isfinite(squares)):
             raise SerKerasError(f"{self.name}: the training data holds values that aren't finite")
         deviation = np.sqrt(squares / count)
-        # What rounding leaves of a constant is no deviation.
+        # A constant's deviation is not exactly 0, because of rounding.
         constant = deviation <= 1e-6 * np.maximum(np.abs(mean), 1e-6)
         if self.centre:
             self.mean.assign(mean.astype(np.float32))
         if self.scale:
             self.deviation.assign(np.where(constant, 1.0, deviation).astype(np.float32))
 
-    def call(self, inputs):
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         x = ops.cast(inputs, "float32")
         if self.centre:
             x = x - self.mean
@@ -90,21 +102,26 @@ class Standardization(keras.layers.Layer):
             x = x / self.deviation
         return ops.cast(x, self.compute_dtype)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape
 
-    def get_config(self):
-        own = {"axis": list(self.axis), "centre": self.centre, "scale": self.scale, "subset": self.subset}
-        return {**super().get_config(), **own}
+    def get_config(self) -> dict[str, object]:
+        return {
+            **super().get_config(),
+            "axis": list(self.axis),
+            "centre": self.centre,
+            "scale": self.scale,
+            "subset": self.subset,
+        }
 
 
-def kept_axes(layer, input_shape):
+def kept_axes(layer: keras.layers.Layer, input_shape: tuple[int | None, ...]) -> list[int]:
     """The axes of an adapted layer's `axis`, counted from the front, in order.
 
     Raises:
         SerKerasError: one is the batch, or of unknown size.
     """
-    kept = sorted({a % len(input_shape) for a in layer.axis})
-    if 0 in kept or any(input_shape[a] is None for a in kept):
+    axes = sorted({a % len(input_shape) for a in layer.axis})
+    if 0 in axes or any(input_shape[a] is None for a in axes):
         raise SerKerasError(f"{layer.name}: axis {layer.axis} of shape {input_shape} must be sized, and not the batch")
-    return kept
+    return axes

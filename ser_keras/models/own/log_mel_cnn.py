@@ -1,53 +1,16 @@
 """The project's own small net on log-mel features."""
 
+from collections.abc import Sequence
+
 import keras
-from keras import ops
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.models.layers.pooling import mean_and_deviation
+from ser_keras.models.layers.attentive_statistics import AttentiveStatistics
+from ser_keras.models.layers.blocks import class_probabilities, l2_regularizer
 from ser_keras.models.layers.standardization import Standardization
 
 
-@keras.saving.register_keras_serializable("ser_keras")
-class AttentiveStatistics(keras.layers.Layer):
-    """Mean and standard deviation over time, each channel's frames weighted by an attention of its own.
-
-    Reference: K. Okabe, T. Koshinaka, K. Shinoda, Attentive statistics pooling for deep speaker embedding,
-    Interspeech 2018; weights for each channel as in B. Desplanques et al., ECAPA-TDNN, Interspeech 2020.
-
-    Args:
-        units: size of the attention's hidden layer.
-        kwargs: what `keras.layers.Layer` takes.
-
-    Input:
-        [B, T, C].
-
-    Output:
-        [B, 2 C]: means, then standard deviations.
-    """
-
-    def __init__(self, units=32, **kwargs):
-        super().__init__(**kwargs)
-        self.units = units
-
-    def build(self, input_shape):
-        self.hidden = keras.layers.Dense(self.units, activation="tanh", dtype=self.dtype_policy, name="hidden")
-        self.score = keras.layers.Dense(input_shape[-1], dtype=self.dtype_policy, name="score")
-        self.hidden.build(input_shape)
-        self.score.build((*input_shape[:-1], self.units))
-
-    def call(self, inputs):
-        weights = ops.softmax(self.score(self.hidden(inputs)), axis=1)
-        return mean_and_deviation(inputs, weights)
-
-    def compute_output_shape(self, input_shape):
-        return (input_shape[0], 2 * input_shape[-1])
-
-    def get_config(self):
-        return {**super().get_config(), "units": self.units}
-
-
-def _conv_2d(x, n_filters, pooling, i):
+def _conv_2d(x: keras.KerasTensor, n_filters: int, pooling: tuple[int, int], *, i: int) -> keras.KerasTensor:
     """3x3 convolution, batch normalisation, ReLU, max-pooling (time, bands); [B, T, M, C]."""
     x = keras.layers.Conv2D(n_filters, 3, padding="same", use_bias=False, name=f"start{i}")(x)
     x = keras.layers.BatchNormalization(name=f"start{i}_norm")(x)
@@ -55,7 +18,7 @@ def _conv_2d(x, n_filters, pooling, i):
     return keras.layers.MaxPooling2D(pooling, name=f"start{i}_pool")(x)
 
 
-def _residual(x, dilation, dropout, i):
+def _residual(x: keras.KerasTensor, dilation: int, dropout: float, *, i: int) -> keras.KerasTensor:
     """Two depthwise-separable convolutions over time, added to their input; [B, T, C]."""
     y = x
     for part in "ab":
@@ -71,20 +34,20 @@ def _residual(x, dilation, dropout, i):
 
 
 def log_mel_cnn(
-    input_shape,
-    n_classes,
+    input_shape: tuple[int, ...],
+    n_classes: int,
     *,
-    start_filters=(16, 32),
-    channels=112,
-    dilations=(1, 2, 4),
-    attention=32,
-    dropout=0.3,
-    l2=0.0,
-):
+    start_filters: Sequence[int] = (16, 32),
+    channels: int = 112,
+    dilations: Sequence[int] = (1, 2, 4),
+    attention: int = 32,
+    dropout: float = 0.3,
+    l2: float = 0.0,
+) -> keras.Model:
     """A 2-D start on the log-mel image, residual blocks over time, attentive mean and deviation pooling, softmax.
 
     Each band is standardised by training data first (`Standardization`). Each 2-D convolution halves the bands, the
-    last one time as well; what is left of the bands is joined to the channels.
+    last one time as well; the remaining bands are joined to the channels.
 
     Reference: the project's own; pooling as in Okabe et al. 2018 (see `AttentiveStatistics`).
 
@@ -116,16 +79,14 @@ def log_mel_cnn(
     inputs = keras.Input(input_shape, name="features")
     x = Standardization(axis=2, name="standardise")(inputs)
     for i, n_filters in enumerate(start_filters, start=1):
-        x = _conv_2d(x, n_filters, (2, 2) if i == n_starts else (1, 2), i)
+        x = _conv_2d(x, n_filters, (2, 2) if i == n_starts else (1, 2), i=i)
     x = keras.layers.Reshape((x.shape[1], -1), name="bands_to_channels")(x)
     x = keras.layers.Conv1D(channels, 1, use_bias=False, name="join")(x)
     x = keras.layers.BatchNormalization(name="join_norm")(x)
     x = keras.layers.ReLU(name="join_relu")(x)
     for i, dilation in enumerate(dilations, start=1):
-        x = _residual(x, dilation, dropout / 2, i)
+        x = _residual(x, dilation, dropout / 2, i=i)
     x = AttentiveStatistics(attention, name="pooling")(x)
     x = keras.layers.BatchNormalization(name="pooling_norm")(x)
     x = keras.layers.Dropout(dropout, name="dropout")(x)
-    x = keras.layers.Dense(n_classes, kernel_regularizer=keras.regularizers.L2(l2) if l2 else None, name="logits")(x)
-    outputs = keras.layers.Softmax(dtype="float32", name="probabilities")(x)
-    return keras.Model(inputs, outputs, name="classifier")
+    return keras.Model(inputs, class_probabilities(x, n_classes, l2_regularizer(l2)), name="classifier")

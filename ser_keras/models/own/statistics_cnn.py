@@ -1,60 +1,35 @@
-"""The project's own net on the statistics of a window and on the tracks that they are of."""
+"""The project's own net on utterance-level statistics and frame-level descriptors (tracks) of a window."""
+
+from collections.abc import Sequence
 
 import keras
 from keras import ops
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.models.layers.pooling import mean_and_deviation
-
-LEAST_SHARE = 0.05  # of a window's frames, as which fewer active ones count
-
-
-@keras.saving.register_keras_serializable("ser_keras")
-class WeightedStatistics(keras.layers.Layer):
-    """Mean and standard deviation over time, frames counted by weights that are given.
-
-    Args:
-        kwargs: what `keras.layers.Layer` takes.
-
-    Input:
-        [B, T, C] and weights [B, T, 1], from 0 to 1; where they sum to less than a twentieth of the frames, the result
-        shrinks towards 0.
-
-    Output:
-        [B, 2 C]: means, then standard deviations.
-    """
-
-    def call(self, inputs):
-        x, weights = inputs
-        weights = ops.clip(weights, 0.0, 1.0) + 1e-3
-        # A sum that int8 arithmetic can't take for 0, and no division: LiteRT has none for int8.
-        total = ops.maximum(ops.sum(weights, axis=1, keepdims=True), LEAST_SHARE * x.shape[1])
-        return mean_and_deviation(x, weights * ops.square(ops.rsqrt(total)))
-
-    def compute_output_shape(self, input_shape):
-        return (input_shape[0][0], 2 * input_shape[0][-1])
+from ser_keras.models.layers.blocks import class_probabilities, l2_regularizer
+from ser_keras.models.layers.weighted_statistics import WeightedStatistics
 
 
 def statistics_cnn(
-    input_shape,
-    n_classes,
+    input_shape: tuple[int, ...],
+    n_classes: int,
     *,
-    n_statistics=528,
-    n_channels=56,
-    channels=96,
-    halvings=2,
-    dilations=(1, 2, 3),
-    hidden=128,
-    dropout=0.4,
-    track_dropout=0.2,
-    limit=5.0,
-    l2=1e-4,
-):
-    """Two ways to one softmax: a hidden layer on the statistics, and convolutions over time on the tracks.
+    n_statistics: int = 528,
+    n_channels: int = 56,
+    channels: int = 96,
+    halvings: int = 2,
+    dilations: Sequence[int] = (1, 2, 3),
+    hidden: int = 128,
+    dropout: float = 0.4,
+    track_dropout: float = 0.2,
+    limit: float = 5.0,
+    l2: float = 1e-4,
+) -> keras.Model:
+    """Two branches to one softmax: a hidden layer on the statistics, and convolutions over time on the tracks.
 
-    Both are standardised by what training sees and cut off at `limit` deviations, as in `statistics_head`. The tracks
-    go through convolutions that halve their rate and residual blocks; mean and deviation over time, frames by how
-    active they are, go through a hidden layer of their own.
+    Both inputs are standardised by the training data and cut off at `limit` deviations, as in `statistics_head`. The
+    tracks go through convolutions that halve their rate and through residual blocks. Their mean and deviation over
+    time, with each frame weighted by its activity, go through a second hidden layer.
 
     Reference: the project's own.
 
@@ -62,7 +37,7 @@ def statistics_cnn(
         input_shape: (n_statistics + frames * n_channels,), as `statistics` with `track_ms` gives them.
         n_classes: number of classes.
         n_statistics: values before the tracks.
-        n_channels: values of each frame of the tracks; the last says how active the frame is.
+        n_channels: values of each frame of the tracks; the last is the frame's activity, from 0 to 1.
         channels: channels of the convolutions.
         halvings: convolutions of 5 frames that halve the rate.
         dilations: dilation in frames of each residual block's convolution of 3 frames.
@@ -79,7 +54,7 @@ def statistics_cnn(
         [B, n_classes] probabilities, float32. 252 k trained parameters for the defaults and 8 classes.
 
     Raises:
-        SerKerasError: the features aren't statistics and tracks.
+        SerKerasError: the features are not statistics and tracks.
     """
     n_frames, rest = divmod(input_shape[0] - n_statistics, n_channels) if len(input_shape) == 1 else (0, 0)
     if n_frames < 2**halvings or rest:
@@ -87,21 +62,30 @@ def statistics_cnn(
             f"statistics_cnn: features of shape {tuple(input_shape)} aren't {n_statistics} statistics and at least "
             f"{2**halvings} frames of {n_channels} tracks; take the front end statistics with track_ms=20"
         )
-    regularizer = keras.regularizers.L2(l2) if l2 else None
+    regularizer = l2_regularizer(l2)
     inputs = keras.Input(input_shape, name="features")
 
-    def standardised(x, epsilon, name):
+    def standardised(x: keras.KerasTensor, epsilon: float, name: str) -> keras.KerasTensor:
         x = keras.layers.BatchNormalization(center=False, scale=False, epsilon=epsilon, name=name)(x)
         return ops.clip(x, -limit, limit)
 
-    def hidden_layer(x, name):
+    def hidden_layer(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
         x = keras.layers.Dropout(dropout, name=f"{name}_dropout")(x)
         x = keras.layers.Dense(hidden, activation="relu", kernel_regularizer=regularizer, name=f"{name}_hidden")(x)
         return keras.layers.Dropout(dropout, name=f"{name}_hidden_dropout")(x)
 
-    def convolution(x, size, name, **kwargs):
+    def convolution(
+        x: keras.KerasTensor, size: int, name: str, *, strides: int = 1, dilation_rate: int = 1
+    ) -> keras.KerasTensor:
         x = keras.layers.Conv1D(
-            channels, size, padding="same", use_bias=False, kernel_regularizer=regularizer, name=name, **kwargs
+            channels,
+            size,
+            strides=strides,
+            padding="same",
+            dilation_rate=dilation_rate,
+            use_bias=False,
+            kernel_regularizer=regularizer,
+            name=name,
         )(x)
         x = keras.layers.BatchNormalization(name=f"{name}_norm")(x)
         return keras.layers.ReLU(name=f"{name}_relu")(x)
@@ -122,6 +106,4 @@ def statistics_cnn(
     x = keras.layers.BatchNormalization(name="pooling_norm")(x)
     both = [hidden_layer(statistics, "statistics"), hidden_layer(x, "tracks")]
     x = keras.layers.Concatenate(name="both")(both)
-    x = keras.layers.Dense(n_classes, kernel_regularizer=regularizer, name="logits")(x)
-    outputs = keras.layers.Softmax(dtype="float32", name="probabilities")(x)
-    return keras.Model(inputs, outputs, name="classifier")
+    return keras.Model(inputs, class_probabilities(x, n_classes, regularizer), name="classifier")

@@ -1,14 +1,26 @@
 """The project's own classifier of feature vectors, as the front end `statistics` gives them."""
 
+from collections.abc import Sequence
+
 import keras
 from keras import ops
 
+from ser_keras.models.layers.blocks import l2_regularizer
 
-def statistics_head(input_shape, n_classes, *, hidden=(), dropout=0.0, limit=5.0, l2=1e-2):
+
+def statistics_head(
+    input_shape: tuple[int, ...],
+    n_classes: int,
+    *,
+    hidden: Sequence[int] = (),
+    dropout: float = 0.0,
+    limit: float = 5.0,
+    l2: float = 1e-2,
+) -> keras.Model:
     """Softmax regression on standardised features, or a small net with hidden layers before it.
 
-    Each feature is standardised by what training sees, copies and all, and cut off at `limit` deviations, so that no
-    single one, in a recording unlike all that was trained on, decides alone.
+    Each feature is standardised by the training data, augmented copies included, and cut off at `limit` deviations, so
+    that no single feature decides alone in a recording unlike all training data.
 
     Reference: the project's own.
 
@@ -26,7 +38,7 @@ def statistics_head(input_shape, n_classes, *, hidden=(), dropout=0.0, limit=5.0
     Output:
         [B, n_classes] probabilities, float32.
     """
-    regularizer = keras.regularizers.L2(l2) if l2 else None
+    regularizer = l2_regularizer(l2)
     inputs = keras.Input(input_shape, name="features")
     x = keras.layers.BatchNormalization(center=False, scale=False, epsilon=1e-5, name="standardise")(inputs)
     x = ops.clip(x, -limit, limit)

@@ -1,8 +1,11 @@
 """The nets of Anand & Verma (2015) that see one window: convolutional and fully connected."""
 
+from collections.abc import Sequence
+
 import keras
 
 from ser_keras.models.layers.blocks import (
+    Pool,
     class_probabilities,
     convolved,
     fully_connected,
@@ -12,22 +15,22 @@ from ser_keras.models.layers.blocks import (
 
 
 def anand2015_cnn(
-    input_shape,
-    n_classes,
+    input_shape: tuple[int, ...],
+    n_classes: int,
     *,
-    filters=(32,),
-    kernel=(64, 5),
-    hidden=64,
-    dropout=0.0,
-    leaky_slope=0.0,
-    pool="flatten",
-    l2=1e-4,
-    replace_anomalous=None,
-):
+    filters: Sequence[int] = (32,),
+    kernel: tuple[int, int] = (64, 5),
+    hidden: int = 64,
+    dropout: float = 0.0,
+    leaky_slope: float = 0.0,
+    pool: Pool = "flatten",
+    l2: float = 1e-4,
+    replace_anomalous: float | None = None,
+) -> keras.Model:
     """[conv - ReLU - max-pool] once or twice, then two affine layers: S1 to S4 and R1 to R6 of the paper's table 4.
 
-    A kernel as high as the features ("rectangular") convolves over time alone: `valid`, pool 1x2; what it leaves is of
-    height 1, so that a second one is 1 high. Any other kernel ("square") is `same`, pool 2x2. The training mean of each
+    A kernel as high as the features ("rectangular") convolves over time alone: `valid`, pool 1x2. Its output has the
+    height 1, so a second kernel is 1 high. Any other kernel ("square") is `same`, pool 2x2. The training mean of each
     frequency and channel is subtracted first (`Standardization`).
 
     Reference: N. Anand, P. Verma, Convoluting Feelings, Stanford CS231n 2015, section 3.1, table 4.
@@ -52,7 +55,7 @@ def anand2015_cnn(
         [B, n_classes] probabilities, float32.
 
     Raises:
-        SerKerasError: a kernel that doesn't fit the features, or an unknown pool.
+        SerKerasError: a kernel that does not fit the features, or an unknown pool.
     """
     regularizer = l2_regularizer(l2)
     inputs = keras.Input(input_shape, name="features")
@@ -73,7 +76,16 @@ def anand2015_cnn(
     return keras.Model(inputs, class_probabilities(x, n_classes, regularizer), name="classifier")
 
 
-def anand2015_dense(input_shape, n_classes, *, hidden=(64,), dropout=0.0, l2=1e-4, scale=False, replace_anomalous=None):
+def anand2015_dense(
+    input_shape: tuple[int, ...],
+    n_classes: int,
+    *,
+    hidden: Sequence[int] = (64,),
+    dropout: float = 0.0,
+    l2: float = 1e-4,
+    scale: bool = False,
+    replace_anomalous: float | None = None,
+) -> keras.Model:
     """Fully connected nets: `fc2` and `fc3` on the spectrogram; without hidden layers, softmax regression.
 
     The training mean of each frequency and channel is subtracted first; a vector of features keeps a mean of each.
@@ -97,4 +109,4 @@ def anand2015_dense(input_shape, n_classes, *, hidden=(64,), dropout=0.0, l2=1e-
     """
     inputs = keras.Input(input_shape, name="features")
     x = minus_training_mean(inputs, replace_anomalous, scale)
-    return fully_connected(inputs, x, n_classes, hidden, dropout, l2)
+    return fully_connected(inputs, x, n_classes, hidden=hidden, dropout=dropout, l2=l2)

@@ -1,19 +1,29 @@
 """The nets of Anand & Verma (2015) that see faces: dense ones on a frame, and the whole of its figure 1."""
 
 import math
+import os
+from collections.abc import Sequence
 
 import keras
 from keras import ops
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.features.extractor import JoinedShape
-from ser_keras.models.layers.blocks import convolved, fully_connected, l2_regularizer, minus_training_mean
+from ser_keras.models.layers.blocks import Pool, convolved, fully_connected, l2_regularizer, minus_training_mean
+from ser_keras.models.layers.picture_nets import SMALL, PictureNet, picture_vector
+from ser_keras.models.layers.sequence import recurrent
 from ser_keras.models.layers.standardization import Standardization
-from ser_keras.models.papers.anand2015_sequence import recurrent
-from ser_keras.models.papers.image_nets import SMALL, picture_vector
 
 
-def anand2015_face_dense(input_shape, n_classes, *, hidden=(), dropout=0.0, l2=1e-4, scale=False):
+def anand2015_face_dense(
+    input_shape: tuple[int, ...],
+    n_classes: int,
+    *,
+    hidden: Sequence[int] = (),
+    dropout: float = 0.0,
+    l2: float = 1e-4,
+    scale: bool = False,
+) -> keras.Model:
     """Fully connected nets on one frame: without hidden layers softmax regression, with one the two-layer net.
 
     The training mean picture is subtracted first (`Standardization`).
@@ -37,28 +47,28 @@ def anand2015_face_dense(input_shape, n_classes, *, hidden=(), dropout=0.0, l2=1
     inputs = keras.Input(input_shape, name="features")
     axes = tuple(range(1, len(input_shape) + 1))
     x = Standardization(axis=axes, scale=scale, name="minus_training_mean")(inputs)
-    return fully_connected(inputs, x, n_classes, hidden, dropout, l2)
+    return fully_connected(inputs, x, n_classes, hidden=hidden, dropout=dropout, l2=l2)
 
 
 def anand2015_audio_visual(
-    input_shape,
-    n_classes,
+    input_shape: tuple[int, ...],
+    n_classes: int,
     *,
-    filters=(1024,),
-    kernel=(64, 5),
-    hidden=64,
-    leaky_slope=0.0,
-    pool="flatten",
-    replace_anomalous=None,
-    face_net=SMALL,
-    face_weights=None,
-    face_filters=(32, 64, 128),
-    face_hidden=64,
-    units=128,
-    dropout=0.5,
-    bidirectional=False,
-    l2=1e-4,
-):
+    filters: Sequence[int] = (1024,),
+    kernel: tuple[int, int] = (64, 5),
+    hidden: int = 64,
+    leaky_slope: float = 0.0,
+    pool: Pool = "flatten",
+    replace_anomalous: float | None = None,
+    face_net: PictureNet = SMALL,
+    face_weights: str | os.PathLike[str] | None = None,
+    face_filters: Sequence[int] = (32, 64, 128),
+    face_hidden: int = 64,
+    units: int = 128,
+    dropout: float = 0.5,
+    bidirectional: bool = False,
+    l2: float = 1e-4,
+) -> keras.Model:
     """Each chunk's sound through R1's trunk and its frame through a net of pictures, side by side into an LSTM.
 
     One model, trained whole. The training mean of each frequency and channel, and the training mean picture (of
@@ -73,7 +83,7 @@ def anand2015_audio_visual(
             channels).
         n_classes: number of classes.
         filters, kernel, hidden, leaky_slope, pool, replace_anomalous: of the sound; see `anand2015_cnn`. R1's.
-        face_net, face_weights, face_filters, face_hidden: of the frames; see `image_nets.picture_vector`.
+        face_net, face_weights, face_filters, face_hidden: of the frames; see `layers.picture_nets.picture_vector`.
         units: LSTM cells, of each direction.
         dropout: share of the units dropped before each of the two hidden layers, and of the LSTM's last output.
         bidirectional: see `anand2015_lstm`.
@@ -86,8 +96,8 @@ def anand2015_audio_visual(
         [B, n_classes] probabilities, float32.
 
     Raises:
-        SerKerasError: features that don't join sound and pictures, a kernel that doesn't fit, an unknown net or pool,
-            or weights that can't be had.
+        SerKerasError: features that do not join sound and pictures, a kernel that does not fit, an unknown net or pool,
+            or weights that cannot be had.
     """
     builder, regularizer = "anand2015_audio_visual", l2_regularizer(l2)
     if not isinstance(input_shape, JoinedShape):
@@ -121,4 +131,6 @@ def anand2015_audio_visual(
     )
     joined = keras.layers.Concatenate(name="joined")([sound, face])
     per_chunk = keras.Model(chunk, joined, name="chunk_model")
-    return recurrent(per_chunk, n_classes, units, dropout, bidirectional, regularizer)
+    return recurrent(
+        per_chunk, n_classes, units=units, dropout=dropout, bidirectional=bidirectional, regularizer=regularizer
+    )

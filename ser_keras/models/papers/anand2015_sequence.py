@@ -1,21 +1,23 @@
 """The recurrent nets of Anand & Verma (2015), which see an utterance chunk by chunk."""
 
+from collections.abc import Sequence
+
 import keras
 
-from ser_keras.models.layers.blocks import class_probabilities, convolved, l2_regularizer, minus_training_mean
-from ser_keras.models.layers.sequence import PerChunk, UnrollingLSTM
+from ser_keras.models.layers.blocks import Pool, convolved, l2_regularizer, minus_training_mean
+from ser_keras.models.layers.sequence import recurrent
 
 
 def anand2015_lstm(
-    input_shape,
-    n_classes,
+    input_shape: tuple[int, ...],
+    n_classes: int,
     *,
-    units=128,
-    dropout=0.5,
-    bidirectional=False,
-    l2=1e-4,
-    replace_anomalous=None,
-):
+    units: int = 128,
+    dropout: float = 0.5,
+    bidirectional: bool = False,
+    l2: float = 1e-4,
+    replace_anomalous: float | None = None,
+) -> keras.Model:
     """LSTM over the chunks of an utterance, each flattened (64 x 64 x 2: 8192 values), softmax at the last step.
 
     The training mean of each frequency and channel is subtracted first.
@@ -29,13 +31,13 @@ def anand2015_lstm(
         units: LSTM cells, of each direction.
         dropout: share of the LSTM's last output dropped before the softmax layer.
         bidirectional: a second LSTM from the last chunk to the first; the two last states are joined. Such a model
-            can't run online (`step_model`).
+            cannot run online (`step_model`).
         l2: weight of the squared kernels in the loss.
         replace_anomalous: see `anand2015_cnn`.
 
     Input:
-        [features [B, T, *input_shape], present [B, T] bool]; any T. Chunks that aren't present follow those that are,
-        and change nothing.
+        [features [B, T, *input_shape], present [B, T] bool]; any T. Absent chunks follow the present ones and change
+        nothing.
 
     Output:
         [B, n_classes] probabilities, float32.
@@ -44,24 +46,26 @@ def anand2015_lstm(
     chunk = keras.Input(input_shape, name="chunk")
     x = keras.layers.Flatten(name="flatten")(minus_training_mean(chunk, replace_anomalous))
     per_chunk = keras.Model(chunk, x, name="chunk_model")
-    return recurrent(per_chunk, n_classes, units, dropout, bidirectional, regularizer)
+    return recurrent(
+        per_chunk, n_classes, units=units, dropout=dropout, bidirectional=bidirectional, regularizer=regularizer
+    )
 
 
 def anand2015_cnn_lstm(
-    input_shape,
-    n_classes,
+    input_shape: tuple[int, ...],
+    n_classes: int,
     *,
-    filters=(1024,),
-    kernel=(64, 5),
-    hidden=64,
-    units=128,
-    dropout=0.5,
-    bidirectional=False,
-    leaky_slope=0.0,
-    pool="flatten",
-    l2=1e-4,
-    replace_anomalous=None,
-):
+    filters: Sequence[int] = (1024,),
+    kernel: tuple[int, int] = (64, 5),
+    hidden: int = 64,
+    units: int = 128,
+    dropout: float = 0.5,
+    bidirectional: bool = False,
+    leaky_slope: float = 0.0,
+    pool: Pool = "flatten",
+    l2: float = 1e-4,
+    replace_anomalous: float | None = None,
+) -> keras.Model:
     """`anand2015_cnn` up to its hidden layer on each chunk, then an LSTM over the chunks: one model, trained whole.
 
     Reference: N. Anand, P. Verma, Convoluting Feelings, Stanford CS231n 2015, figure 1 (its audio half) and section 5
@@ -84,7 +88,7 @@ def anand2015_cnn_lstm(
         [B, n_classes] probabilities, float32.
 
     Raises:
-        SerKerasError: a kernel that doesn't fit the features, or an unknown pool.
+        SerKerasError: a kernel that does not fit the features, or an unknown pool.
     """
     regularizer = l2_regularizer(l2)
     chunk = keras.Input(input_shape, name="chunk")
@@ -100,18 +104,6 @@ def anand2015_cnn_lstm(
         builder="anand2015_cnn_lstm",
     )
     per_chunk = keras.Model(chunk, x, name="chunk_model")
-    return recurrent(per_chunk, n_classes, units, dropout, bidirectional, regularizer)
-
-
-def recurrent(per_chunk, n_classes, units, dropout, bidirectional, regularizer):
-    """A model of one chunk, [B, *shape] to [B, D], in front of an LSTM and softmax."""
-    features = keras.Input((None, *per_chunk.input_shape[1:]), name="features")
-    present = keras.Input((None,), dtype="bool", name="present")
-    x = PerChunk(per_chunk, name="per_chunk")(features)
-    lstm = UnrollingLSTM(units, kernel_regularizer=regularizer, recurrent_regularizer=regularizer, name="lstm")
-    if bidirectional:
-        lstm = keras.layers.Bidirectional(lstm, name="bidirectional")
-    # A masked step keeps the state, in either direction.
-    x = lstm(x, mask=present)
-    x = keras.layers.Dropout(dropout, name="dropout")(x) if dropout else x
-    return keras.Model([features, present], class_probabilities(x, n_classes, regularizer), name="classifier")
+    return recurrent(
+        per_chunk, n_classes, units=units, dropout=dropout, bidirectional=bidirectional, regularizer=regularizer
+    )

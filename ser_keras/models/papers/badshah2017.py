@@ -1,5 +1,7 @@
 """The net of Badshah et al. (2017) on spectrogram images."""
 
+from collections.abc import Sequence
+
 import keras
 
 from ser_keras.common.errors import SerKerasError
@@ -12,15 +14,15 @@ POOL, POOL_STRIDE = 3, 2
 
 
 def badshah2017_cnn(
-    input_shape,
-    n_classes,
+    input_shape: tuple[int, ...],
+    n_classes: int,
     *,
-    filters=(120, 256, 384),
-    hidden=(2048, 2048),
-    dropout=0.5,
-    l2=2.5e-4,
-    initializer="he_normal",
-):
+    filters: Sequence[int] = (120, 256, 384),
+    hidden: Sequence[int] = (2048, 2048),
+    dropout: float = 0.5,
+    l2: float = 2.5e-4,
+    initializer: str = "he_normal",
+) -> keras.Model:
     """Three convolutions, each with ReLU and max-pooling, then three affine layers.
 
     C1 11x11, stride 4, without padding; C2 5x5 and C3 3x3, padded; pooling 3x3, stride 2:
@@ -56,7 +58,8 @@ def badshah2017_cnn(
         raise SerKerasError(
             f"badshah2017_cnn: initializer '{initializer}' is no Keras initializer; he_normal is the default"
         ) from None
-    options = {"kernel_initializer": initializer, "kernel_regularizer": l2_regularizer(l2)}
+    regularizer = l2_regularizer(l2)
+    options = {"kernel_initializer": initializer, "kernel_regularizer": regularizer}
     inputs = keras.Input(input_shape, name="features")
     x = Standardization(axis=(1, 2, 3), scale=False, name="minus_training_mean")(inputs)
     for i, (n_filters, kernel) in enumerate(zip(filters, KERNELS, strict=True), start=1):
@@ -74,4 +77,4 @@ def badshah2017_cnn(
         x = keras.layers.Dense(units, **options, name=f"hidden{i}")(x)
         x = keras.layers.ReLU(name=f"relu_hidden{i}")(x)
         x = keras.layers.Dropout(dropout, name=f"dropout{i}")(x) if dropout else x
-    return keras.Model(inputs, class_probabilities(x, n_classes, options["kernel_regularizer"]), name="classifier")
+    return keras.Model(inputs, class_probabilities(x, n_classes, regularizer), name="classifier")

@@ -1,31 +1,38 @@
 """The recurrent nets of He, Ren & He (2019), on frame descriptors and on kernels learnt without labels."""
 
+from collections.abc import Sequence
+from typing import Literal, get_args
+
 import keras
-from keras import ops
 
 from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.models.layers.attention import attention_pooling
+from ser_keras.models.layers.blocks import class_probabilities
+from ser_keras.models.layers.mean_and_variance import MeanAndVariance
 from ser_keras.models.layers.pca import Pca
-from ser_keras.models.layers.sequence import PerChunk, UnrollingLSTM
-from ser_keras.models.layers.sparse_autoencoder import SparseKernels
+from ser_keras.models.layers.sequence import steps
+from ser_keras.models.layers.sparse_autoencoder import Decoder
+from ser_keras.models.layers.sparse_kernels import SparseKernels
 from ser_keras.models.layers.standardization import Standardization
+from ser_keras.models.layers.unrolling_lstm import UnrollingLSTM
 
-POOLINGS = ("last", "attention")
+Pooling = Literal["last", "attention"]
+POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 
 
 def he2019_lld_blstm(
-    input_shape,
-    n_classes,
+    input_shape: tuple[int, ...],
+    n_classes: int,
     *,
-    hidden=512,
-    units=128,
-    layers=1,
-    pooling="last",
-    bidirectional=True,
-    dropout=0.5,
-    noise=0.1,
-    standardise_on=None,
-):
+    hidden: int = 512,
+    units: int = 128,
+    layers: int = 1,
+    pooling: Pooling = "last",
+    bidirectional: bool = True,
+    dropout: float = 0.5,
+    noise: float = 0.1,
+    standardise_on: str | None = None,
+) -> keras.Model:
     """A ReLU layer on each frame's descriptors, BLSTM over the frames, softmax: the paper's experiment two.
 
     Reference: X. He, L. Ren, Y. He, Speech Emotion Recognition using Convolutional Neural Networks and Recurrent Neural
@@ -37,7 +44,7 @@ def he2019_lld_blstm(
         hidden: units of the ReLU layer.
         units: LSTM cells, of each direction, in each layer.
         layers: LSTM layers.
-        pooling: what the LSTM hands to the softmax layer: its `last` states, of both directions, or the `attention`'s
+        pooling: the input of the softmax layer: the LSTM's `last` states, of both directions, or the `attention`'s
             weighted mean of all states.
         bidirectional: whether a second LSTM runs from the last step to the first.
         dropout: share of the units dropped after the ReLU layer and each LSTM layer.
@@ -45,8 +52,8 @@ def he2019_lld_blstm(
         standardise_on: the class to whose training frames the descriptors are standardised; None: all.
 
     Input:
-        [features [B, T, *input_shape], present [B, T] bool]; any T. Steps that aren't present follow those that are,
-        and change nothing.
+        [features [B, T, *input_shape], present [B, T] bool]; any T. Absent steps follow the present ones and change
+        nothing.
 
     Output:
         [B, n_classes] probabilities, float32.
@@ -60,35 +67,44 @@ def he2019_lld_blstm(
     x = keras.layers.Dense(hidden, activation="relu", name="hidden")(x)
     x = keras.layers.Dropout(dropout, name="dropout")(x) if dropout else x
     per_frame = keras.Model(frame, x, name="frame_model")
-    return _recurrent(per_frame, n_classes, units, layers, pooling, bidirectional, dropout, "he2019_lld_blstm")
+    return _recurrent(
+        per_frame,
+        n_classes,
+        units=units,
+        layers=layers,
+        pooling=pooling,
+        bidirectional=bidirectional,
+        dropout=dropout,
+        builder="he2019_lld_blstm",
+    )
 
 
 def he2019_cnn_blstm(
-    input_shape,
-    n_classes,
+    input_shape: tuple[int, ...],
+    n_classes: int,
     *,
-    n_components=60,
-    kernel_heights=(3, 6, 10),
-    n_kernels=60,
-    pool=2,
-    decoder="sigmoid",
-    sparsity=0.05,
-    sparsity_weight=3.0,
-    n_patches=100_000,
-    kernel_epochs=10,
-    kernel_seed=0,
-    units=128,
-    layers=1,
-    pooling="last",
-    bidirectional=True,
-    dropout=0.5,
-    noise=0.1,
-):
+    n_components: int = 60,
+    kernel_heights: Sequence[int] = (3, 6, 10),
+    n_kernels: int = 60,
+    pool: int = 2,
+    decoder: Decoder = "sigmoid",
+    sparsity: float = 0.05,
+    sparsity_weight: float = 3.0,
+    n_patches: int = 100_000,
+    kernel_epochs: int = 10,
+    kernel_seed: int = 0,
+    units: int = 128,
+    layers: int = 1,
+    pooling: Pooling = "last",
+    bidirectional: bool = True,
+    dropout: float = 0.5,
+    noise: float = 0.1,
+) -> keras.Model:
     """Convolution with kernels learnt by sparse auto-encoders on each block of spectrogram, then BLSTM over the blocks.
 
-    A block goes through PCA, kernels of each height (`SparseKernels`: sigmoid, `valid`, frozen) and mean-pooling; of
-    each kernel's map the mean and the variance are the block's features. These are standardised by training data: the
-    variances are of the order .01, which noise of .1 on the input would bury.
+    A block goes through PCA, kernels of each height (`SparseKernels`: sigmoid, `valid`, frozen) and mean-pooling. The
+    block's features are the mean and the variance of each kernel's map. They are standardised by training data: the
+    variances are of the order .01, below the noise of .1 on the input.
 
     Reference: X. He, L. Ren, Y. He, Speech Emotion Recognition using Convolutional Neural Networks and Recurrent Neural
     Networks with Attention Model, 2019, section 3; experiment three by default, experiment four with `layers=2`,
@@ -115,7 +131,7 @@ def he2019_cnn_blstm(
         [B, n_classes] probabilities, float32.
 
     Raises:
-        SerKerasError: an unknown pooling, no LSTM layer, or kernels that don't fit a block.
+        SerKerasError: an unknown pooling, no LSTM layer, or kernels that do not fit a block.
     """
     block = keras.Input(input_shape, name="block")
     x = block
@@ -148,40 +164,40 @@ def he2019_cnn_blstm(
     x = keras.layers.GaussianNoise(noise, name="noise")(x) if noise else x
     x = keras.layers.Dropout(dropout, name="dropout")(x) if dropout else x
     per_block = keras.Model(block, x, name="block_model")
-    return _recurrent(per_block, n_classes, units, layers, pooling, bidirectional, dropout, "he2019_cnn_blstm")
+    return _recurrent(
+        per_block,
+        n_classes,
+        units=units,
+        layers=layers,
+        pooling=pooling,
+        bidirectional=bidirectional,
+        dropout=dropout,
+        builder="he2019_cnn_blstm",
+    )
 
 
-@keras.saving.register_keras_serializable("ser_keras")
-class MeanAndVariance(keras.layers.Layer):
-    """Mean and variance over time: [B, T, C] to [B, 2 C], means first, float32 whatever the global policy."""
-
-    def __init__(self, **kwargs):
-        kwargs.setdefault("dtype", "float32")
-        super().__init__(**kwargs)
-
-    def call(self, inputs):
-        mean = ops.mean(inputs, axis=1, keepdims=True)
-        variance = ops.mean(ops.square(inputs - mean), axis=1)
-        return ops.concatenate([ops.squeeze(mean, 1), variance], axis=-1)
-
-    def compute_output_shape(self, input_shape):
-        return (input_shape[0], 2 * input_shape[-1])
-
-
-def _uniform():
+def _uniform() -> keras.initializers.Initializer:
     """Section 4.1: "randomly initialized from -0.1 to 0.1". A new one for each weight, since each has one seed."""
     return keras.initializers.RandomUniform(-0.1, 0.1)
 
 
-def _recurrent(per_step, n_classes, units, layers, pooling, bidirectional, dropout, builder):
+def _recurrent(
+    per_step: keras.Model,
+    n_classes: int,
+    *,
+    units: int,
+    layers: int,
+    pooling: Pooling,
+    bidirectional: bool,
+    dropout: float,
+    builder: str,
+) -> keras.Model:
     """A model of one step, [B, *shape] to [B, D], in front of LSTM layers, pooling and softmax."""
     if pooling not in POOLINGS:
         raise SerKerasError(f"{builder}: pooling is '{pooling}'; nearest: {nearest(pooling, POOLINGS)}")
     if layers < 1:
         raise SerKerasError(f"{builder}: layers is {layers}; it must be at least 1")
-    features = keras.Input((None, *per_step.input_shape[1:]), name="features")
-    present = keras.Input((None,), dtype="bool", name="present")
-    x = PerChunk(per_step, name="per_chunk")(features)
+    features, present, x = steps(per_step)
     for i in range(1, layers + 1):
         sequences = i < layers or pooling == "attention"
         lstm = UnrollingLSTM(
@@ -195,6 +211,4 @@ def _recurrent(per_step, n_classes, units, layers, pooling, bidirectional, dropo
         x = (keras.layers.Bidirectional(lstm, name=f"bidirectional{i}") if bidirectional else lstm)(x, mask=present)
         x = keras.layers.Dropout(dropout, name=f"dropout{i}")(x) if dropout else x
     x = attention_pooling(x, present, _uniform()) if pooling == "attention" else x
-    x = keras.layers.Dense(n_classes, name="logits")(x)
-    x = keras.layers.Softmax(dtype="float32", name="probabilities")(x)
-    return keras.Model([features, present], x, name="classifier")
+    return keras.Model([features, present], class_probabilities(x, n_classes), name="classifier")

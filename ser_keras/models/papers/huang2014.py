@@ -1,32 +1,60 @@
 """The semi-supervised convolutional net of Huang et al. (2014), and the features of its stages."""
 
+from collections.abc import Sequence
+from typing import Literal, TypedDict, get_args
+
 import keras
 from keras import ops
 
 from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.models.layers.disentangling import Disentangling
+from ser_keras.models.layers.normalised_sigmoid import NormalisedSigmoid
 from ser_keras.models.layers.pca import Pca
-from ser_keras.models.layers.sparse_autoencoder import SparseKernels
+from ser_keras.models.layers.sparse_autoencoder import Decoder
+from ser_keras.models.layers.sparse_kernels import SparseKernels
 from ser_keras.models.layers.standardization import Standardization
 
-STAGES = ("raw", "k1", "k2", "lif")
-SCALES = ("none", "inputs", "pairs")
+Stage = Literal["raw", "k1", "k2", "lif"]
+STAGES: tuple[Stage, ...] = get_args(Stage)
+Scale = Literal["none", "inputs", "pairs"]
+SCALES: tuple[Scale, ...] = get_args(Scale)
+
+
+class Autoencoder(TypedDict):
+    """Settings of the auto-encoders, as `SparseKernels` takes them."""
+
+    decoder: Decoder
+    sparsity: float
+    sparsity_weight: float
+    contractive: float
+    share: float
+    n_patches: int
+    epochs: int
+    seed: int
 
 
 @keras.saving.register_keras_serializable("ser_keras")
 class SemiCnn(keras.Model):
     """A functional model with the semi-supervised loss of Huang et al. (2014), equation 10; see `huang2014_semi_cnn`.
 
-    The loss is made of what its layers `disentangling` and `logits` give. Compile it without one; a metric of the
-    labelled examples alone is a weighted one (`weighted_metrics`).
+    The outputs of its layers `disentangling` and `logits` give the loss: compile the model without a loss. A metric of
+    only the labelled examples is a weighted one (`weighted_metrics`).
 
     Attributes:
         loss_factors: what each term of `loss_terms` is multiplied by.
     """
 
-    loss_factors = {"reconstruction": 1.0, "discrimination": 1.0, "saliency": -1.0, "orthogonality": 2.0}  # as printed
+    # As printed.
+    loss_factors: dict[str, float] = {
+        "reconstruction": 1.0,
+        "discrimination": 1.0,
+        "saliency": -1.0,
+        "orthogonality": 2.0,
+    }
 
-    def loss_terms(self, x, y, sample_weight=None):
+    def loss_terms(
+        self, x: keras.KerasTensor, y: keras.KerasTensor, sample_weight: keras.KerasTensor | None = None
+    ) -> dict[str, keras.KerasTensor]:
         """The terms of the loss, each its mean over the batch, before weights and scales.
 
         Args:
@@ -35,14 +63,14 @@ class SemiCnn(keras.Model):
             sample_weight: [B], or None.
 
         Returns:
-            Dict of scalars: `reconstruction` (squared error), `discrimination` (summed binary cross-entropies, 0 for an
+            Scalars: `reconstruction` (squared error), `discrimination` (summed binary cross-entropies, 0 for an
             unlabelled example), `saliency` (1/2 sum_k h_k w_k^2), `orthogonality`.
         """
         layer, classes = self.get_layer("disentangling"), self.get_layer("logits")
         candidates = self.get_layer("standardised").input
         # Not kept: as an attribute it would be saved as a second model.
         inner = keras.Function(self.input, [candidates, layer.input, *layer.output, classes.output])
-        candidates, taken, phi_e, phi_o, reconstruction, logits = (ops.cast(t, "float32") for t in inner(x))
+        candidates, standardised, phi_e, phi_o, reconstruction, logits = (ops.cast(t, "float32") for t in inner(x))
         y = ops.cast(ops.reshape(y, (-1,)), "int32")
         labelled = ops.cast(y >= 0, "float32")
         n = ops.cast(ops.shape(logits)[0], "float32")
@@ -54,27 +82,47 @@ class SemiCnn(keras.Model):
             "reconstruction": ops.sum(weights * ops.sum(ops.square(candidates - reconstruction), axis=1)),
             "discrimination": ops.sum(weights * labelled * of_classes),
             "saliency": layer.saliency(
-                taken, phi_e, phi_o, reconstruction, ops.sigmoid(logits), classes.kernel, weights, labelled
+                standardised,
+                phi_e=phi_e,
+                phi_o=phi_o,
+                reconstruction=reconstruction,
+                z=ops.sigmoid(logits),
+                class_kernel=classes.kernel,
+                weights=weights,
+                labelled=labelled,
             ),
             "orthogonality": ops.sum(weights * layer.orthogonality(phi_e, phi_o)),
         }
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(
+        self,
+        x: keras.KerasTensor = None,
+        y: keras.KerasTensor = None,
+        y_pred: keras.KerasTensor = None,
+        sample_weight: keras.KerasTensor | None = None,
+        training: bool = True,
+    ) -> keras.KerasTensor:
         """Equation 10, from features and labels; the predictions alone don't say enough."""
         return sum(self.loss_factors[name] * term for name, term in self.loss_terms(x, y, sample_weight).items())
 
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+    def compute_metrics(
+        self,
+        x: keras.KerasTensor,
+        y: keras.KerasTensor,
+        y_pred: keras.KerasTensor,
+        sample_weight: keras.KerasTensor | None = None,
+    ) -> dict[str, float]:
         """As Keras does; weighted metrics leave out the unlabelled examples."""
         labelled = ops.cast(ops.reshape(y, (-1,)) >= 0, "float32")
         if sample_weight is not None:
             labelled = labelled * ops.cast(ops.reshape(sample_weight, (-1,)), "float32")
         return super().compute_metrics(x, y, y_pred, labelled)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, object]:
         return {**super().get_config(), "loss_factors": dict(self.loss_factors)}
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config: dict[str, object], custom_objects: dict[str, object] | None = None) -> "SemiCnn":
         factors = config["loss_factors"]
         model = super().from_config({k: v for k, v in config.items() if k != "loss_factors"}, custom_objects)
         model.loss_factors = factors
@@ -82,31 +130,31 @@ class SemiCnn(keras.Model):
 
 
 def huang2014_semi_cnn(
-    input_shape,
-    n_classes,
+    input_shape: tuple[int, ...],
+    n_classes: int,
     *,
-    salient=300,
-    nuisance=300,
-    saliency=1.0,
-    saliency_sign=-1,
-    orthogonality=2.0,
-    reconstruction_scale="inputs",
-    saliency_scale="inputs",
-    orthogonality_scale="pairs",
-    max_norm=3.0,
-    n_components=60,
-    n_kernels=60,
-    heights=(6, 10),
-    decoder="linear",
-    sparsity=0.05,
-    sparsity_weight=3.0,
-    contractive=0.0,
-    share=1 / 3,
-    n_patches=100_000,
-    autoencoder_epochs=10,
-    autoencoder_seed=0,
-):
-    """The semi-supervised net: candidate features y of sparse kernels, parted into salient and nuisance features.
+    salient: int = 300,
+    nuisance: int = 300,
+    saliency: float = 1.0,
+    saliency_sign: Literal[-1, 1] = -1,
+    orthogonality: float = 2.0,
+    reconstruction_scale: Scale = "inputs",
+    saliency_scale: Scale = "inputs",
+    orthogonality_scale: Scale = "pairs",
+    max_norm: float | None = 3.0,
+    n_components: int = 60,
+    n_kernels: int = 60,
+    heights: Sequence[int] = (6, 10),
+    decoder: Decoder = "linear",
+    sparsity: float = 0.05,
+    sparsity_weight: float = 3.0,
+    contractive: float = 0.0,
+    share: float = 1 / 3,
+    n_patches: int = 100_000,
+    autoencoder_epochs: int = 10,
+    autoencoder_seed: int = 0,
+) -> keras.Model:
+    """The semi-supervised net: candidate features y of sparse kernels, separated into salient and nuisance features.
 
     Stage 1 is adapted, not trained: principal components, whitened; the fragment's values less their mean, by their
     deviation; kernels of a sparse auto-encoder for each height; sigmoid; means of two neighbouring positions. Stage 2,
@@ -158,7 +206,7 @@ def huang2014_semi_cnn(
             )
     inputs = keras.Input(input_shape, name="features")
     x = normalised_fragment(inputs, n_components)
-    autoencoder = {
+    autoencoder: Autoencoder = {
         "decoder": decoder,
         "sparsity": sparsity,
         "sparsity_weight": sparsity_weight,
@@ -168,10 +216,10 @@ def huang2014_semi_cnn(
         "epochs": autoencoder_epochs,
         "seed": autoencoder_seed,
     }
-    y = local_invariant_features(x, n_kernels, heights, autoencoder)
-    # (d) Sparse codes are .05 on average, with a deviation of .03: as they are, the units behind them hardly move.
-    taken = Standardization(name="standardised")(y)
-    phi_e, phi_o, _ = Disentangling(salient, nuisance, max_norm, mean=sparsity, name="disentangling")(taken)
+    y = local_invariant_features(x, n_kernels, heights, autoencoder=autoencoder)
+    # Our choice: sparse codes are .05 on average, with a deviation of .03: unscaled, the units behind hardly move.
+    x = Standardization(name="standardised")(y)
+    phi_e, phi_o, _ = Disentangling(salient, nuisance, max_norm, mean=sparsity, name="disentangling")(x)
     phi_e = keras.layers.Identity(dtype="float32", name="phi_e")(phi_e)
     phi_o = keras.layers.Identity(dtype="float32", name="phi_o")(phi_o)
     # The classes take phi_e alone. phi_o passes by so that its layer is part of the model, for a head to be fitted to.
@@ -186,26 +234,26 @@ def huang2014_semi_cnn(
 
 
 def huang2014_features(
-    input_shape,
-    n_classes,
+    input_shape: tuple[int, ...],
+    n_classes: int,
     *,
-    stage="lif",
-    n_components=60,
-    n_kernels=60,
-    heights=(6, 10),
-    decoder="linear",
-    sparsity=0.05,
-    sparsity_weight=3.0,
-    contractive=0.0,
-    share=1 / 3,
-    n_patches=100_000,
-    autoencoder_epochs=10,
-    autoencoder_seed=0,
-):
-    """What stands before the semi-supervised layer, as features for a head: adapted, never trained.
+    stage: Stage = "lif",
+    n_components: int = 60,
+    n_kernels: int = 60,
+    heights: Sequence[int] = (6, 10),
+    decoder: Decoder = "linear",
+    sparsity: float = 0.05,
+    sparsity_weight: float = 3.0,
+    contractive: float = 0.0,
+    share: float = 1 / 3,
+    n_patches: int = 100_000,
+    autoencoder_epochs: int = 10,
+    autoencoder_seed: int = 0,
+) -> keras.Model:
+    """The features before the semi-supervised layer, for a head: adapted, never trained.
 
     `raw` is the normalised fragment, `k1` and `k2` the first and second auto-encoder's code of consecutive patches that
-    don't overlap (what the last leaves of the fragment's frames isn't used), `lif` the local invariant features y.
+    do not overlap (frames that remain behind the last patch are not used), `lif` the local invariant features y.
 
     Reference: Z. Huang, M. Dong, Q. Mao, Y. Zhan, Speech Emotion Recognition Using CNN, ACM MM 2014, sections 2.1, 3.2.
 
@@ -232,7 +280,7 @@ def huang2014_features(
         )
     inputs = keras.Input(input_shape, name="fragment")
     x = normalised_fragment(inputs, n_components)
-    autoencoder = {
+    autoencoder: Autoencoder = {
         "decoder": decoder,
         "sparsity": sparsity,
         "sparsity_weight": sparsity_weight,
@@ -246,16 +294,16 @@ def huang2014_features(
         height = heights[STAGES.index(stage) - 1]
         x = SparseKernels(n_kernels, height, stride=height, name=f"kernels{height}", **autoencoder)(x)
     elif stage == "lif":
-        x = local_invariant_features(x, n_kernels, heights, autoencoder)
+        x = local_invariant_features(x, n_kernels, heights, autoencoder=autoencoder)
     x = keras.layers.Flatten(dtype="float32", name="features")(x)
     return keras.Model(inputs, x, name="classifier")
 
 
-def normalised_fragment(x, n_components):
+def normalised_fragment(x: keras.KerasTensor, n_components: int) -> keras.KerasTensor:
     """Log-magnitude fragments [B, T, F] or [B, T, F, 1] to whitened components of mean 0, deviation 1: [B, T, D].
 
     Whitening is of the training data; mean and deviation are of the fragment's own T x D values, and take its loudness
-    away. (d) "normalized spectrogram fragments": the paper says no more.
+    away. Our choice: the paper says "normalized spectrogram fragments" and no more.
     """
     if len(x.shape) not in (3, 4) or (len(x.shape) == 4 and x.shape[3] != 1):
         raise SerKerasError(f"huang2014: takes fragments [T, F] or [T, F, 1], not {x.shape[1:]}; use log_spectrogram")
@@ -265,7 +313,9 @@ def normalised_fragment(x, n_components):
     return keras.layers.LayerNormalization(axis=(1, 2), center=False, scale=False, epsilon=1e-5, name="normalised")(x)
 
 
-def local_invariant_features(x, n_kernels, heights, autoencoder):
+def local_invariant_features(
+    x: keras.KerasTensor, n_kernels: int, heights: Sequence[int], *, autoencoder: Autoencoder
+) -> keras.KerasTensor:
     """Normalised fragments [B, T, D] to candidate features y: the kernels' maps, means of two positions, in a row."""
     maps = []
     for height in heights:
@@ -273,16 +323,3 @@ def local_invariant_features(x, n_kernels, heights, autoencoder):
         each = keras.layers.AveragePooling1D(2, name=f"pool{height}")(each)
         maps.append(keras.layers.Flatten(name=f"flatten{height}")(each))
     return keras.layers.Concatenate(name="lif")(maps) if len(maps) > 1 else maps[0]
-
-
-@keras.saving.register_keras_serializable("ser_keras")
-class NormalisedSigmoid(keras.layers.Layer):
-    """Sigmoids scaled to the sum 1: logits [B, C] to probabilities [B, C]."""
-
-    def call(self, logits):
-        # A sum of zeros can't be divided by.
-        z = ops.maximum(ops.sigmoid(logits), 1e-7)
-        return z / ops.sum(z, axis=-1, keepdims=True)
-
-    def compute_output_shape(self, input_shape):
-        return input_shape

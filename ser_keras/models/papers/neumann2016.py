@@ -1,69 +1,23 @@
 """The net of Neumann (2016): one convolution over all bands, the maximum over time, up to three tasks."""
 
 import keras
-import numpy as np
-from keras import ops
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora.dimensions import LEVELS
-from ser_keras.models.layers.standardization import Standardization
-
-STILL = 1e-4  # greatest difference between frames of the same; rounding stays far below, speech far above
-
-
-@keras.saving.register_keras_serializable("ser_keras")
-class FrameStandardization(Standardization):
-    """Standardisation of each band over the frames that sound; digital silence becomes 0, the training mean.
-
-    A file shorter than its window is padded with zeros. Their logarithm is a floor far below all speech: counted in,
-    it would move mean and deviation by the share of padding, and a kernel of negative weights would find its maximum
-    over time there, so that the net would hear how long a file is. At the training mean a kernel gives its bias alone,
-    which a maximum over speech seldom falls short of.
-
-    A frame is silent where it equals the one before or after it in all bands, to 1e-4: no recording does, whatever
-    the features' value at silence. Nothing has to be known of the window's padding, here or in an exported graph.
-
-    Args:
-        kwargs: what `Standardization` takes, less `axis`.
-
-    Input, output:
-        [B, T, bands, 1], the same shape; at least two frames.
-
-    Raises:
-        SerKerasError: from `adapt`, where no training frame sounds, or features aren't finite.
-    """
-
-    def __init__(self, **kwargs):
-        super().__init__(**{**kwargs, "axis": 2})
-
-    def adapt(self, batches):
-        """Set mean and deviation of each band from the training frames that sound; see `Standardization.adapt`."""
-
-        def sounding_frames():
-            for batch in batches:
-                batch = np.asarray(batch, np.float32)
-                frames = batch[ops.convert_to_numpy(_sounds(batch))[:, :, 0, 0]]
-                yield frames[:, np.newaxis]
-
-        super().adapt(sounding_frames())
-
-    def call(self, inputs):
-        x = super().call(inputs)
-        return ops.where(_sounds(ops.cast(inputs, "float32")), x, ops.zeros_like(x))
-
-
-def _sounds(x):
-    """[B, T, bands, 1] to bool [B, T, 1, 1]: whether a frame differs from both of its neighbours."""
-    change = ops.max(ops.abs(x[:, 1:] - x[:, :-1]), axis=(2, 3), keepdims=True)  # [B, T - 1, 1, 1]
-    before = ops.concatenate([change[:, :1], change], axis=1)
-    after = ops.concatenate([change, change[:, -1:]], axis=1)
-    # What isn't finite must not pass for silence: `adapt` has to see it.
-    return ops.logical_not(ops.minimum(before, after) <= STILL)
+from ser_keras.models.layers.frame_standardization import FrameStandardization
 
 
 def neumann2016_cnn(
-    input_shape, n_classes, *, n_kernels=200, width=10, dropout=0.5, multitask=False, alpha=0.2, beta=0.2
-):
+    input_shape: tuple[int, ...],
+    n_classes: int,
+    *,
+    n_kernels: int = 200,
+    width: int = 10,
+    dropout: float = 0.5,
+    multitask: bool = False,
+    alpha: float = 0.2,
+    beta: float = 0.2,
+) -> keras.Model:
     """One convolution over all bands, ReLU, maximum over time, dropout, softmax; with `multitask` two heads more.
 
     Each band is standardised first, and padding set to the mean (`FrameStandardization`). The loss of the multi-task
@@ -78,7 +32,7 @@ def neumann2016_cnn(
         n_kernels: number of kernels; each covers all bands.
         width: frames that a kernel covers.
         dropout: share of the pooled activations dropped.
-        multitask: whether the net also tells activation and valence, as low, middle or high
+        multitask: whether the net also classifies activation and valence, as low, middle or high
             (`ser_keras.corpora.dimensions`).
         alpha, beta: weight of the losses of activation and valence; they count with `multitask` alone.
 
@@ -122,7 +76,7 @@ def neumann2016_cnn(
     return model
 
 
-def _probabilities(x, n, task):
+def _probabilities(x: keras.KerasTensor, n: int, task: str) -> keras.KerasTensor:
     """Affine layer and softmax: [B, D] to [B, n], float32."""
     x = keras.layers.Dense(n, name="logits" if task == "probabilities" else f"{task}_logits")(x)
     return keras.layers.Softmax(dtype="float32", name=task)(x)

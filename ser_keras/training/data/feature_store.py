@@ -241,9 +241,9 @@ def extract(
     base = base_cut(compute, cut_item)
     cuts = [base]
     if augmentation is not None and augmentation.mode == "grid":
-        cuts += grid_cuts(augmentation, extractor, base, cut_item, window, hop, tail)
+        cuts += grid_cuts(augmentation, extractor, base, cut=cut_item, window=window, hop=hop, tail=tail)
     if augmentation is not None and augmentation.copies:
-        cuts += [base, *copy_cuts(augmentation, seed, extractor, window, hop, tail)]
+        cuts += [base, *copy_cuts(augmentation, seed, extractor, window=window, hop=hop, tail=tail)]
     variants = []
     for cut in cuts:
         heard, named = hear, rows_of

@@ -68,7 +68,7 @@ class Live:
         return small.rebatch(batch_size)
 
     def _example(self, name):
-        return getattr(draws.draw(self.settings, 1, 1.0, [0], self._top_hz), name)
+        return getattr(draws.draw(self.settings, 1, 1.0, seed=[0], top_hz=self._top_hz), name)
 
     def _kind(self, name):
         return tf.as_dtype(self._example(name).dtype)
@@ -91,7 +91,9 @@ class Live:
                     del self._drawn[next(iter(self._drawn))]
                 window_s = self.material.window / SAMPLE_RATE
                 seed = [*key, 1]  # the order is drawn from the key alone
-                self._drawn[key] = draws.draw(self.settings, len(self.examples), window_s, seed, self._top_hz)
+                self._drawn[key] = draws.draw(
+                    self.settings, len(self.examples), window_s, seed=seed, top_hz=self._top_hz
+                )
             return self._drawn[key]
 
     def _sources(self, numbers, rates):

@@ -15,8 +15,7 @@ from ser_keras.features.frontends import LogMel, SpectrogramPair
 from ser_keras.models import MODELS
 from ser_keras.models.end_to_end import end_to_end, split
 from ser_keras.models.layers.adaptation import adapt_model
-from ser_keras.models.layers.sequence import PerChunk, takes_sequences
-from ser_keras.models.layers.standardization import Standardization
+from ser_keras.models.layers.sequence import takes_sequences
 from ser_keras.models.papers.anand2015 import anand2015_cnn
 from ser_keras.models.papers.anand2015_sequence import anand2015_cnn_lstm, anand2015_lstm
 from ser_keras.models.step_model import step_model
@@ -103,16 +102,6 @@ def test_adapting_sees_single_windows():
     np.testing.assert_allclose(array(layer.mean)[:, 0], x.mean(axis=(0, 2)), atol=1e-4)
 
 
-def test_per_chunk_is_its_model_on_each_chunk():
-    chunk = keras.Input(CHUNK)
-    model = keras.Model(chunk, keras.layers.Dense(3)(keras.layers.Flatten()(Standardization()(chunk))))
-    layer, x = PerChunk(model), sequences(2, 4)
-    result = array(layer(x))
-    assert result.shape == layer.compute_output_shape(x.shape) == (2, 4, 3)
-    for t in range(4):
-        np.testing.assert_allclose(result[:, t], array(model(x[:, t])), atol=1e-6)
-
-
 def test_anand2015_lstm_reads_8192_values_a_chunk():
     model = anand2015_lstm((64, 64, 2), 7)
     assert model.get_layer("per_chunk").output.shape == (None, None, 8192)
@@ -155,7 +144,7 @@ def assembled(case, frontend):
     x = cut(waves(), frontend)
     classifier = build(case, x.shape[2:], replace_anomalous=5.0)
     adapt_model(classifier, lambda: [x.reshape(-1, *x.shape[2:])])
-    return end_to_end(frontend, classifier, WINDOW, CHUNKS, HOP), whole(classifier, x)
+    return end_to_end(frontend, classifier, WINDOW, chunks=CHUNKS, hop_samples=HOP), whole(classifier, x)
 
 
 def test_end_to_end_cuts_windows_in_the_graph_and_splits_again(tmp_path):
@@ -176,13 +165,13 @@ def test_end_to_end_cuts_windows_in_the_graph_and_splits_again(tmp_path):
 
 def test_end_to_end_refuses_what_does_not_fit():
     with pytest.raises(SerKerasError, match=r"takes features of shape \(16, 12, 2\), but the front end gives \(53, 64"):
-        end_to_end(LogMel(), build("lstm"), WINDOW, CHUNKS, HOP)
+        end_to_end(LogMel(), build("lstm"), WINDOW, chunks=CHUNKS, hop_samples=HOP)
     classifier = build("lstm", (64, 64, 2))
     for chunks, hop in ((None, HOP), (0, HOP), (3, None), (3, 0)):
         with pytest.raises(SerKerasError, match="must be at least 1"):
-            end_to_end(SpectrogramPair(), classifier, WINDOW, chunks, hop)
+            end_to_end(SpectrogramPair(), classifier, WINDOW, chunks=chunks, hop_samples=hop)
     with pytest.raises(SerKerasError, match="sees one window at a time: leave out chunks"):
-        end_to_end(SpectrogramPair(), anand2015_cnn((64, 64, 2), 3), WINDOW, CHUNKS, HOP)
+        end_to_end(SpectrogramPair(), anand2015_cnn((64, 64, 2), 3), WINDOW, chunks=CHUNKS, hop_samples=HOP)
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,10 @@ from ser_keras.features.frontends import FRONT_ENDS
 from ser_keras.models import MODELS, baselines
 from ser_keras.models.end_to_end import end_to_end, split
 from ser_keras.models.layers.adaptation import adapt_model
-from ser_keras.models.layers.attention import AttentionWeights, attention_weights
+from ser_keras.models.layers.attention import attention_weights
+from ser_keras.models.layers.mean_and_variance import MeanAndVariance
 from ser_keras.models.layers.sequence import takes_sequences
-from ser_keras.models.papers.he2019 import MeanAndVariance, he2019_cnn_blstm, he2019_lld_blstm
+from ser_keras.models.papers.he2019 import he2019_cnn_blstm, he2019_lld_blstm
 
 BLOCK = (15, 40, 1)
 SMALL = {"units": 6, "n_components": 10, "n_kernels": 4, "kernel_epochs": 2}
@@ -136,17 +137,6 @@ def test_descriptors_are_standardised_on_the_subset():
     np.testing.assert_allclose(array(layer.mean).ravel(), x[:20].mean(axis=0), rtol=1e-4)
 
 
-@pytest.mark.smoke
-def test_attention_is_a_softmax_over_the_steps_that_are_there():
-    h = np.random.default_rng(0).normal(size=(3, 5, 4)).astype(np.float32)
-    present = np.arange(5) < np.array([5, 2, 1])[:, np.newaxis]
-    layer = AttentionWeights()
-    weights = array(layer(h, present))
-    scores = np.where(present, np.exp(h @ array(layer.theta)[:, 0]), 0)
-    np.testing.assert_allclose(weights, scores / scores.sum(axis=1, keepdims=True), atol=1e-6)
-    assert (weights[~present] == 0).all() and weights.shape == layer.compute_output_shape(h.shape, present.shape)
-
-
 def test_attention_of_a_model_can_be_looked_at():
     model = build("exp4")
     x = sequences("exp4", 2, 6)
@@ -207,7 +197,7 @@ def test_waveform_to_probabilities_in_litert_float_and_int8():
     x = array(frontend(blocks.reshape(-1, window)))
     adapt_model(classifier, lambda subset=None: [x])
     expected = whole(classifier, x.reshape(3, chunks, *x.shape[1:]))
-    model = end_to_end(frontend, classifier, window, chunks, hop)
+    model = end_to_end(frontend, classifier, window, chunks=chunks, hop_samples=hop)
     content = to_tflite(model)
     for file, tolerance in ((content, 1e-5), (quantise(content), 2e-2)):
         interpreter = Interpreter(file, "exp4")

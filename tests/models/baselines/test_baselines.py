@@ -1,6 +1,5 @@
 """Baselines: they learn, give every class a probability, survive odd data, and are saved without pickle."""
 
-import itertools
 import pickle
 import zipfile
 
@@ -9,29 +8,11 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
-from sklearn.svm import SVC
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.models import baselines
 from ser_keras.models.baselines import BASELINES, Baseline
-from ser_keras.models.baselines.kernel import OneVsOneSVM
-from ser_keras.models.baselines.mixture import ClassMixture
-from ser_keras.models.baselines.preprocessing import ReplaceAnomalies
-
-N_CLASSES = 5
-
-
-def data(n=600, shape=(3, 4), seed=0, spread=0.8):
-    """Gaussian classes whose columns have very different scales; class 3 is missing."""
-    rng = np.random.default_rng(seed)
-    y = np.array([0, 1, 2, 4])[np.arange(n) % 4]
-    means = np.random.default_rng(99).standard_normal((N_CLASSES, *shape))
-    scales = 10.0 ** np.arange(np.prod(shape)).reshape(shape) / 1e5
-    return (scales * (5 + means[y] + spread * rng.standard_normal((n, *shape)))).astype(np.float32), y
-
-
-def accuracy(baseline, x, y):
-    return np.mean(baseline.probabilities(x).argmax(axis=1) == y)
+from tests.models.baselines.made_data import N_CLASSES, accuracy, data
 
 
 @pytest.mark.smoke
@@ -85,132 +66,6 @@ def test_the_svm_chooses_by_its_decision_values():
     baseline = baselines.fit("linear_svm", x, y, n_classes=N_CLASSES, seed=0)
     chosen = baseline.estimator.predict(x.reshape(len(x), -1).astype(np.float64))
     np.testing.assert_array_equal(baseline.probabilities(x).argmax(axis=1), chosen)
-
-
-def rings(n=400, seed=0):
-    """Two classes that no line parts: a disc and the ring around it."""
-    rng = np.random.default_rng(seed)
-    y = np.arange(n) % 2
-    angle, radius = rng.uniform(0, 2 * np.pi, n), 1 + 2 * y + rng.normal(0, 0.3, n)
-    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1), y
-
-
-def test_the_kernel_decides_what_can_be_parted():
-    assert accuracy(baselines.fit("rbf_svm", *rings(), n_classes=2, seed=0), *rings(seed=1)) > 0.95
-    assert accuracy(baselines.fit("rbf_svm", *rings(), n_classes=2, seed=0, kernel="linear"), *rings(seed=1)) < 0.75
-
-
-def test_decision_values_are_the_machines_own():
-    x, y = data(spread=2.0)
-    for classes in ([0, 1], [0, 1, 2], [0, 1, 2, 4]):
-        chosen = np.flatnonzero(np.isin(y, classes))[:150]
-        flat, labels = x[chosen].reshape(len(chosen), -1), y[chosen]
-        flat = (flat - flat.mean(axis=0)) / flat.std(axis=0)
-        svm = OneVsOneSVM(C=2.0, gamma=0.5).fit(flat, labels)
-        expected = np.zeros((len(flat), len(classes)))
-        for i, j in itertools.combinations(range(len(classes)), 2):
-            pair = np.isin(labels, [classes[i], classes[j]])
-            machine = SVC(C=2.0, gamma=0.5 / 12).fit(flat[pair], labels[pair])  # above 0: the second
-            expected[:, j] += machine.decision_function(flat) / (len(classes) - 1)
-            expected[:, i] -= machine.decision_function(flat) / (len(classes) - 1)
-        np.testing.assert_allclose(svm.decision_function(flat), expected, atol=2e-2)
-        p = svm.predict_proba(flat)
-        np.testing.assert_allclose(np.log(p[:, 0] / p[:, 1]), expected[:, 0] - expected[:, 1], atol=4e-2)
-        assert np.mean(svm.predict(flat) == labels) > 0.7
-
-
-@pytest.mark.smoke
-def test_the_grid_search_chooses_and_says_what():
-    x, y = rings()
-    baseline = baselines.fit("rbf_svm", x, y, n_classes=2, seed=0, C=[1e-6, 1.0], gamma=[1e-4, 1.0])
-    assert baseline.chosen == {"C": 1.0, "gamma": 1.0}
-    scores = baseline.estimator[-1].scores_
-    assert scores.argmax() == 3 and scores[3] > scores[:3].max() + 0.1
-    # The first of equals, and one point isn't searched.
-    assert baselines.fit("rbf_svm", x, y, n_classes=2, seed=0, C=[5.0, 6.0], gamma=1.0).chosen["C"] == 5.0
-    single = baselines.fit("rbf_svm", x, y, n_classes=2, seed=0, C=2, gamma=1.0)
-    assert single.chosen == {"C": 2, "gamma": 1.0} and not len(single.estimator[-1].scores_)
-    linear = baselines.fit("linear_svm", *data(300, spread=2.0), n_classes=N_CLASSES, seed=0, C=[1e-4, 1.0])
-    scores = linear.estimator[-1].scores_
-    assert len(scores) == 2 and linear.chosen["C"] == [1e-4, 1.0][scores.argmax()]
-    assert baselines.fit("lda", *data(60), n_classes=N_CLASSES, seed=0).chosen == {}
-
-
-def test_the_grid_search_never_validates_on_a_group_that_it_learnt():
-    # Each group's examples are one point, its label a coin's: who has seen the group knows the label.
-    rng = np.random.default_rng(0)
-    groups = np.repeat(np.arange(60), 6)
-    x = rng.standard_normal((60, 8))[groups] + 0.01 * rng.standard_normal((360, 8))
-    y = rng.integers(0, 2, 60)[groups]
-    settings = {"C": 100.0, "gamma": [1.0, 30.0]}
-    known = baselines.fit("rbf_svm", x, y, n_classes=2, seed=0, groups=groups, **settings).estimator[-1].scores_
-    unknown = baselines.fit("rbf_svm", x, y, n_classes=2, seed=0, **settings).estimator[-1].scores_
-    assert unknown.min() > 0.95 and known.max() < 0.7
-    # One group can't be parted: its examples are.
-    one = baselines.fit("rbf_svm", x, y, n_classes=2, seed=0, groups=np.zeros(360, int), **settings)
-    np.testing.assert_array_equal(one.estimator[-1].scores_, unknown)
-
-
-def test_the_grid_search_uses_at_most_so_many_examples(monkeypatch):
-    sizes = []
-    fit = OneVsOneSVM.fit
-    monkeypatch.setattr(OneVsOneSVM, "fit", lambda self, x, y: sizes.append(len(x)) or fit(self, x, y))
-    baselines.fit("rbf_svm", *rings(), n_classes=2, seed=0, gamma=[1.0, 2.0], C=1.0, grid_examples=90, grid_folds=3)
-    assert sizes == [60] * 6 + [400]
-
-
-def test_mixture_starts_at_the_classes_and_learns_without_labels():
-    x, y = data()
-    x = x.reshape(len(x), -1)
-    x = (x - x.mean(axis=0)) / x.std(axis=0)
-    mixture = ClassMixture().fit(x, y)
-    assert mixture.mixture_.n_components == 4
-    assert mixture.class_of_component_.tolist() == [0, 1, 2, 3]
-    # Labels that tell nothing: components follow the data all the same, and count for their points' majority.
-    labels = np.random.default_rng(0).permutation(y)
-    mixture = ClassMixture().fit(x, labels)
-    component = mixture.mixture_.predict(x)
-    for k, index in enumerate(mixture.class_of_component_):
-        counts = [(labels[component == k] == c).sum() for c in mixture.classes_]
-        assert max(counts) == 0 or counts[index] == max(counts)
-    posteriors = mixture.mixture_.predict_proba(x)
-    for index in range(4):
-        mine = mixture.class_of_component_ == index
-        np.testing.assert_allclose(mixture.predict_proba(x)[:, index], posteriors[:, mine].sum(axis=1), atol=1e-12)
-
-
-@pytest.mark.smoke
-def test_anomalous_values_are_replaced():
-    rng = np.random.default_rng(0)
-    x = rng.normal([10, 0, 5], [1, 100, 0], (5000, 3))
-    x[0], x[1] = [np.nan, np.inf, -np.inf], [10 + 50, 0, 6]
-    replace = ReplaceAnomalies(threshold=5.0).fit(x)
-    done = replace.transform(x)
-    # The median of 1000 values is within .2 deviations of the mean.
-    np.testing.assert_allclose(done[0], [10, 0, 5], atol=20)
-    assert done[0, 2] == 5 and abs(done[0, 0] - 10) < 0.2
-    assert done[1, 0] == done[0, 0]
-    assert done[1, 2] == 6  # a column without deviation: only what isn't finite
-    np.testing.assert_array_equal(done[2:], x[2:])
-    limits = 10 + 5 * np.array([0.95, -0.95, 1.05, -1.05])
-    kept = replace.transform(np.stack([limits, np.zeros(4), np.zeros(4)], axis=1))[:, 0] == limits
-    assert kept.tolist() == [True, True, False, False]
-
-
-def test_replacement_is_part_of_the_baseline():
-    x, y = data()
-    x[5, 0, 0], x[6] = np.nan, 1e30
-    clean = data(seed=1)
-    baseline = baselines.fit("softmax", x, y, n_classes=N_CLASSES, seed=0, replace_anomalous=5.0)
-    assert accuracy(baseline, *clean) > 0.9
-    clean[0][:, 1, 1] = np.inf
-    assert accuracy(baseline, *clean) > 0.8
-    for call in (
-        lambda: baselines.fit("softmax", x, y, n_classes=N_CLASSES, seed=0),
-        lambda: baselines.fit("softmax", *data(), n_classes=N_CLASSES, seed=0).probabilities(clean[0]),
-    ):
-        with pytest.raises(SerKerasError, match=r"values that aren't finite; set replace_anomalous"):
-            call()
 
 
 def fit_to(name="softmax", n_classes=N_CLASSES, x=None, y=None, **settings):
