@@ -37,7 +37,7 @@ def test_no_two_streams_give_the_same_numbers():
         for numbers in itertools.product(SMALL, repeat=n):
             first = seeds.generator(seed, stream, *numbers).integers(2**63)
             assert drawn.setdefault(first, (seed, stream, numbers)) == (seed, stream, numbers)
-    # Cached copies of the augmentation are drawn from [seed, copy, hash of the samples], video frames from [seed, hash].
+    # Cached copies of the augmentation are drawn from [seed, copy, hash of the samples].
     for seed, copy, samples in itertools.product(SMALL, SMALL, (b"one", b"two", b"")):
         assert np.random.default_rng([seed, copy, 2**31 + zlib.crc32(samples)]).integers(2**63) not in drawn
 
