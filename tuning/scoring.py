@@ -15,7 +15,8 @@ from ser_keras.experiment.provenance import provenance
 from ser_keras.experiment.recipes import parse_recipe
 from ser_keras.experiment.settings import dump_yaml
 from ser_keras.experiment.tensorflow_session import tensorflow_session
-from ser_keras.training.fold import FoldJob, FoldTrainer
+from ser_keras.training.fold import FoldTrainer
+from ser_keras.training.fold_job import FoldJob
 from ser_keras.tuning import holdout, outcome
 from ser_keras.tuning.trials import BUDGET, describe, sweep
 
@@ -143,7 +144,7 @@ def _score_prepared(search, split, folder, *, prepared):
         folder,
         prepared.experiment,
         utterances,
-        segments,
+        segments=segments,
         protocol="test speakers of a search",
         leaky_reason=None,
         commit=provenance()["commit"],

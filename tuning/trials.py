@@ -20,7 +20,8 @@ from ser_keras.common.row_store import fingerprint
 from ser_keras.common.seeds import FoldSeeds
 from ser_keras.evaluation import measures
 from ser_keras.experiment.tensorflow_session import tensorflow_session
-from ser_keras.training.fold import FoldJob, FoldTrainer
+from ser_keras.training.fold import FoldTrainer
+from ser_keras.training.fold_job import FoldJob
 from ser_keras.tuning import holdout
 from ser_keras.tuning.durable_oracle import SCORE
 from ser_keras.tuning.objective import costs

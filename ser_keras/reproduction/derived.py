@@ -183,7 +183,7 @@ def _write(folder, run, items, windows):
         folder,
         from_tree(tree, run.settings_file),
         items,
-        windows,
+        segments=windows,
         protocol=tree["protocol"]["name"],
         leaky_reason=kind.claim if kind.leaky else None,
         commit=provenance()["commit"],

@@ -23,7 +23,7 @@ from ser_keras.evaluation.reports.run_report import write_report
 from ser_keras.evaluation.tables import write_tables
 from ser_keras.experiment import assembly, protocols
 from ser_keras.experiment.protocols import Fold
-from ser_keras.experiment.provenance import provenance
+from ser_keras.experiment.provenance import Record, provenance
 from ser_keras.experiment.run import Run
 from ser_keras.experiment.saved_model import InitialWeights, load_initial
 from ser_keras.experiment.settings import Experiment, dump_yaml
@@ -32,10 +32,10 @@ from ser_keras.models.fitted_head import cut_at
 from ser_keras.training import temperature
 from ser_keras.training.data.labelled_audio import read_audio, read_corpora
 from ser_keras.training.data.preparation import FoldedAudio, Prepared, compute_features, make_folds
-from ser_keras.training.fold import FINAL, FoldJob, FoldTrainer
+from ser_keras.training.fold import FoldTrainer
+from ser_keras.training.fold_job import FINAL, FoldJob
 
 Corpora = Sequence[tuple[str, str | Path]]
-Record = dict[str, object]
 PARTS = ("train", "validation", "test")
 
 
@@ -272,7 +272,7 @@ def _pool(run: Run, data: FoldedAudio, initial: InitialWeights | None) -> None:
         run.path,
         data.experiment,
         utterances,
-        windows,
+        segments=windows,
         protocol=data.experiment.protocol.name,
         leaky_reason=_leak(data, utterances, initial),
         commit=run.provenance["commit"],

@@ -22,7 +22,7 @@ from ser_keras.training.data.examples import labels_of
 from ser_keras.training.data.feature_store import Examples
 from ser_keras.training.data.labelled_audio import read_audio, read_corpora
 from ser_keras.training.data.preparation import Prepared, compute_features, make_folds, prepare
-from ser_keras.training.fold import FoldJob, dataset_of
+from ser_keras.training.fold_job import FoldJob, dataset_of
 
 Corpora = Sequence[tuple[str, str | Path]]
 

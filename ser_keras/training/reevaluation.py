@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +13,12 @@ from ser_keras.corpora import is_collection
 from ser_keras.evaluation import Predictions
 from ser_keras.evaluation.tables import write_tables
 from ser_keras.experiment import saved_model
-from ser_keras.experiment.provenance import provenance
-from ser_keras.experiment.run import Run
+from ser_keras.experiment.provenance import Record, provenance
+from ser_keras.experiment.run import CorpusRecord, Run
 from ser_keras.experiment.tensorflow_session import tensorflow_session
 from ser_keras.features.conditions import folder_name
 from ser_keras.training.data.items import Items
 from ser_keras.training.data.labelled_audio import (
-    CorpusRecord,
     LabelledAudio,
     read_audio,
     read_corpora,
@@ -31,7 +30,7 @@ from ser_keras.training.prediction import predict_items
 if TYPE_CHECKING:
     from ser_keras.features.conditions import Condition
 
-Evaluation = tuple[str, Path, dict[str, object]]  # name, folder, metrics
+Evaluation = tuple[str, Path, Record]  # name, folder, metrics
 
 
 def reopen(run: Run, *, unfinished: bool = False) -> FoldedAudio:
@@ -131,7 +130,7 @@ def evaluate_folds(run: Run, condition: Condition | None = None, *, unfinished: 
         folder,
         prepared.experiment,
         utterances,
-        windows,
+        segments=windows,
         protocol=_with_condition(prepared.experiment.protocol.name, condition),
         leaky_reason=run.metrics["leaky_reason"],
         commit=provenance()["commit"],
@@ -157,7 +156,7 @@ def _evaluate_final(run: Run, corpus: str, root: str | Path, *, condition: Condi
         folder,
         experiment,
         utterances,
-        windows,
+        segments=windows,
         protocol=_with_condition(f"final model on {corpus}", condition),
         leaky_reason=_leak(run, corpus, test, trained_on=trained_on, start=start),
         commit=provenance()["commit"],
@@ -172,7 +171,7 @@ def _leak(
     test: LabelledAudio,
     *,
     trained_on: Sequence[CorpusRecord],
-    start: Mapping[str, Sequence[str]],
+    start: Record,
 ) -> str | None:
     """Why the final model was trained on material of a test corpus, or None.
 

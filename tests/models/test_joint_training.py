@@ -15,7 +15,7 @@ from ser_keras.experiment.recipes import load_experiment
 from ser_keras.models import MODELS
 from ser_keras.models.corpus_heads import heard_as, learn_which, with_corpus_heads
 from ser_keras.runtime.model import load
-from ser_keras.training import crossvalidation, fold
+from ser_keras.training import crossvalidation, fold_job
 from ser_keras.training.data import datasets
 from ser_keras.training.data.labelled_audio import read_corpora
 from ser_keras.training.data.preparation import prepare
@@ -66,7 +66,7 @@ def test_sampling_balances_what_it_says(corpora, sampling):
     prepared = prepare(experiment(f"training.sampling={sampling}"), read_corpora(corpora), quiet=True)
     material, items = prepared.material, prepared.folds[0].train
     examples = material.examples(items)
-    job = fold.FoldJob(
+    job = fold_job.FoldJob(
         experiment=prepared.experiment,
         material=material,
         train=items,
@@ -76,7 +76,7 @@ def test_sampling_balances_what_it_says(corpora, sampling):
         title="",
         epochs=1,
     )
-    dataset, _ = fold.dataset_of(job, examples, np.arange(len(examples), dtype=np.int32))
+    dataset, _ = fold_job.dataset_of(job, examples, np.arange(len(examples), dtype=np.int32))
     drawn = examples.items[np.concatenate([numbers for _, numbers in dataset.as_numpy_iterator()])]
     assert len(drawn) == len(examples)
     corpus_of = np.array([u.corpus for u in material.items])

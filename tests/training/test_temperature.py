@@ -9,7 +9,7 @@ from ser_keras.common.files import read_json
 from ser_keras.evaluation import Predictions, ece
 from ser_keras.experiment import saved_model
 from ser_keras.experiment.recipes import load_experiment
-from ser_keras.training import crossvalidation, fold, temperature
+from ser_keras.training import crossvalidation, fold, fold_job, temperature
 from tests.made_corpus import write_corpus
 from tests.training.test_crossvalidation import QUICK
 
@@ -79,7 +79,7 @@ def test_a_run_s_temperature_is_chosen_on_training_speakers_left_out(corpus, tmp
     monkeypatch.setattr(fold.FoldTrainer, "prepare", watched)
     run = crossvalidation.train(experiment("training.calibration_groups=2"), corpus, tmp_path / "run")
     records = [read_json(place / "fold.json") for place in (*run.folds(), run.final)]
-    for record, number in zip(records, (0, 1, fold.FINAL), strict=True):
+    for record, number in zip(records, (0, 1, fold_job.FINAL), strict=True):
         speakers = set(record["train"])
         (_, whole), *parts = [fit for fit in fits if fit[0].fold == number]
         assert whole == speakers and len(parts) == 2

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_keras.common.errors import SerKerasError
+from ser_keras.common.row_store import RowStore
 from ser_keras.features.faces.frontends import AudioVisual, FaceFrontEnd
 from ser_keras.features.faces.stores import JoinedStore
 from ser_keras.features.faces.watch import Frames
@@ -86,7 +87,7 @@ def _joined(items: Items, frames: Frames, sound: Material, hop: int) -> Material
         items=sound.items,
         labels=sound.labels,
         starts=sound.starts,
-        store=JoinedStore([sound.store, frames.store], [rows, np.concatenate(numbers)]),
+        store=JoinedStore([cast(RowStore, sound.store), frames.store], [rows, np.concatenate(numbers)]),
         window=sound.window,
         spans=sound.spans,
         audio_store=sound.audio_store,

@@ -6,7 +6,6 @@ import dataclasses
 import functools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,22 +19,10 @@ from ser_keras.corpora import Listing
 from ser_keras.corpora.classes import class_of_emotion, select
 from ser_keras.corpora.utterance import Utterance
 from ser_keras.experiment import assembly, protocols, rules
+from ser_keras.experiment.run import CorpusRecord
 from ser_keras.experiment.settings import Experiment
 from ser_keras.features.faces import watch
 from ser_keras.training.data.decoded_audio import DecodedAudio, decode
-
-
-class CorpusRecord(TypedDict):
-    """What experiment.yaml says of a corpus; equal fingerprints are equal audio, labels and speakers."""
-
-    name: str
-    title: str
-    licence: str
-    n_utterances: int
-    n_speakers: int
-    speakers: list[str]
-    hours: float
-    fingerprint: str
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
