@@ -10,7 +10,6 @@ REPOSITORY = Path(__file__).parents[1]
 STILL = {
     "export/bundle.py",
     "tuning/worker_main.py",
-    "ser_keras/evaluation/measures.py",
     "ser_keras/evaluation/metrics_json.py",
     "ser_keras/cli/commands.py",
 }

@@ -84,7 +84,7 @@ class FoldTrainer:
             return
         if self._net.trainable_variables:
             self._run_epochs(self._net)
-        net = self._in_float32(self._net)
+        net, self._net = self._in_float32(self._net), None  # nobody needs its optimiser any more
         if self.job.experiment.head is not None:
             self.classifier = self._fit_head(net)
         else:
