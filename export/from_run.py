@@ -20,12 +20,7 @@ TestUtterance = tuple[tuple[str, str, float], int, NDArray[np.float32]]  # key, 
 
 
 def export(
-    run: Run,
-    out: str | Path,
-    *,
-    fold: int | None = None,
-    default: str = "int8_weights",
-    all_variants: bool = False,
+    run: Run, out: str | Path, fold: int | None = None, *, default: str = "int8_weights", all_variants: bool = False
 ) -> list[str]:
     """Make the bundle of a run, with the cross-validated figures of its converted fold models.
 
@@ -62,4 +57,13 @@ def export(
             yield utterance_key(item.corpus, item.name, item.start), int(data.items.labels[i]), data.samples(i)
 
     with tensorflow_session(experiment):
-        return summary(export_run(run.path, out, fold, test_utterances if data else None, default, all_variants))
+        return summary(
+            export_run(
+                run.path,
+                out,
+                fold,
+                test_utterances=test_utterances if data else None,
+                default=default,
+                all_variants=all_variants,
+            )
+        )

@@ -156,8 +156,7 @@ def run_export(chosen):
     quiet_tensorflow()
     from ser_keras.export.from_run import export
 
-    options = {"fold": chosen.fold, "default": chosen.default, "all_variants": chosen.all_variants}
-    for line in export(run, chosen.out, **options):
+    for line in export(run, chosen.out, chosen.fold, default=chosen.default, all_variants=chosen.all_variants):
         print(line)
 
 

@@ -46,7 +46,11 @@ def predict_items(
     means = np.array([average(part) for part in np.split(probabilities.astype(float), edges)])
 
     def table(
-        indices: Indices, start: NDArray[np.float64], end: NDArray[np.float64], *, values: NDArray[np.floating]
+        indices: Indices,
+        start: NDArray[np.float64],
+        end: NDArray[np.float64],
+        *,
+        values: NDArray[np.float32] | NDArray[np.float64],
     ) -> Predictions:
         utterances = [material.items[i] for i in indices]
         return Predictions(

@@ -26,7 +26,7 @@ from ser_keras.training.prediction import predict
 LARGEST = 10.0  # temperatures from a tenth to ten
 
 
-def temperature(probabilities: NDArray[np.floating], labels: NDArray[np.int64]) -> float:
+def temperature(probabilities: NDArray[np.float32] | NDArray[np.float64], labels: NDArray[np.int64]) -> float:
     """The temperature that makes probabilities most likely: p^(1 / T), normalised.
 
     Reference: C. Guo et al., On calibration of modern neural networks, ICML 2017, section 4.2.
