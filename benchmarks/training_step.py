@@ -33,20 +33,32 @@ WARM_UP = 5
 
 def steps_of(recipe, changes, corpora, n_steps):
     """(milliseconds a step, milliseconds of it waiting), means."""
+    from ser_keras.common.seeds import FoldSeeds
     from ser_keras.experiment import assembly
     from ser_keras.experiment.recipes import load_experiment
-    from ser_keras.training import fold
     from ser_keras.training.compilation import SmoothedCrossEntropy, make_optimizer
-    from ser_keras.training.data.preparation import prepare, read_corpora
+    from ser_keras.training.data.examples import labels_of
+    from ser_keras.training.data.labelled_audio import read_corpora
+    from ser_keras.training.data.preparation import prepare
+    from ser_keras.training.fold_job import FoldJob, dataset_of
 
     experiment = load_experiment(recipe, ["cleaning.drop_mislabelled=0", "protocol.folds=2", *changes])
     prepared = prepare(experiment, read_corpora(corpora), quiet=True)
     experiment, material, n_classes = prepared.experiment, prepared.material, prepared.n_classes
     examples = material.examples(prepared.folds[0].train)
-    settings = experiment.training.model_copy(update={"epochs": 1000})
+    job = FoldJob(
+        experiment=experiment,
+        material=material,
+        train=prepared.folds[0].train,
+        validation=prepared.folds[0].validation,
+        folder=Path(),
+        seeds=FoldSeeds(experiment.seed, 0),
+        title="",
+        epochs=1000,
+    )
     classifier = assembly.build_classifier(experiment, material.feature_shape, n_classes)
-    classifier.compile(make_optimizer(settings), loss=SmoothedCrossEntropy(n_classes))
-    dataset, _ = fold.dataset_of(experiment, settings, material, examples, n_classes, 0, 0)
+    classifier.compile(make_optimizer(job.training), loss=SmoothedCrossEntropy(n_classes))
+    dataset, _ = dataset_of(job, examples, labels_of(classifier, material, examples.items))
     batches, waits, times = iter(dataset), [], []
     for _ in range(WARM_UP + n_steps):
         started = time.perf_counter()

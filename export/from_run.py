@@ -1,16 +1,33 @@
 """From a finished run to its bundle."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.progress import say
 from ser_keras.experiment.rules import why_not_exportable
+from ser_keras.experiment.run import Run
+from ser_keras.experiment.tensorflow_session import tensorflow_session
+from ser_keras.training.data.preparation import FoldedAudio
 from ser_keras.training.reevaluation import reopen
 
+TestUtterance = tuple[tuple[str, str, float], int, NDArray[np.float32]]  # key, class, samples
 
-def export(run, out, fold=None, default="int8_weights", all_variants=False):
+
+def export(
+    run: Run, out: str | Path, fold: int | None = None, *, default: str = "int8_weights", all_variants: bool = False
+) -> list[str]:
     """Make the bundle of a run, with the cross-validated figures of its converted fold models.
 
+    The fold models hear audio, so that no features are computed.
+
     Args:
-        run: Run.
+        run: the run.
         out: the bundle's folder.
         fold: export this fold's model instead of the final one.
         default, all_variants: see `ser_keras.export.bundle.export_run`.
@@ -18,24 +35,35 @@ def export(run, out, fold=None, default="int8_weights", all_variants=False):
     Returns:
         Lines that say what was made.
     """
-    if reason := why_not_exportable(run.trained_with()[0]):
+    experiment, _, _ = run.trained_with()
+    if reason := why_not_exportable(experiment):
         raise SerKerasError(f"{run.path} can't be exported: {reason}")
     # These need the packages of the extra `export`.
     from ser_keras.export.bundle import export_run, summary
     from ser_keras.export.estimate import utterance_key
 
-    prepared = None
+    data: FoldedAudio | None = None
     try:
-        prepared = reopen(run, unfinished=fold is not None, augmented=False)
+        data = reopen(run, unfinished=fold is not None)
     except SerKerasError as error:
         if fold is None and not (run.final / "fold.json").is_file():
             raise
         say(f"no cross-validated estimate for the converted model: {error}")
 
-    def test_utterances(number):
-        material = prepared.material
-        for i in prepared.folds[number].test:
-            item = material.items[i]
-            yield utterance_key(item.corpus, item.name, item.start), int(material.labels[i]), material.samples(i)
+    def test_utterances(number: int) -> Iterator[TestUtterance]:
+        assert data is not None
+        for i in data.folds[number].test:
+            item = data.items.utterances[i]
+            yield utterance_key(item.corpus, item.name, item.start), int(data.items.labels[i]), data.samples(i)
 
-    return summary(export_run(run.path, out, fold, test_utterances if prepared else None, default, all_variants))
+    with tensorflow_session(experiment):
+        return summary(
+            export_run(
+                run.path,
+                out,
+                fold,
+                test_utterances=test_utterances if data else None,
+                default=default,
+                all_variants=all_variants,
+            )
+        )

@@ -10,7 +10,6 @@ from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.common.row_store import fingerprint
 from ser_keras.experiment import protocols, rules
 from ser_keras.experiment.settings import Protocol
-from ser_keras.experiment.tensorflow_session import configure
 from ser_keras.training.data.preparation import prepare
 
 OUTER_GROUPS = 5  # the test speakers are fold 0 of so many groups, as `train --set protocol.folds=5 --fold 0` has it
@@ -125,14 +124,13 @@ class Materials:
     def __call__(self, experiment, quiet=True):
         """preparation.Prepared of an experiment, with that experiment's own settings."""
         experiment = rules.complete(experiment)
-        configure(experiment)
         tree = experiment.model_dump(include=DECIDES)
         unlike = {**tree, "stops": experiment.training.early_stopping is not None}
         key = json.dumps(unlike, sort_keys=True, default=str)
         if key not in self._kept:
             while len(self._kept) >= KEPT:
                 self._kept.pop(next(iter(self._kept)))
-            self._kept[key] = prepare(experiment, self.listing, quiet)
+            self._kept[key] = prepare(experiment, self.listing, quiet=quiet)
         found = self._kept.pop(key)
         self._kept[key] = found
         told = {name: getattr(found.experiment, name) for name in ("classes", "corpus_heads")}

@@ -1,10 +1,11 @@
 """The strategies: KerasTuner's oracles and two of ours, all of them durable."""
 
-import numpy as np
 from keras_tuner import oracles
 from keras_tuner.engine.oracle import Oracle
 
+from ser_keras.common import seeds
 from ser_keras.common.errors import SerKerasError
+from ser_keras.common.seeds import Stream
 from ser_keras.tuning.durable_oracle import Durable
 
 
@@ -62,8 +63,8 @@ class GridOracle(Durable, _Points):
 
 class _TwoStages(_Points):
     def __init__(self, *, points, n, stages, seed, **kwargs):
-        chosen = np.random.default_rng(seed).permutation(len(points))[:n]
-        first = [{**points[i], "tuner/epochs": stages.epochs, "tuner/stage": 1} for i in chosen]
+        sample = seeds.generator(seed, Stream.SEARCH_POINTS).permutation(len(points))[:n]
+        first = [{**points[i], "tuner/epochs": stages.epochs, "tuner/stage": 1} for i in sample]
         super().__init__(points=first, seed=seed, **kwargs)
         self.n, self.stages = n, stages
 

@@ -8,6 +8,7 @@ from ser_keras.common.errors import SerKerasError
 from ser_keras.common.progress import say
 from ser_keras.common.text import duration
 from ser_keras.experiment.run import Run
+from ser_keras.experiment.tensorflow_session import tensorflow_session
 from ser_keras.tuning import accounting, distributed, holdout, outcome, scoring, worker_main, workers
 from ser_keras.tuning.directory import claim, same_search, session_file
 from ser_keras.tuning.live_board import Board
@@ -96,7 +97,8 @@ def dry_run(request):
     folds = holdout.inner_folds(prepared, search.splits[0], request.folds)
     examples = prepared.material.examples(folds[0].train)
     epochs = prepared.experiment.training.epochs
-    seconds = estimate_seconds(prepared.experiment, prepared.material, examples, prepared.n_classes)
+    with tensorflow_session(prepared.experiment):
+        seconds = estimate_seconds(prepared, examples)
     starting = f"a trial of the starting recipe, {epochs} epochs: about {duration(seconds * epochs * request.folds)}"
     return [*announcement(search), starting]
 

@@ -8,13 +8,15 @@ from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json, write_atomic, write_json
 from ser_keras.common.progress import say
 from ser_keras.common.row_store import fingerprint
+from ser_keras.common.seeds import FoldSeeds
 from ser_keras.evaluation import Predictions, measures, paired_difference
 from ser_keras.evaluation.tables import write_tables
 from ser_keras.experiment.provenance import provenance
 from ser_keras.experiment.recipes import parse_recipe
 from ser_keras.experiment.settings import dump_yaml
-from ser_keras.training import fold as fold_training
-from ser_keras.training.prediction import predict_items
+from ser_keras.experiment.tensorflow_session import tensorflow_session
+from ser_keras.training.fold import FoldTrainer
+from ser_keras.training.fold_job import FoldJob
 from ser_keras.tuning import holdout, outcome
 from ser_keras.tuning.trials import BUDGET, describe, sweep
 
@@ -106,7 +108,12 @@ def write_recipe(search, path, winner, selected_on):
 
 def _score(search, split, folder, values):
     """Train on all others, test on the test speakers, once: (figures, digest, whether it was done now)."""
-    prepared = search.materials(search.space.experiment(values))
+    experiment = search.space.experiment(values)
+    with tensorflow_session(experiment):
+        return _score_prepared(search, split, folder, prepared=search.materials(experiment))
+
+
+def _score_prepared(search, split, folder, *, prepared):
     digest = fingerprint(prepared.experiment.model_dump(mode="json"), list(split.test), search.data)
     if (folder / "metrics.json").is_file() and read_json(folder / "fold.json")["settings"] == digest:
         return read_json(folder / "metrics.json"), digest, False
@@ -117,14 +124,27 @@ def _score(search, split, folder, values):
     write_atomic(folder / "digest", digest)
     (folder / "metrics.json").unlink(missing_ok=True)
     title = "winner, test" if folder.name == "winner" else "starting recipe, test"
-    classifier, history, _ = fold_training.fit(
-        *(prepared.experiment, prepared.material, fold.train, fold.validation, prepared.n_classes, folder, 0, title)
+    trainer = FoldTrainer(
+        FoldJob(
+            experiment=prepared.experiment,
+            material=prepared.material,
+            train=fold.train,
+            validation=fold.validation,
+            folder=folder,
+            seeds=FoldSeeds(prepared.experiment.seed, 0),
+            title=title,
+        )
     )
-    utterances, segments = predict_items(classifier, prepared, fold.test, 0)
-    write_atomic(folder / "history.csv", history.csv())
-    write_json(folder / "fold.json", {"name": fold.name, "settings": digest, "epochs": history.epochs})
+    trainer.prepare()
+    trainer.fit()
+    utterances, segments = trainer.predict(fold.test)
+    write_atomic(folder / "history.csv", trainer.history.csv())
+    write_json(folder / "fold.json", {"name": fold.name, "settings": digest, "epochs": trainer.history.epochs})
     figures = write_tables(
-        *(folder, prepared.experiment, utterances, segments),
+        folder,
+        prepared.experiment,
+        utterances,
+        segments=segments,
         protocol="test speakers of a search",
         leaky_reason=None,
         commit=provenance()["commit"],

@@ -5,7 +5,8 @@ import logging
 import time
 
 from ser_keras.common.row_store import fingerprint
-from ser_keras.training.data.preparation import read_corpora
+from ser_keras.experiment.tensorflow_session import tensorflow_session
+from ser_keras.training.data.labelled_audio import read_corpora
 from ser_keras.tuning import accounting, holdout
 from ser_keras.tuning.oracles import make_oracle
 from ser_keras.tuning.space import check, load_space
@@ -31,8 +32,9 @@ class Search:
             self.space = load_space(request.space, request.changes)
             check(self.space)
             self.materials = holdout.Materials(read_corpora(request.corpora))
-        with self.watch.part("data"):
-            self.prepared = self.materials(self.space.experiment({}), quiet)
+        start = self.space.experiment({})
+        with self.watch.part("data"), tensorflow_session(start):
+            self.prepared = self.materials(start, quiet)
         self.splits = holdout.splits(self.prepared, request.test_speakers, request.outer_folds)
         for split in self.splits:
             holdout.inner_folds(self.prepared, split, request.folds)
@@ -43,7 +45,8 @@ class Search:
         asked = self.request
         epochs = self.space.start.training.epochs
         return make_oracle(
-            *(asked.strategy, self.space),
+            asked.strategy,
+            self.space,
             max_trials=asked.max_trials,
             max_epochs=epochs,
             seed=asked.seed,

@@ -17,9 +17,11 @@ from keras_tuner.errors import FailedTrialError, FatalError
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json, write_atomic, write_json
 from ser_keras.common.row_store import fingerprint
+from ser_keras.common.seeds import FoldSeeds
 from ser_keras.evaluation import measures
-from ser_keras.training import fold as fold_training
-from ser_keras.training.prediction import predict_items
+from ser_keras.experiment.tensorflow_session import tensorflow_session
+from ser_keras.training.fold import FoldTrainer
+from ser_keras.training.fold_job import FoldJob
 from ser_keras.tuning import holdout
 from ser_keras.tuning.durable_oracle import SCORE
 from ser_keras.tuning.objective import costs
@@ -135,8 +137,8 @@ class Runner:
             The figures, `score` among them.
         """
         folder = self.folder / trial_id
-        with _alone(folder), _said_to(folder / "log.txt"):
-            experiment = self.space.experiment(values)
+        experiment = self.space.experiment(values)
+        with _alone(folder), _said_to(folder / "log.txt"), tensorflow_session(experiment):
             with self.watch.part("data"):
                 prepared = self.materials(experiment)
                 folds = self.folds_of(prepared)
@@ -192,16 +194,24 @@ class Runner:
             (place / "checkpoint.npz").unlink(missing_ok=True)  # of another search, or of other settings or data
             write_json(known, {"settings": digest, "lineage": lineage})
         self._inherit(place, lineage, values)
-        experiment, material = prepared.experiment, prepared.material
-        n_classes = prepared.n_classes
         with self.watch.training() as steps:
-            classifier, history, _ = fold_training.fit(
-                *(experiment, material, fold.train, fold.validation, n_classes, place, fold.number, fold.name),
-                callbacks=[steps],
+            trainer = FoldTrainer(
+                FoldJob(
+                    experiment=prepared.experiment,
+                    material=prepared.material,
+                    train=fold.train,
+                    validation=fold.validation,
+                    folder=place,
+                    seeds=FoldSeeds(prepared.experiment.seed, fold.number),
+                    title=fold.name,
+                    callbacks=[steps],
+                )
             )
+            trainer.prepare()
+            trainer.fit()
         with self.watch.part("predict"):
-            table, _ = predict_items(classifier, prepared, fold.test, fold.number)
-        uar = measures.uar(table.true, table.predicted, n_classes)
+            table, _ = trainer.predict(fold.test)
+        history, uar = trainer.history, measures.uar(table.true, table.predicted, prepared.n_classes)
         write_atomic(place / "history.csv", history.csv())
         table.write_csv(place / "predictions.csv")
         epochs = {"epochs": history.epochs, "best_epoch": history.best_epoch or history.epochs}

@@ -62,10 +62,12 @@ def run_train(chosen):
     from ser_keras.training.estimate import dry_run
 
     if chosen.dry_run:
-        for line in dry_run(experiment, corpora, chosen.fold, chosen.init):
+        for line in dry_run(experiment, corpora, only_fold=chosen.fold, init=chosen.init):
             print(line)
         return
-    run = crossvalidation.train(experiment, corpora, chosen.out, chosen.resume, chosen.fold, chosen.init)
+    run = crossvalidation.train(
+        experiment, corpora, chosen.out, resume=chosen.resume, only_fold=chosen.fold, init=chosen.init
+    )
     if run.finished:
         print(headline(run.metrics))
         print(f"report: {run.path / 'report.html'}")
@@ -154,7 +156,7 @@ def run_export(chosen):
     quiet_tensorflow()
     from ser_keras.export.from_run import export
 
-    for line in export(run, chosen.out, chosen.fold, chosen.default, chosen.all_variants):
+    for line in export(run, chosen.out, chosen.fold, default=chosen.default, all_variants=chosen.all_variants):
         print(line)
 
 

@@ -33,13 +33,15 @@ def demo(corpora, out, seed=0):
     say(f"{names}: {len(utterances)} utterances. Training {RECIPE} on 4 groups of unseen speakers.")
 
     from ser_keras.export import from_run
-    from ser_keras.training import crossvalidation
-    from ser_keras.training.data import preparation  # TensorFlow takes seconds to import: after a line
+    from ser_keras.training import crossvalidation  # TensorFlow takes seconds to import: after a line
+    from ser_keras.training.data.labelled_audio import read_audio, read_corpora
+    from ser_keras.training.data.preparation import make_folds
 
     run = Run(out / "run")
     if run.settings_file.is_file() and run.experiment.get("recipe") != RECIPE:
         raise SerKerasError(f"{run.path} holds a run of {run.experiment.get('recipe')}, no demo: choose another --out")
-    preparation.prepare(experiment, preparation.read_corpora(corpora), quiet=True)  # refuses before anything is lost
+    data = make_folds(read_audio(experiment, read_corpora(corpora), quiet=True))
+    crossvalidation.check_trainable(data)  # refuses before anything is lost
     if run.path.exists():
         with run.locked():
             run.clear()

@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ser_keras.audio.samples import SAMPLE_RATE
+from ser_keras.common import seeds
 from ser_keras.common.errors import SerKerasError, nearest
+from ser_keras.common.seeds import Stream
 from ser_keras.corpora.utterance import Utterance
 from ser_keras.experiment.settings import Protocol
 
@@ -289,13 +291,13 @@ def make_folds(
     classes = np.asarray(labels)
     folds = []
     for number, (name, test, train) in enumerate(
-        kind.build(utterances, classes, settings, np.random.default_rng([seed, 0]))
+        kind.build(utterances, classes, settings, seeds.generator(seed, Stream.FOLDS))
     ):
         validation = np.array([], int)
         if settings.name == "predefined":
             validation = np.array([i for i, u in enumerate(utterances) if u.split == "validation"], int)
         if validate and not len(validation):
-            rng = np.random.default_rng([seed, 1, number])
+            rng = seeds.generator(seed, Stream.VALIDATION, number)
             validation = _validation(utterances, classes, train, number=number, kind=kind, rng=rng)
             train = np.setdiff1d(train, validation)
         folds.append(Fold(number, name, train, validation, test))

@@ -1,16 +1,35 @@
 """The run directory: atomic writes, provenance, one process at a time."""
 
+from __future__ import annotations
+
 import contextlib
 import fcntl
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TypedDict
 
 import yaml
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json
-from ser_keras.experiment.recipes import from_tree
+from ser_keras.experiment.provenance import Record
+from ser_keras.experiment.recipes import Tree, from_tree
+from ser_keras.experiment.settings import Experiment
+
+
+class CorpusRecord(TypedDict):
+    """What experiment.yaml says of a corpus; equal fingerprints are equal audio, labels and speakers."""
+
+    name: str
+    title: str
+    licence: str
+    n_utterances: int
+    n_speakers: int
+    speakers: list[str]
+    hours: float
+    fingerprint: str
 
 
 class Run:
@@ -22,11 +41,11 @@ class Run:
     `experiment`, `metrics` and `provenance` read their files when asked.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
 
     @classmethod
-    def existing(cls, path):
+    def existing(cls, path: str | Path) -> Run:
         """The run at `path`.
 
         Raises:
@@ -38,18 +57,19 @@ class Run:
         return run
 
     @property
-    def settings_file(self):
+    def settings_file(self) -> Path:
+        """The resolved settings; there from the start."""
         return self.path / "experiment.yaml"
 
     @property
-    def experiment(self):
+    def experiment(self) -> Tree:
         """The resolved settings, with `corpora`, as plain data."""
         try:
             return yaml.safe_load(self.settings_file.read_text(encoding="utf-8"))
         except (OSError, yaml.YAMLError) as error:
             raise SerKerasError(f"{self.settings_file} can't be read: {error}") from None
 
-    def trained_with(self):
+    def trained_with(self) -> tuple[Experiment, list[CorpusRecord], Record]:
         """What experiment.yaml holds: (settings, the corpora, what the initial weights were).
 
         Raises:
@@ -61,7 +81,7 @@ class Run:
         corpora, start = tree.pop("corpora"), tree.pop("init", None) or {}
         return from_tree(tree, self.settings_file), corpora, start
 
-    def require_final(self):
+    def require_final(self) -> None:
         """Refuse a run without its final model.
 
         Raises:
@@ -73,36 +93,41 @@ class Run:
             )
 
     @property
-    def metrics(self):
+    def metrics(self) -> Record:
+        """metrics.json; there once all folds are done."""
         return read_json(self.path / "metrics.json")
 
     @property
-    def provenance(self):
+    def provenance(self) -> Record:
+        """provenance.json; there from the start."""
         return read_json(self.path / "provenance.json")
 
     @property
-    def final(self):
+    def final(self) -> Path:
+        """The directory of the model that was trained on all speakers."""
         return self.path / "final"
 
-    def fold(self, number):
+    def fold(self, number: int) -> Path:
+        """The directory of a fold."""
         return self.path / "folds" / str(number)
 
-    def folds(self):
+    def folds(self) -> list[Path]:
         """The directories of the folds that are done, in order."""
         done = [p.parent for p in self.path.glob("folds/*/fold.json")]
         return sorted(done, key=lambda p: int(p.name))
 
     @property
-    def heard_file(self):
+    def heard_file(self) -> Path:
         """A hash of each utterance's samples, a line each."""
         return self.path / "heard.txt"
 
     @property
-    def finished(self):
+    def finished(self) -> bool:
+        """Whether all folds are done and pooled."""
         return (self.path / "metrics.json").is_file()
 
     @contextlib.contextmanager
-    def locked(self):
+    def locked(self) -> Iterator[Run]:
         """Hold the directory for this process; the lock falls with the process, however it ends.
 
         Raises:
@@ -127,13 +152,13 @@ class Run:
             handle.flush()
             yield self
 
-    def sweep(self):
+    def sweep(self) -> None:
         """Remove the half-written files of killed processes; call it under the lock."""
         for left in self.path.rglob(".partial-*"):
             with contextlib.suppress(OSError):
                 left.unlink()
 
-    def clear(self):
+    def clear(self) -> None:
         """Remove what a run writes, and nothing else, so that it can start afresh; the lock stays."""
         for name in ("folds", "final", "evaluations", "tensorboard", "bundle"):
             shutil.rmtree(self.path / name, ignore_errors=True)

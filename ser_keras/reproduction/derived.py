@@ -9,19 +9,21 @@ import numpy as np
 from ser_keras.audio.windows import cut_windows
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json, write_atomic, write_json
+from ser_keras.common.seeds import FoldSeeds, Stream
 from ser_keras.evaluation import Predictions
 from ser_keras.evaluation.reports import plots
 from ser_keras.evaluation.tables import write_tables
 from ser_keras.experiment import protocols, saved_model
 from ser_keras.experiment.provenance import provenance
 from ser_keras.experiment.recipes import from_tree
+from ser_keras.experiment.tensorflow_session import tensorflow_session
 from ser_keras.features.descriptors import DESCRIPTORS
 from ser_keras.models.fitted_head import cut_at, fit_head
 from ser_keras.reproduction import metrics
 from ser_keras.reproduction.drawings import beliefs, filters
-from ser_keras.training.fold import training_examples
+from ser_keras.training.data.examples import training_examples
 from ser_keras.training.prediction import predict_items
-from ser_keras.training.reevaluation import reopen
+from ser_keras.training.reevaluation import reopen_prepared
 
 MADE_FROM = "made_from.json"  # written last: what a derived row was made from, and how long it took
 
@@ -48,7 +50,8 @@ def make(row, folder, sources):
         raise SerKerasError(f"{row.id}: derived.how is '{how}'; it can be {', '.join(HOW)}")
     record.unlink(missing_ok=True)
     started = time.monotonic()
-    HOW[how](row, folder, sources)
+    with tensorflow_session(sources[0].trained_with()[0]):
+        HOW[how](row, folder, sources)
     write_json(record, made | {"seconds": round(time.monotonic() - started, 1)})
     return True
 
@@ -110,29 +113,29 @@ def _mean(row, tables):
 
 def _head(row, folder, sources):
     run = sources[0]
-    prepared = reopen(run, unfinished=True)
+    prepared = reopen_prepared(run, unfinished=True)
     material, parts = prepared.material, []
     for fold in prepared.folds:
         classifier = saved_model.load_keras_model(run.fold(fold.number))
-        examples, _ = training_examples(prepared.experiment, material, fold.train, fold.train, fold.number)
-        labels = material.labels[examples.owner]
+        seeds = FoldSeeds(prepared.experiment.seed, fold.number)
+        examples, _ = training_examples(prepared.experiment, material, fold.train, labelled=fold.train, seeds=seeds)
         head = fit_head(
             cut_at(classifier, "logits"),
             row.derived["head"],
             material.store,
             indices=examples.rows,
-            labels=labels,
+            labels=material.labels[examples.owner],
             groups=examples.owner,
             n_classes=prepared.n_classes,
-            seed=[prepared.experiment.seed, fold.number],
+            seed=[seeds.integer(Stream.CLASSIFIER)],
         )
-        parts.append(predict_items(head, prepared, fold.test, fold.number))
+        parts.append(predict_items(head, material, fold.test, experiment=prepared.experiment, fold=fold.number))
     _write(folder, run, *(Predictions.concatenate(tables) for tables in zip(*parts, strict=True)))
 
 
 def _filters(row, folder, sources):
     run = sources[0]
-    prepared = reopen(run, unfinished=True)
+    prepared = reopen_prepared(run, unfinished=True)
     experiment, material, train = prepared.experiment, prepared.material, prepared.folds[0].train
     cut = (experiment.window_samples, experiment.hop_samples, experiment.tail_rule)
     describe = DESCRIPTORS["acoustic26"]()
@@ -177,7 +180,10 @@ def _write(folder, run, items, windows):
     tree = {key: value for key, value in run.experiment.items() if key not in ("corpora", "init")}
     kind = protocols.PROTOCOLS[tree["protocol"]["name"]]
     written = write_tables(
-        *(folder, from_tree(tree, run.settings_file), items, windows),
+        folder,
+        from_tree(tree, run.settings_file),
+        items,
+        segments=windows,
         protocol=tree["protocol"]["name"],
         leaky_reason=kind.claim if kind.leaky else None,
         commit=provenance()["commit"],

@@ -16,7 +16,7 @@ from ser_keras.reproduction import curves, derived, page, rows, table
 from ser_keras.reproduction.outcomes import outcome_of
 from ser_keras.reproduction.plan import DONE, digests, estimate, make_plan
 from ser_keras.training import crossvalidation, reevaluation
-from ser_keras.training.data.preparation import read_corpora
+from ser_keras.training.data.labelled_audio import read_corpora
 
 
 def reproduce(names, corpora, out, protocols=None, changes=()):

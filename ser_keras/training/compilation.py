@@ -1,11 +1,15 @@
 """The optimiser, losses and metrics that a classifier is trained with."""
 
+from __future__ import annotations
+
 import keras
+import tensorflow as tf
 
 from ser_keras.experiment.assembly import PRIMARY, has_own_loss
+from ser_keras.experiment.settings import Training
 
 
-def compiled(classifier, training, n_classes):
+def compiled(classifier: keras.Model, training: Training, n_classes: int) -> keras.Model:
     """A classifier with its optimiser, losses and metrics, as `training` says.
 
     A model with a loss of its own (`compute_loss`) keeps it; of several outputs with `loss_weights`, each is judged by
@@ -24,7 +28,8 @@ def compiled(classifier, training, n_classes):
     return classifier
 
 
-def make_optimizer(training):
+def make_optimizer(training: Training) -> keras.optimizers.Optimizer:
+    """The optimiser that the settings name."""
     options = {"learning_rate": training.learning_rate}
     if training.optimizer == "sgd":
         options["momentum"] = training.momentum
@@ -34,7 +39,7 @@ def make_optimizer(training):
     return kinds[training.optimizer](**options)
 
 
-def accuracy(y_true, y_pred):
+def accuracy(y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
     """Share of the examples whose class is the most probable one; mixed labels count as their greater part."""
     if len(y_true.shape) == 2 and y_true.shape[-1] == y_pred.shape[-1]:
         y_true = keras.ops.argmax(y_true, axis=-1)
@@ -50,11 +55,11 @@ class SmoothedCrossEntropy(keras.losses.Loss):
     Keras has smoothing for one-hot labels alone.
     """
 
-    def __init__(self, n_classes, smoothing=0.0, **kwargs):
-        super().__init__(name="cross_entropy", **kwargs)
+    def __init__(self, n_classes: int, smoothing: float = 0.0) -> None:
+        super().__init__(name="cross_entropy")
         self.n_classes, self.smoothing = n_classes, smoothing
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         if len(y_true.shape) == 2 and y_true.shape[-1] == self.n_classes:
             return keras.losses.categorical_crossentropy(y_true, y_pred, label_smoothing=self.smoothing)
         target = keras.ops.one_hot(keras.ops.cast(keras.ops.reshape(y_true, (-1,)), "int32"), self.n_classes)

@@ -1,88 +1,112 @@
 """How long a training will take, measured on a few steps."""
 
+from __future__ import annotations
+
 import time
+from collections.abc import Collection, Sequence
+from pathlib import Path
 
 import numpy as np
 
+from ser_keras.common.seeds import FoldSeeds
 from ser_keras.common.text import duration
-from ser_keras.experiment import saved_model
 from ser_keras.experiment.assembly import build_classifier, model_kind
 from ser_keras.experiment.run import Run
+from ser_keras.experiment.saved_model import load_initial
+from ser_keras.experiment.settings import Experiment
+from ser_keras.experiment.tensorflow_session import tensorflow_session
 from ser_keras.models import baselines
 from ser_keras.training.compilation import compiled
-from ser_keras.training.crossvalidation import check_before_writing
-from ser_keras.training.data.preparation import prepare, read_corpora
-from ser_keras.training.fold import dataset_of, labels_of
+from ser_keras.training.crossvalidation import check_trainable
+from ser_keras.training.data.examples import labels_of
+from ser_keras.training.data.feature_store import Examples
+from ser_keras.training.data.labelled_audio import read_audio, read_corpora
+from ser_keras.training.data.preparation import Prepared, compute_features, make_folds, prepare
+from ser_keras.training.fold_job import FoldJob, dataset_of
+
+Corpora = Sequence[tuple[str, str | Path]]
 
 
-def dry_run(experiment, corpora, only_fold=None, init=None):
+def dry_run(
+    experiment: Experiment, corpora: Corpora, *, only_fold: int | None = None, init: str | Path | None = None
+) -> list[str]:
     """Lines that say what `train` would do: classes, folds, windows, and how long it will take.
 
     Files are decoded and features cached, as the training itself would do; nothing is written beside that.
     """
-    start = saved_model.load_initial(init) if init is not None else None
-    prepared = prepare(experiment, read_corpora(corpora))
-    check_before_writing(prepared, only_fold, start and start.for_classes(prepared.experiment.classes))
-    material, folds = prepared.material, prepared.folds
-    lines = [f"{len(prepared.decoded.utterances)} utterances, {material.n_windows.sum()} windows"]
+    with tensorflow_session(experiment):
+        initial = load_initial(init) if init is not None else None
+        data = make_folds(read_audio(experiment, read_corpora(corpora)))
+        initial = initial and initial.for_classes(list(data.experiment.classes))
+        check_trainable(data, only_fold=only_fold, initial=initial)
+        prepared = compute_features(data)
+        seconds = _seconds(prepared, refit=True)
+    folds, training = prepared.folds, prepared.experiment.training
+    lines = [f"{len(prepared.audio.utterances)} utterances, {prepared.material.n_windows.sum()} windows"]
     counts = np.bincount(prepared.labels, minlength=prepared.n_classes)
     lines.append("classes: " + ", ".join(f"{n} {c}" for n, c in zip(prepared.experiment.classes, counts, strict=True)))
     for fold in folds:
         parts = [f"{len(getattr(fold, p))} {p}" for p in ("train", "validation", "test") if len(getattr(fold, p))]
         lines.append(f"fold {fold.number} ({fold.name}): {', '.join(parts)}")
-    trained = prepared.experiment.training
-    at_most = " at most (early stopping)" if trained.early_stopping else ""
-    seconds = _seconds(prepared, refit=True)
-    lines.append(
-        f"{len(folds)} folds and the final refit, {trained.epochs} epochs each: about {duration(seconds)}{at_most}"
-    )
-    return lines
+    at_most = " at most (early stopping)" if training.early_stopping else ""
+    epochs = f"{training.epochs} epochs each"
+    return [*lines, f"{len(folds)} folds and the final refit, {epochs}: about {duration(seconds)}{at_most}"]
 
 
-def estimate(experiment, corpora, out=None):
-    """Seconds that `train` without the final refit will take for the folds that aren't done, measured on a few steps.
+def estimate(experiment: Experiment, corpora: Corpora, out: str | Path | None = None) -> float:
+    """Seconds that `train` without the final refit will take for the folds that are not done, measured on a few steps.
 
     Files are decoded and features cached, as the training itself would do.
     """
     done = [] if out is None else [int(folder.name) for folder in Run(out).folds()]
-    return _seconds(prepare(experiment, read_corpora(corpora), quiet=True), False, done)
+    with tensorflow_session(experiment):
+        return _seconds(prepare(experiment, read_corpora(corpora), quiet=True), refit=False, done=done)
 
 
-def _seconds(prepared, refit, done=()):
+def _seconds(prepared: Prepared, *, refit: bool, done: Collection[int] = ()) -> float:
     experiment, material = prepared.experiment, prepared.material
-    fold = material.examples(prepared.folds[0].train)
-    sizes = [len(material.examples(f.train)) for f in prepared.folds if f.number not in done]
+    first = material.examples(prepared.folds[0].train)
+    sizes = [len(material.examples(fold.train)) for fold in prepared.folds if fold.number not in done]
     if refit:
         sizes.append(len(material.examples(np.arange(len(material.items)))))
     epochs = experiment.training.epochs if model_kind(experiment).keras else 1
-    an_example = estimate_seconds(experiment, material, fold, prepared.n_classes) / max(len(fold), 1)
+    an_example = estimate_seconds(prepared, first) / max(len(first), 1)
     # k groups left out in turn are k trainings more, of (k - 1) / k of the material each
     return an_example * sum(sizes) * epochs * max(1, experiment.training.calibration_groups)
 
 
-def estimate_seconds(experiment, material, examples, n_classes, steps=6):
+def estimate_seconds(prepared: Prepared, examples: Examples, *, steps: int = 6) -> float:
     """Seconds that an epoch over some examples, or the fit of a baseline, will take; measured on a few of them."""
+    experiment, material = prepared.experiment, prepared.material
     if not model_kind(experiment).keras:
-        few = examples.rows[:: max(1, len(examples.rows) // 500)]
-        labels = material.labels[examples.owner[:: max(1, len(examples.rows) // 500)]]
+        stride = max(1, len(examples.rows) // 500)
+        few, labels = examples.rows[::stride], material.labels[examples.owner[::stride]]
         started = time.monotonic()
         baselines.fit(
             experiment.model.name,
             material.store.gather(few),
             labels,
-            n_classes=n_classes,
+            n_classes=prepared.n_classes,
             seed=0,
             **experiment.model.arguments(),
         )
         return (time.monotonic() - started) * len(examples.rows) / len(few)
-    training = experiment.training
-    batch = training.model_copy(update={"batch_size": min(training.batch_size, len(examples))})
-    classifier = build_classifier(experiment, material.feature_shape, n_classes)
+    classifier = build_classifier(experiment, material.feature_shape, prepared.n_classes)
     if not classifier.trainable_variables:
         return 0.0
-    compiled(classifier, training, n_classes)
-    labels = labels_of(classifier, material, examples.items)
-    dataset, n_steps = dataset_of(experiment, batch, material, examples, n_classes, 0, 0, labels)
+    compiled(classifier, experiment.training, prepared.n_classes)
+    batch_size = min(experiment.training.batch_size, len(examples))
+    training = experiment.training.model_copy(update={"batch_size": batch_size})
+    job = FoldJob(
+        experiment=experiment.model_copy(update={"training": training}),
+        material=material,
+        train=np.unique(examples.items),
+        validation=np.array([], int),
+        folder=Path(),
+        seeds=FoldSeeds(experiment.seed, 0),
+        title="time estimate",
+    )
+    dataset, n_steps = dataset_of(job, examples, labels_of(classifier, material, examples.items))
     times, started = [], time.monotonic()
     for x, y, *_ in dataset.take(steps + 2):
         classifier.train_on_batch(x, y)

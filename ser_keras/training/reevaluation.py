@@ -1,116 +1,137 @@
 """Re-evaluates a finished run, on its own test folds or on other data."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora import is_collection
-from ser_keras.corpora.classes import class_of_emotion
 from ser_keras.evaluation import Predictions
 from ser_keras.evaluation.tables import write_tables
-from ser_keras.experiment import assembly, saved_model
-from ser_keras.experiment.provenance import provenance
-from ser_keras.experiment.tensorflow_session import configure
+from ser_keras.experiment import saved_model
+from ser_keras.experiment.provenance import Record, provenance
+from ser_keras.experiment.run import CorpusRecord, Run
+from ser_keras.experiment.tensorflow_session import tensorflow_session
 from ser_keras.features.conditions import folder_name
-from ser_keras.training.data.preparation import (
-    Prepared,
-    clipped,
-    describe_corpora,
-    material_of,
-    prepare,
+from ser_keras.training.data.items import Items
+from ser_keras.training.data.labelled_audio import (
+    LabelledAudio,
+    read_audio,
     read_corpora,
-    usable,
+    read_test_audio,
 )
+from ser_keras.training.data.preparation import FoldedAudio, Prepared, compute_features, features_of, make_folds
 from ser_keras.training.prediction import predict_items
 
+if TYPE_CHECKING:
+    from ser_keras.features.conditions import Condition
 
-def reopen(run, unfinished=False, condition=None, augmented=True):
-    """A run's experiment, prepared again from the corpora that it was trained on.
+Evaluation = tuple[str, Path, Record]  # name, folder, metrics
+
+
+def reopen(run: Run, *, unfinished: bool = False) -> FoldedAudio:
+    """The audio and the folds that a run was trained on, read again from its corpora; no features.
 
     Args:
-        run: Run.
+        run: the run.
         unfinished: whether a run without its final model will do.
-        condition: conditions.Condition under which everything is heard.
-        augmented: whether the training part's changed windows are wanted.
 
     Raises:
-        SerKerasError: the run isn't finished, or its corpora have moved or changed.
+        SerKerasError: the run is not finished, or its corpora have moved or changed.
     """
-    experiment, known, _ = run.trained_with()
+    experiment, corpora, _ = run.trained_with()
     if not unfinished:
         run.require_final()
     paths = run.provenance["corpora_paths"]
-    prepared = prepare(
-        experiment, read_corpora(list(paths.items())), quiet=True, condition=condition, augmented=augmented
-    )
-    before, now = ({c["name"]: c["fingerprint"] for c in described} for described in (known, prepared.corpora))
+    data = make_folds(read_audio(experiment, read_corpora(list(paths.items())), quiet=True))
+    before, now = ({c["name"]: c["fingerprint"] for c in described} for described in (corpora, data.corpora))
     changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
     if changed:
         raise SerKerasError(f"corpus {changed[0]} is not what it was when {run.path} was trained on it")
-    return prepared
+    return data
 
 
-def evaluate(run, corpora=(), conditions=()):
+def reopen_prepared(run: Run, *, unfinished: bool = False) -> Prepared:
+    """As `reopen`, with the features that the run was trained and tested on."""
+    return compute_features(reopen(run, unfinished=unfinished))
+
+
+def evaluate(
+    run: Run, corpora: Sequence[tuple[str, str | Path]] = (), conditions: Sequence[Condition] = ()
+) -> list[Evaluation]:
     """Run a finished run's models again, into `RUN/evaluations/NAME/`.
 
     Args:
-        run: Run.
-        corpora: list of (registry name, path) to test the final model on; without any, each fold's model is run on
+        run: the run.
+        corpora: (registry name, path) pairs to test the final model on; without any, each fold's model is run on
             its own test fold (`NAME` is `test`). That of a table or database has its file's or folder's name, too:
             `manifest-mine`.
-        conditions: list of conditions.Condition under which the test audio is heard; `NAME` then ends in the
-            condition. Without any, as it is.
+        conditions: those under which the test audio is heard; `NAME` then ends in the condition. Without any, as it
+            is.
 
     Returns:
-        list of (name, folder, figures).
+        (name, folder, metrics) of each evaluation.
 
     Raises:
-        SerKerasError: the run isn't finished, or the data don't fit it.
+        SerKerasError: the run is not finished, or the data do not fit it.
     """
-    names = [_place(*given) for given in corpora]
+    names = [_place(name, root) for name, root in corpora]
     if doubled := [name for name in names if names.count(name) > 1]:
         raise SerKerasError(f"{doubled[0]} is given twice: evaluations go by a corpus's name, or its table's")
     with run.locked():
         done = []
-        for condition in conditions or [None]:
-            done += [_evaluate_final(run, name, root, condition) for name, root in corpora]
+        for condition in conditions or (None,):
+            done += [_evaluate_final(run, name, root, condition=condition) for name, root in corpora]
             done += [] if corpora else [evaluate_folds(run, condition)]
         return done
 
 
-def _place(corpus, root):
+def _place(corpus: str, root: str | Path) -> str:
     """What an evaluation on a corpus goes by: its name, or that of a table or database, too."""
     path = Path(root).resolve()
-    own = path.parent if path.name == "manifest.csv" else path
-    return f"{corpus}-{own.stem if own.is_file() else own.name}" if is_collection(corpus) else corpus
+    path = path.parent if path.name == "manifest.csv" else path
+    return f"{corpus}-{path.stem if path.is_file() else path.name}" if is_collection(corpus) else corpus
 
 
-def name_of(name, condition):
+def name_of(name: str, condition: Condition | None) -> str:
     """The name of an evaluation under a condition."""
     return name if condition is None else f"{name}-{folder_name(condition)}"
 
 
-def said_of(condition):
-    """What a condition adds to the name of a protocol."""
-    return "" if condition is None else f", {condition.title}"
+def _with_condition(protocol: str, condition: Condition | None) -> str:
+    """The name of a protocol under a condition."""
+    return protocol if condition is None else f"{protocol}, {condition.title}"
 
 
-def evaluate_folds(run, condition=None, unfinished=False):
-    """Each fold's model on its own test fold, under a condition: (name, folder, figures)."""
-    prepared = reopen(run, unfinished, condition, augmented=False)
-    name, said = name_of("test", condition), said_of(condition)
-    parts = []
-    for fold in prepared.folds:
-        classifier = saved_model.load_classifier(run.fold(fold.number))
-        parts.append(predict_items(classifier, prepared, fold.test, fold.number))
-    utterances, segments = (
+def evaluate_folds(run: Run, condition: Condition | None = None, *, unfinished: bool = False) -> Evaluation:
+    """Each fold's model on its own test fold, under a condition."""
+    with tensorflow_session(run.trained_with()[0]):
+        data = reopen(run, unfinished=unfinished)
+        tested = np.concatenate([fold.test for fold in data.folds])
+        prepared = compute_features(data, condition=condition, augmented=False, needed=tested)
+        parts = []
+        for fold in prepared.folds:
+            classifier = saved_model.load_classifier(run.fold(fold.number))
+            parts.append(
+                predict_items(
+                    classifier, prepared.material, fold.test, experiment=prepared.experiment, fold=fold.number
+                )
+            )
+    utterances, windows = (
         Predictions.concatenate(tables) if tables[0] is not None else None for tables in zip(*parts, strict=True)
     )
+    name = name_of("test", condition)
     folder = run.path / "evaluations" / name
     figures = write_tables(
-        *(folder, prepared.experiment, utterances, segments),
-        protocol=prepared.experiment.protocol.name + said,
+        folder,
+        prepared.experiment,
+        utterances,
+        segments=windows,
+        protocol=_with_condition(prepared.experiment.protocol.name, condition),
         leaky_reason=run.metrics["leaky_reason"],
         commit=provenance()["commit"],
         selected_on=run.trained_with()[2].get("selected_on", ()),
@@ -118,42 +139,59 @@ def evaluate_folds(run, condition=None, unfinished=False):
     return name, folder, figures
 
 
-def _evaluate_final(run, corpus, root, condition):
-    experiment, known, start = run.trained_with()
+def _evaluate_final(run: Run, corpus: str, root: str | Path, *, condition: Condition | None) -> Evaluation:
+    """The final model on another corpus, under a condition."""
+    experiment, trained_on, start = run.trained_with()
     run.require_final()
-    classifier = saved_model.load_classifier(run.final)
-    configure(experiment)
-    decoded, _, _, dropped = usable(read_corpora([(corpus, root)]), experiment)
-    lookup = class_of_emotion(experiment.classes)
-    labels = np.array([lookup[u.emotion] for u in decoded.utterances])
-    material = material_of(
-        *(decoded, decoded.utterances, labels, clipped(decoded.spans, experiment.snippet_s)),
-        assembly.build_extractor(experiment),
-        *(experiment.window_samples, experiment.hop_samples, experiment.tail_rule),
-        sequence=experiment.unit == "utterance",
-        condition=condition,
-    )
-    prepared = Prepared(experiment, decoded, labels, material, [], [], dropped)
-    utterances, segments = predict_items(classifier, prepared, np.arange(len(material.items)), 0)
-    heard = {s for corpus in known for s in corpus["speakers"]} | set(start.get("speakers", []))
-    seen = heard & {u.speaker for u in decoded.utterances}
-    before = {c["fingerprint"] for c in known} | set(start.get("fingerprints", []))
-    same = [c for c in describe_corpora(decoded) if c["fingerprint"] in before]
-    reason = None
-    if seen or same or (corpus in {c["name"] for c in known} and not is_collection(corpus)):
-        reason = f"LEAKY: the final model was trained on {corpus}"
-        reason += f", {len(seen)} of these speakers" if seen else ""
-    elif run.heard_file.is_file():
-        before = set(run.heard_file.read_text(encoding="utf-8").split())
-        doubled = sum(digest in before for digest in decoded.hashes)
-        reason = f"LEAKY: {doubled} test utterances are the same audio as training ones" if doubled else None
-    name, said = name_of(_place(corpus, root), condition), said_of(condition)
+    with tensorflow_session(experiment):
+        classifier = saved_model.load_classifier(run.final)
+        test = read_test_audio(experiment, read_corpora([(corpus, root)]))
+        items = Items.whole(test.audio, test.labels, experiment.snippet_s)
+        material = features_of(items, experiment, condition=condition)
+        every = np.arange(len(items))
+        utterances, windows = predict_items(classifier, material, every, experiment=experiment, fold=0)
+    name = name_of(_place(corpus, root), condition)
     folder = run.path / "evaluations" / name
     figures = write_tables(
-        *(folder, experiment, utterances, segments),
-        protocol=f"final model on {corpus}{said}",
-        leaky_reason=reason,
+        folder,
+        experiment,
+        utterances,
+        segments=windows,
+        protocol=_with_condition(f"final model on {corpus}", condition),
+        leaky_reason=_leak(run, corpus, test, trained_on=trained_on, start=start),
         commit=provenance()["commit"],
         selected_on=start.get("selected_on", ()),
     )
     return name, folder, figures
+
+
+def _leak(
+    run: Run,
+    corpus: str,
+    test: LabelledAudio,
+    *,
+    trained_on: Sequence[CorpusRecord],
+    start: Record,
+) -> str | None:
+    """Why the final model was trained on material of a test corpus, or None.
+
+    Args:
+        run: the run.
+        corpus: name of the test corpus.
+        test: its audio.
+        trained_on: what experiment.yaml says of the corpora that the model was trained on.
+        start: what it says of its initial weights.
+    """
+    heard = {s for record in trained_on for s in record["speakers"]} | set(start.get("speakers", []))
+    seen = heard & {u.speaker for u in test.audio.utterances}
+    before = {record["fingerprint"] for record in trained_on} | set(start.get("fingerprints", []))
+    same = any(record["fingerprint"] in before for record in test.corpora)
+    names = {record["name"] for record in trained_on}
+    if seen or same or (corpus in names and not is_collection(corpus)):
+        speakers = f", {len(seen)} of these speakers" if seen else ""
+        return f"LEAKY: the final model was trained on {corpus}{speakers}"
+    if run.heard_file.is_file():
+        trained = set(run.heard_file.read_text(encoding="utf-8").split())
+        if doubled := sum(digest in trained for digest in test.audio.hashes):
+            return f"LEAKY: {doubled} test utterances are the same audio as training ones"
+    return None

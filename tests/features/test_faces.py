@@ -26,7 +26,8 @@ from ser_keras.models.layers.picture_nets import APPLICATIONS, IMAGENET  # noqa:
 from ser_keras.models.papers.anand2015_faces import anand2015_audio_visual  # noqa: E402
 from ser_keras.models.papers.image_nets import keras_application  # noqa: E402
 from ser_keras.training import crossvalidation, reevaluation
-from ser_keras.training.data.preparation import prepare, read_corpora  # noqa: E402
+from ser_keras.training.data.labelled_audio import read_corpora  # noqa: E402
+from ser_keras.training.data.preparation import prepare  # noqa: E402
 from tests.made_corpus import vowel, write_corpus  # noqa: E402
 from tests.made_faces import RATE, write_clip, write_video_corpus  # noqa: E402
 
@@ -214,8 +215,8 @@ def test_pictures_are_read_once_and_bad_videos_left_out(corpus, tmp_path, monkey
         file.writelines(f"../sounds/{p.name},anger,s1,female\n" for p in sounds.parent.glob("*.wav"))
     given = experiment("anand2015.face_softmax")
     prepared = prepare(given, read_corpora([("manifest", folder)]), quiet=True)
-    assert len(prepared.decoded.utterances) == 35 and len(prepared.decoded.bad_files) == 1 + 6
-    assert prepared.decoded.bad_files["s0_anger_0.avi"] == "none of its pictures can be decoded"
+    assert len(prepared.audio.utterances) == 35 and len(prepared.audio.bad_files) == 1 + 6
+    assert prepared.audio.bad_files["s0_anger_0.avi"] == "none of its pictures can be decoded"
     with pytest.raises(SerKerasError, match="audio.bad_files=skip goes on without such files"):
         prepare(experiment("anand2015.face_softmax", "audio.bad_files=fail"), read_corpora([("manifest", folder)]))
     with pytest.raises(SerKerasError, match="none of the 6 files has pictures .*corpus manifest has no pictures"):
@@ -228,7 +229,7 @@ def test_pictures_are_read_once_and_bad_videos_left_out(corpus, tmp_path, monkey
 
     monkeypatch.setattr(video, "_open", opened)
     again = prepare(given, read_corpora(corpus), quiet=True)
-    assert len(again.decoded.utterances) == 36
+    assert len(again.audio.utterances) == 36
 
 
 def uar_of(run):
@@ -269,7 +270,7 @@ def test_the_audio_visual_net_learns_from_faces(corpus, tmp_path):
     settings = experiment("anand2015.audio_visual", *SMALL_SOUND, *SMALL_FACES, *FAST)
     run = crossvalidation.train(settings, corpus, tmp_path / "run", refit=False)
     assert uar_of(run) > 0.65 and run.metrics["segment"] is None, "chance is 0.33"
-    prepared = reevaluation.reopen(Run(tmp_path / "run"), unfinished=True)
+    prepared = reevaluation.reopen_prepared(Run(tmp_path / "run"), unfinished=True)
     classifier, item = saved_model.load_keras_model(run.fold(0)), prepared.folds[0].test[0]
     row = prepared.material.store.gather(prepared.material.rows([item])[0])[None]
     present = np.ones(row.shape[:2], bool)

@@ -1,21 +1,24 @@
 """Training on several corpora at once: balanced draws, a head for each corpus, figures for each."""
 
 import csv
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
 from ser_keras.common.errors import SerKerasError
+from ser_keras.common.seeds import FoldSeeds
 from ser_keras.experiment import saved_model
 from ser_keras.experiment.protocols import speaker_groups
 from ser_keras.experiment.recipes import load_experiment
 from ser_keras.models import MODELS
 from ser_keras.models.corpus_heads import heard_as, learn_which, with_corpus_heads
 from ser_keras.runtime.model import load
-from ser_keras.training import crossvalidation, fold
+from ser_keras.training import crossvalidation, fold_job
 from ser_keras.training.data import datasets
-from ser_keras.training.data.preparation import prepare, read_corpora
+from ser_keras.training.data.labelled_audio import read_corpora
+from ser_keras.training.data.preparation import prepare
 from tests.made_corpus import write_corpus
 
 CHANGES = (
@@ -63,10 +66,17 @@ def test_sampling_balances_what_it_says(corpora, sampling):
     prepared = prepare(experiment(f"training.sampling={sampling}"), read_corpora(corpora), quiet=True)
     material, items = prepared.material, prepared.folds[0].train
     examples = material.examples(items)
-    dataset, _ = fold.dataset_of(
-        *(prepared.experiment, prepared.experiment.training.model_copy(update={"epochs": 1}), material, examples),
-        *(3, 0, 0, np.arange(len(examples), dtype=np.int32)),
+    job = fold_job.FoldJob(
+        experiment=prepared.experiment,
+        material=material,
+        train=items,
+        validation=np.array([], int),
+        folder=Path(),
+        seeds=FoldSeeds(0, 0),
+        title="",
+        epochs=1,
     )
+    dataset, _ = fold_job.dataset_of(job, examples, np.arange(len(examples), dtype=np.int32))
     drawn = examples.items[np.concatenate([numbers for _, numbers in dataset.as_numpy_iterator()])]
     assert len(drawn) == len(examples)
     corpus_of = np.array([u.corpus for u in material.items])

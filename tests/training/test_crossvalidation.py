@@ -24,7 +24,7 @@ from ser_keras.training import checkpoints, crossvalidation
 from ser_keras.training import estimate as estimates
 from ser_keras.training import fold as fold_training
 from ser_keras.training import reevaluation as finished_runs
-from ser_keras.training.data import preparation
+from ser_keras.training.data import extraction
 from ser_keras.training.estimate import dry_run, estimate
 from tests.made_corpus import write_corpus
 
@@ -89,7 +89,7 @@ def test_an_utterance_s_probabilities_are_the_mean_of_its_windows(finished):
 
 
 def test_the_saved_model_is_waveform_to_the_same_probabilities(finished, corpus):
-    prepared = finished_runs.reopen(finished)
+    prepared = finished_runs.reopen_prepared(finished)
     fold = prepared.folds[0]
     model = keras.models.load_model(finished.fold(0) / "model.keras", compile=False)
     expected = Predictions.read_csv(finished.fold(0) / "segments.csv")
@@ -102,7 +102,7 @@ def test_the_saved_model_is_waveform_to_the_same_probabilities(finished, corpus)
 
 
 def test_the_normalisation_is_of_training_material_alone(finished):
-    prepared = finished_runs.reopen(finished)
+    prepared = finished_runs.reopen_prepared(finished)
     for fold in prepared.folds:
         classifier = saved_model.load_keras_model(finished.fold(fold.number))
         means = [np.asarray(w) for layer in classifier.layers if hasattr(layer, "adapt") for w in layer.weights]
@@ -124,8 +124,8 @@ def _cut_after(monkeypatch, epochs):
     written = []
     save = checkpoints.save_checkpoint
 
-    def counting(*arguments):
-        save(*arguments)
+    def counting(*arguments, **named):
+        save(*arguments, **named)
         written.append(1)
         if len(written) == epochs:
             raise Cut
@@ -161,7 +161,7 @@ def test_a_cut_run_resumed_predicts_what_an_uncut_one_does(corpus, tmp_path, mon
 
 def test_resuming_a_finished_run_trains_nothing(finished, corpus, monkeypatch):
     before = probabilities(finished)
-    monkeypatch.setattr(fold_training, "fit", None)
+    monkeypatch.setattr(fold_training.FoldTrainer, "prepare", None)
     again = crossvalidation.train(quick(), corpus, finished.path, resume=True)
     assert (probabilities(again) == before).all()
 
@@ -240,8 +240,7 @@ def test_mixed_precision_trains_and_leaves_a_float32_model(corpus, tmp_path):
     run = crossvalidation.train(quick("training.mixed_precision=true", "training.epochs=1"), corpus, tmp_path / "run")
     classifier = saved_model.load_keras_model(run.final)
     assert {layer.compute_dtype for layer in classifier.layers} == {"float32"}
-    assert keras.mixed_precision.global_policy().name == "mixed_float16"
-    keras.mixed_precision.set_global_policy("float32")
+    assert keras.config.dtype_policy().name == "float32"
 
 
 def test_xla_is_a_setting(corpus, tmp_path):
@@ -336,7 +335,7 @@ def test_dry_run_says_folds_counts_and_time(corpus):
 
 
 def test_an_estimate_counts_the_trainings_for_a_temperature(corpus, monkeypatch):
-    monkeypatch.setattr(estimates, "estimate_seconds", lambda *arguments: 60.0)
+    monkeypatch.setattr(estimates, "estimate_seconds", lambda *_: 60.0)
     plain, calibrated = (estimate(quick(*c), corpus) for c in ((), ("training.calibration_groups=3",)))
     assert calibrated == pytest.approx(3 * plain)  # three trainings more, of all but one group each
 
@@ -396,7 +395,7 @@ def test_unknown_arguments_of_front_end_and_model_are_refused(corpus, tmp_path):
 
 
 def test_a_model_that_does_not_fit_is_refused_before_features_are_made(corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr(preparation, "material_of", lambda *_, **__: pytest.fail("features were made"))
+    monkeypatch.setattr(extraction, "extract", lambda *_, **__: pytest.fail("features were made"))
     with pytest.raises(SerKerasError, match="anand2015"):
         crossvalidation.train(quick("model.kernel=[64, 500]"), corpus, tmp_path / "run")
 
@@ -484,10 +483,10 @@ from ser_keras.training import crossvalidation, fold
 from tests.training.test_crossvalidation import quick
 fold.strategy = lambda: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 seen = []
-fit = fold.build_classifier
+build = fold.build_classifier
 def counted(*arguments):
     seen.append(tf.distribute.get_strategy().num_replicas_in_sync)
-    return fit(*arguments)
+    return build(*arguments)
 fold.build_classifier = counted
 run = crossvalidation.train(quick(), [("manifest", sys.argv[1])], sys.argv[2])
 assert 2 in seen, seen

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from ser_keras import corpora
 from ser_keras.audio.samples import from_int16, to_int16
+from ser_keras.common.seeds import FoldSeeds
 from ser_keras.experiment.settings import Augmentation
 from ser_keras.features.augmentation.waveform import recorded_so
 from ser_keras.features.frontends import FRONT_ENDS
@@ -33,14 +34,17 @@ def every(material):
 
 
 def drawn(material, epochs=2, first_epoch=0, seed=0, fold=0, batch_size=16, **options):
-    settings = {"batch_size": batch_size, "seed": seed, "fold": fold, "epochs": epochs, "first_epoch": first_epoch}
-    dataset, steps = datasets.training_dataset(material, every(material), **settings, **options)
+    settings = {"batch_size": batch_size, "epochs": epochs, "first_epoch": first_epoch}
+    dataset, steps = datasets.training_dataset(
+        material, every(material), seeds=FoldSeeds(seed, fold), **settings, **options
+    )
     return list(dataset.as_numpy_iterator()), steps
 
 
-def live(material, **settings):
+def live(material, seed=0, fold=0, **settings):
     augmentation = Augmentation(mode="random", **settings)
-    return Live(augmentation, FRONT_ENDS["log_mel"](), material, every(material))
+    frontend, seeds = FRONT_ENDS["log_mel"](), FoldSeeds(seed, fold)
+    return Live(augmentation, frontend, material, examples=every(material), seeds=seeds)
 
 
 def test_an_epoch_holds_every_window_once_with_its_label(material):
@@ -56,7 +60,7 @@ def test_an_epoch_holds_every_window_once_with_its_label(material):
 
 def test_no_autotuning_holds_up_the_end_of_training(material):
     # Its thread sleeps for up to a minute, and an iterator isn't gone before it wakes.
-    dataset, _ = datasets.training_dataset(material, every(material), batch_size=16, seed=0, fold=0, epochs=1)
+    dataset, _ = datasets.training_dataset(material, every(material), batch_size=16, seeds=FoldSeeds(0, 0), epochs=1)
     assert dataset.options().autotune.enabled is False
 
 
@@ -71,14 +75,20 @@ def test_no_autotuning_holds_up_the_end_of_training(material):
 def test_what_is_drawn_follows_from_seed_fold_and_epoch_alone(material, settings):
     if settings and settings.get("path") == "waveform":
         pytest.importorskip("python_stretch")
-    options = {"live": live(material, **settings) if settings else None, "mixup": Mixup(0.4, 3) if settings else None}
-    whole, steps = drawn(material, epochs=3, **options)
-    resumed, _ = drawn(material, epochs=3, first_epoch=1, **options)
+
+    def epochs_of(first_epoch=0, epochs=3, **numbers):
+        changes = {}
+        if settings:
+            changes = {"live": live(material, **numbers, **settings), "mixup": Mixup(0.4, 3)}
+        return drawn(material, epochs=epochs, first_epoch=first_epoch, **numbers, **changes)
+
+    whole, steps = epochs_of()
+    resumed, _ = epochs_of(first_epoch=1)
     assert len(whole) == 3 * steps and len(resumed) == 2 * steps
     for a, b in zip(whole[steps:], resumed, strict=True):
         assert all((p == q).all() for p, q in zip(a, b, strict=True))
     first = whole[0][0]
-    for other in (whole[steps], drawn(material, seed=1, **options)[0][0], drawn(material, fold=1, **options)[0][0]):
+    for other in (whole[steps], epochs_of(seed=1, epochs=1)[0][0], epochs_of(fold=1, epochs=1)[0][0]):
         assert (first != other[0]).any()
 
 
@@ -104,9 +114,9 @@ def test_live_augmentation_changes_what_it_should_and_no_more(material):
 @pytest.mark.parametrize("settings", [{"rt60_s": [0.8]}, {"overdrive_db": [20]}, {"snippet_s": [0.2]}])
 def test_live_windows_may_be_in_rooms_overdriven_or_short(material, settings):
     rooms = live(material, **settings)
-    numbers, key = np.arange(8), np.array([0, 0, 0])
-    [heard] = rooms._fetch(numbers, numbers, key)
-    drawn_rooms = rooms._draws((0, 0, 0)).take(numbers)
+    numbers = np.arange(8)
+    [heard] = rooms._fetch(numbers, numbers, 0)
+    drawn_rooms = rooms._draws(0).take(numbers)
     dry = from_int16(rooms._sources(numbers, drawn_rooms.rate))
     np.testing.assert_array_equal(heard, to_int16(recorded_so(dry, drawn_rooms)))
     assert (np.abs(from_int16(heard) - dry).max(axis=1) > 0.01).all()
@@ -114,7 +124,7 @@ def test_live_windows_may_be_in_rooms_overdriven_or_short(material, settings):
 
 def test_a_window_that_comes_twice_in_an_epoch_is_changed_in_two_ways(material):
     noisy = live(material, snr_db=[5, 40])
-    dataset = noisy.dataset(tf.data.Dataset.from_tensor_slices(np.array([3, 3, 1, 3])), tf.constant([0, 0, 0]), 4)
+    dataset = noisy.dataset(tf.data.Dataset.from_tensor_slices(np.array([3, 3, 1, 3])), tf.constant(0, tf.int64), 4)
     [(x, numbers)] = dataset.as_numpy_iterator()
     assert numbers.tolist() == [3, 3, 1, 3]
     once, twice, thrice = x[[0, 1, 3]]
@@ -181,7 +191,7 @@ def test_memory_stays_flat_over_many_windows(material):
     whole = len(examples) * int(np.prod(material.feature_shape)) * 4
 
     def go_through():
-        dataset, _ = datasets.training_dataset(material, examples, batch_size=2, seed=0, fold=0, epochs=3)
+        dataset, _ = datasets.training_dataset(material, examples, batch_size=2, seeds=FoldSeeds(0, 0), epochs=3)
         for _ in dataset:
             pass
 

@@ -19,7 +19,8 @@ from ser_keras.features.augmentation.spectra import SpectralAugmentation
 from ser_keras.features.extractor import Extractor
 from ser_keras.features.frontends import FRONT_ENDS
 from ser_keras.training.data import decoded_audio
-from ser_keras.training.data.feature_store import extract
+from ser_keras.training.data.extraction import extract
+from ser_keras.training.data.items import Items, Windowing
 from tests.made_corpus import EMOTIONS, write_corpus
 
 pytestmark = pytest.mark.smoke
@@ -46,7 +47,7 @@ def material_of(utterances, tail="drop", frontend=None, **options):
     decoded = decoded_audio.decode(utterances)
     labels = labels_of(decoded.utterances)
     frontend = frontend or FRONT_ENDS["log_mel"]()
-    return extract(decoded, decoded.utterances, labels, decoded.spans, frontend, WINDOW, HOP, tail, **options)
+    return extract(Items.whole(decoded, labels), frontend, Windowing(WINDOW, HOP, tail), **options)
 
 
 def grid(**settings):
@@ -238,11 +239,9 @@ def test_a_faster_copy_of_a_chunk_goes_on_in_its_utterance(utterances, path):
     starts = [0, n - WINDOW]
     spans, around = np.array([(first + s, WINDOW) for s in starts]), np.array([(first, n)] * 2)
     frontend = FRONT_ENDS["log_mel"]()
-    material = extract(
-        *(decoded, decoded.utterances * 2, np.zeros(2, int), spans, frontend, WINDOW, WINDOW, "drop"),
-        augmentation=grid(rate=[1.25], path=path),
-        around=around,
-    )
+    chunks = Items(decoded, decoded.utterances * 2, np.zeros(2, int), spans=spans, around=around, chunked=True)
+    augmentation = grid(rate=[1.25], path=path)
+    material = extract(chunks, frontend, Windowing(WINDOW, WINDOW, "drop"), augmentation=augmentation)
     [faster] = material.variants
     features = material.store.gather(faster.first_row)
     silence = np.asarray(frontend(np.zeros((1, WINDOW), np.float32)))
@@ -260,11 +259,13 @@ def test_a_chunk_is_heard_under_a_condition_as_its_utterance_is(utterances, name
     spans, around = np.array([(first + s, WINDOW) for s in starts]), np.array([(first, n)] * 2)
     frontend = FRONT_ENDS["log_mel"]()
 
-    def heard(spans, around, condition):
-        given = (decoded, decoded.utterances * len(spans), np.zeros(len(spans), int), spans, frontend)
-        return extract(*given, WINDOW, 1, "drop", condition=condition, around=around)
+    def heard(spans, around, condition, chunked=True):
+        utterances, labels = decoded.utterances * len(spans), np.zeros(len(spans), int)
+        items = Items(decoded, utterances, labels, spans=spans, around=around, chunked=chunked)
+        return extract(items, frontend, Windowing(WINDOW, 1, "drop"), condition=condition)
 
-    whole, chunks = heard(decoded.spans, None, condition), heard(spans, around, condition)
+    whole = heard(decoded.spans, decoded.spans, condition, chunked=False)
+    chunks = heard(spans, around, condition)
     expected = whole.store.gather(whole.first_row[0] + np.array(starts))
     np.testing.assert_array_equal(chunks.store.gather(chunks.first_row), expected)
     with pytest.raises(SerKerasError, match="snippet:0.1 cuts utterances, and under this protocol"):

@@ -11,7 +11,9 @@ import pytest
 from ser_keras.audio.windows import cut_windows
 from ser_keras.cli.main import main
 from ser_keras.cli.texts import headline
+from ser_keras.common import seeds
 from ser_keras.common.errors import SerKerasError
+from ser_keras.common.seeds import Stream
 from ser_keras.corpora.utterance import Utterance
 from ser_keras.evaluation import Predictions
 from ser_keras.experiment import assembly, saved_model
@@ -24,10 +26,11 @@ from ser_keras.features.extractor import Extractor
 from ser_keras.models import MODELS, baselines
 from ser_keras.runtime.model import load
 from ser_keras.training import crossvalidation
-from ser_keras.training import fold as fold_training
 from ser_keras.training import reevaluation as finished_runs
 from ser_keras.training.data import datasets
-from ser_keras.training.data.preparation import prepare, read_corpora
+from ser_keras.training.data.examples import search_groups
+from ser_keras.training.data.labelled_audio import read_audio, read_corpora
+from ser_keras.training.data.preparation import compute_features, make_folds, prepare
 from ser_keras.training.estimate import estimate
 from tests.made_corpus import write_corpus
 
@@ -71,7 +74,7 @@ def test_training_alone_is_augmented(corpus, tmp_path, monkeypatch, augmentation
     monkeypatch.setattr(datasets, "training_dataset", spy)
     settings = experiment(augmentation, "training.early_stopping={patience: 5}", "protocol.folds=4")
     run = crossvalidation.train(settings, corpus, tmp_path / "run", refit=False)
-    prepared = finished_runs.reopen(run, unfinished=True)
+    prepared = finished_runs.reopen_prepared(run, unfinished=True)
     material = prepared.material
     for fold, (examples, live) in zip(prepared.folds, drawn, strict=True):
         assert set(examples.items) <= set(fold.train), "nothing but training items is drawn"
@@ -108,7 +111,7 @@ def test_mislabelled_windows_are_left_out_of_training_alone(corpus, tmp_path):
     run = crossvalidation.train(
         experiment("cleaning.drop_mislabelled=0.1", "training.epochs=1"), corpus, tmp_path / "run", refit=False
     )
-    prepared = finished_runs.reopen(run, unfinished=True)
+    prepared = finished_runs.reopen_prepared(run, unfinished=True)
     for fold in prepared.folds:
         record = json.loads((run.fold(fold.number) / "fold.json").read_text())
         n = len(prepared.material.rows(fold.train)[0])
@@ -124,7 +127,7 @@ def test_sequences_are_judged_by_utterance(corpus, tmp_path):
     assert run.metrics["segment"] is None and not (run.path / "segments.csv").exists()
     assert run.metrics["n_utterances"] == 36 and run.metrics["uar"] > 0.5
     assert "36 utterances" in headline(run.metrics) and "windows" not in headline(run.metrics)
-    prepared = finished_runs.reopen(run)
+    prepared = finished_runs.reopen_prepared(run)
     fold = prepared.folds[0]
     classifier = saved_model.load_keras_model(run.fold(0))
     written = Predictions.read_csv(run.fold(0) / "predictions.csv").probabilities
@@ -142,7 +145,7 @@ def test_a_sequence_model_is_exported_with_its_chunks(corpus, tmp_path):
     assert "on 36 utterances" in lines[0]
     model = load(tmp_path / "bundle")
     assert model.window_samples == 8800 + 8192
-    prepared = finished_runs.reopen(run)
+    prepared = finished_runs.reopen_prepared(run)
     item = int(np.flatnonzero(prepared.material.n_windows == 2)[0])
     features = prepared.material.store.gather(prepared.material.rows([item])[0])[None]
     final = saved_model.load_keras_model(run.final)
@@ -184,7 +187,7 @@ def test_searches_inside_the_training_part_keep_speakers_together(protocol):
     people = [Utterance(f"/x/{i}.wav", "anger", f"{c}/{s}", c) for c in "ab" for s in range(3) for i in range(2)]
     material = types.SimpleNamespace(items=people)
     settings = types.SimpleNamespace(protocol=types.SimpleNamespace(name=protocol))
-    found = fold_training._groups(settings, material, np.arange(12))
+    found = search_groups(settings, material, np.arange(12))
     assert [len(set(found[i : i + 2])) for i in range(0, 12, 2)] == [1] * 6 and len(set(found)) == 6
 
 
@@ -199,13 +202,14 @@ HEAD = ("head={name: linear_svm, layer: hidden, C: 0.5}", "aggregation=geometric
 @pytest.mark.smoke
 def test_a_head_is_fitted_to_what_the_net_makes_of_training_windows(corpus, tmp_path):
     run = crossvalidation.train(experiment(*HEAD), corpus, tmp_path / "run")
-    prepared = finished_runs.reopen(run)
+    prepared = finished_runs.reopen_prepared(run)
     material, fold = prepared.material, prepared.folds[0]
     headed = saved_model.load_classifier(run.fold(0))
     rows, owner = material.rows(fold.train)
     hidden = headed.net.predict(material.store.gather(rows), verbose=0)
     assert hidden.shape == (len(rows), 8)
-    alone = baselines.fit("linear_svm", hidden, material.labels[owner], n_classes=3, seed=[0, 0], C=0.5)
+    seed = seeds.integer(0, Stream.CLASSIFIER, 0, 0)
+    alone = baselines.fit("linear_svm", hidden, material.labels[owner], n_classes=3, seed=seed, C=0.5)
     windows, _ = material.rows(fold.test)
     expected = alone.probabilities(headed.net.predict(material.store.gather(windows), verbose=0))
     written = Predictions.read_csv(run.fold(0) / "segments.csv")
@@ -240,8 +244,9 @@ def test_conditions_distort_the_test_audio_alone(corpus, tmp_path):
 
 def test_distorted_audio_is_not_heard_at_the_points_of_a_grid(corpus):
     listing = read_corpora(corpus)
-    heard = [prepare(experiment(GRID), listing, True, c).material for c in (None, conditions.parse("gain:-6"))]
-    heard.append(prepare(experiment(GRID), listing, True, augmented=False).material)
+    data = make_folds(read_audio(experiment(GRID), listing, quiet=True))
+    ways = ({}, {"condition": conditions.parse("gain:-6")}, {"augmented": False})
+    heard = [compute_features(data, **way).material for way in ways]
     assert [len(material.variants) for material in heard] == [8, 1, 1]
 
 
@@ -249,7 +254,7 @@ def test_distorted_audio_is_not_heard_at_the_points_of_a_grid(corpus):
 def test_snippets_and_labelled_fractions_shorten_what_is_learned_from(corpus, tmp_path):
     settings = experiment("snippet_s=0.6", "labelled_fraction=0.5", "training.epochs=1", "cleaning.drop_mislabelled=0")
     run = crossvalidation.train(settings, corpus, tmp_path / "run", refit=False)
-    prepared = finished_runs.reopen(run, unfinished=True)
+    prepared = finished_runs.reopen_prepared(run, unfinished=True)
     assert prepared.material.n_windows.max() == 1 and prepared.material.spans[:, 1].max() == 9600
     record = json.loads((run.fold(0) / "fold.json").read_text())
     # nine utterances of each class, of which half (four or five) keep their labels
@@ -275,7 +280,8 @@ def test_a_model_of_several_outputs_is_trained_on_all_and_judged_on_the_first(co
     with pytest.raises(SerKerasError, match="two_heads learns more than these"):
         crossvalidation.train(
             experiment("model={name: two_heads}", "augmentation={mode: grid, pitch: [1], mixup: 0.2}"),
-            *(corpus, tmp_path / "other"),
+            corpus,
+            tmp_path / "other",
         )
 
 
@@ -299,7 +305,7 @@ def test_descriptors_of_whole_utterances_hear_all_of_each(corpus, tmp_path, monk
         monkeypatch.setitem(registry, "whole_length", WholeLength)
     settings = experiment("frontend={name: whole_length}", "model={name: linear_svm}", "window_s=30", "hop_s=30")
     run = crossvalidation.train(settings, corpus, tmp_path / "run")
-    prepared = finished_runs.reopen(run)
+    prepared = finished_runs.reopen_prepared(run)
     material = prepared.material
     assert (material.n_windows == 1).all()
     seconds = material.store.gather(material.first_row)[:, 0]

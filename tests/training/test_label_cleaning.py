@@ -26,7 +26,7 @@ def planted(n_utterances=240, shape=(6, 8, 2), n_wrong=8, seed=0):
 @pytest.mark.smoke
 def test_planted_wrong_labels_are_found():
     x, labels, groups, wrong = planted()
-    dropped = mislabelled(x, labels, groups, len(wrong) / len(x), seed=0)
+    dropped = mislabelled(x, labels, groups, share=len(wrong) / len(x), seed=0)
     assert dropped.dtype == np.int64 and (np.diff(dropped) > 0).all()
     assert len(dropped) == len(wrong)
     # All windows of a mislabelled utterance agree, so a softmax that has seen the neighbours finds half of them.
@@ -41,29 +41,29 @@ def test_batches_give_what_the_array_gives():
         calls.append(0)
         return (x[i : i + 77] for i in range(0, len(x), 77))
 
-    expected = mislabelled(x, labels, groups, 0.05, seed=3)
-    assert np.array_equal(mislabelled(batches, labels, groups, 0.05, seed=3), expected)
+    expected = mislabelled(x, labels, groups, share=0.05, seed=3)
+    assert np.array_equal(mislabelled(batches, labels, groups, share=0.05, seed=3), expected)
     assert len(calls) == 2
 
 
 def test_more_rows_than_the_sample(monkeypatch):
     monkeypatch.setattr("ser_keras.training.data.label_cleaning.MOST_ROWS", 100)
     x, labels, groups, wrong = planted()
-    dropped = mislabelled(x, labels, groups, len(wrong) / len(x), seed=0)
+    dropped = mislabelled(x, labels, groups, share=len(wrong) / len(x), seed=0)
     assert np.isin(dropped, wrong).mean() > 0.9
 
 
 @pytest.mark.parametrize(("share", "n"), [(0, 0), (0.0004, 0), (0.0005, 1), (0.005, 6), (0.1, 120)])
 def test_share_is_rounded_to_windows(share, n):
     x, labels, groups, _ = planted()
-    assert len(mislabelled(x, labels, groups, share, seed=0)) == n
+    assert len(mislabelled(x, labels, groups, share=share, seed=0)) == n
 
 
 def test_nothing_is_read_where_nothing_is_dropped():
     def batches():
         raise AssertionError("read")
 
-    assert len(mislabelled(batches, np.zeros(600), np.arange(600), 0.0, seed=0)) == 0
+    assert len(mislabelled(batches, np.zeros(600), np.arange(600), share=0.0, seed=0)) == 0
 
 
 def test_parts_keep_utterances_whole_and_spread_classes():
@@ -79,14 +79,14 @@ def test_rare_classes_are_not_dropped_for_being_rare():
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1], [900, 100])
     x = rng.standard_normal((1000, 5))  # nothing tells the classes apart
-    dropped = mislabelled(x, labels, np.arange(1000), 0.1, seed=0)
+    dropped = mislabelled(x, labels, np.arange(1000), share=0.1, seed=0)
     assert 2 <= (labels[dropped] == 1).sum() <= 30
 
 
 def test_a_class_of_one_utterance_stays():
     x, labels, groups, _ = planted()
     labels[groups == 0] = N_CLASSES
-    assert not np.isin(mislabelled(x, labels, groups, 0.3, seed=0), np.flatnonzero(groups == 0)).any()
+    assert not np.isin(mislabelled(x, labels, groups, share=0.3, seed=0), np.flatnonzero(groups == 0)).any()
 
 
 @pytest.mark.parametrize("case", ["one class", "one utterance", "two utterances"])
@@ -97,12 +97,12 @@ def test_nothing_is_dropped_where_nothing_can_be_told(case):
     else:
         groups = np.where(labels == 0, 0, 0 if case == "one utterance" else 1)
         labels = np.where(groups == 0, 0, 1) if case == "two utterances" else labels
-    assert len(mislabelled(x, labels, groups, 0.2, seed=0)) == 0
+    assert len(mislabelled(x, labels, groups, share=0.2, seed=0)) == 0
 
 
 def test_ties_go_by_index():
     labels = np.tile([0, 1], 50)
-    assert mislabelled(np.ones((100, 7)), labels, np.arange(100), 0.03, seed=0).tolist() == [0, 1, 2]
+    assert mislabelled(np.ones((100, 7)), labels, np.arange(100), share=0.03, seed=0).tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from ser_keras.common.files import read_json
 from ser_keras.evaluation import Predictions, ece
 from ser_keras.experiment import saved_model
 from ser_keras.experiment.recipes import load_experiment
-from ser_keras.training import crossvalidation, fold, temperature
+from ser_keras.training import crossvalidation, fold, fold_job, temperature
 from tests.made_corpus import write_corpus
 from tests.training.test_crossvalidation import QUICK
 
@@ -69,18 +69,19 @@ def experiment(*changes):
 def test_a_run_s_temperature_is_chosen_on_training_speakers_left_out(corpus, tmp_path, monkeypatch):
     plain = crossvalidation.train(experiment(), corpus, tmp_path / "plain")
     fits = []
-    fit = fold.fit
+    prepare = fold.FoldTrainer.prepare
 
-    def watched(settings, material, train, validation, n_classes, folder, number, *others, **more):
-        fits.append((number, {material.items[i].speaker for i in train}))
-        return fit(settings, material, train, validation, n_classes, folder, number, *others, **more)
+    def watched(trainer):
+        job = trainer.job
+        fits.append((job.seeds, {job.material.items[i].speaker for i in job.train}))
+        prepare(trainer)
 
-    monkeypatch.setattr(fold, "fit", watched)
+    monkeypatch.setattr(fold.FoldTrainer, "prepare", watched)
     run = crossvalidation.train(experiment("training.calibration_groups=2"), corpus, tmp_path / "run")
     records = [read_json(place / "fold.json") for place in (*run.folds(), run.final)]
-    for record, number in zip(records, (0, 1, fold.FINAL), strict=True):
+    for record, number in zip(records, (0, 1, fold_job.FINAL), strict=True):
         speakers = set(record["train"])
-        (_, whole), *parts = [fit for fit in fits if fit[0] == number or fit[0] // temperature.NUMBERS == number + 1]
+        (_, whole), *parts = [fit for fit in fits if fit[0].fold == number]
         assert whole == speakers and len(parts) == 2
         assert parts[0][1] | parts[1][1] == speakers and not parts[0][1] & parts[1][1]
         assert len({fit[0] for fit in fits}) == len(fits), "each has seeds of its own"

@@ -1,6 +1,7 @@
 """Searches that train: whom they see, what they leave behind, and how they go on."""
 
 import csv
+import dataclasses
 import json
 import os
 
@@ -16,7 +17,6 @@ from ser_keras.experiment import saved_model
 from ser_keras.experiment.recipes import load_experiment
 from ser_keras.models.classifier import Classifier
 from ser_keras.training import crossvalidation, fold
-from ser_keras.training.checkpoints import History
 from ser_keras.tuning import holdout, running, search, space
 from ser_keras.tuning.directory import claim
 from ser_keras.tuning.request import Request
@@ -55,18 +55,19 @@ def done(corpus, tmp_path_factory):
     """A whole search, with who was in which part of every training."""
     folder = tmp_path_factory.mktemp("search")
     os.environ["SER_KERAS_CACHE"] = str(folder / "cache")
-    seen, fit = [], fold.fit
+    seen, prepare = [], fold.FoldTrainer.prepare
 
-    def watching(experiment, material, train, validation, n_classes, place, *rest, **named):
-        parts = [{material.items[i].speaker for i in items} for items in (train, validation)]
-        seen.append((place, *parts))
-        return fit(experiment, material, train, validation, n_classes, place, *rest, **named)
+    def watching(trainer):
+        job = trainer.job
+        parts = [{job.material.items[i].speaker for i in items} for items in (job.train, job.validation)]
+        seen.append((job.folder, *parts))
+        prepare(trainer)
 
-    fold.fit = watching
+    fold.FoldTrainer.prepare = watching
     try:
         lines = tune(asked(folder, corpus), folder / "out")
     finally:
-        fold.fit = fit
+        fold.FoldTrainer.prepare = prepare
     return folder / "out", lines, seen
 
 
@@ -193,8 +194,13 @@ def test_a_search_cut_off_in_a_trial_goes_on_at_its_epoch(done, corpus, tmp_path
             if len(epochs) in (2, 6):
                 raise Killed
 
-    fit = fold.fit
-    monkeypatch.setattr(fold, "fit", lambda *a, callbacks=(), **k: fit(*a, callbacks=[*callbacks, Dying()], **k))
+    prepare = fold.FoldTrainer.prepare
+
+    def watched(trainer):
+        trainer.job = dataclasses.replace(trainer.job, callbacks=[*trainer.job.callbacks, Dying()])
+        prepare(trainer)
+
+    monkeypatch.setattr(fold.FoldTrainer, "prepare", watched)
     for _ in range(2):
         with pytest.raises(Killed):
             tune(asked(tmp_path, corpus), tmp_path / "out")
@@ -232,12 +238,12 @@ def test_a_folder_with_another_searchs_trials_is_refused(tmp_path):
 def test_a_checkpoint_of_other_data_or_speakers_is_not_gone_on_with(corpus, tmp_path, monkeypatch):
     began = []
 
-    def noting(experiment, material, train, validation, n_classes, place, *_, **named):
-        began.append((place / "checkpoint.npz").is_file())
-        (place / "checkpoint.npz").write_bytes(b"of this search")
-        return Guess(n_classes), History(), {}
+    def noting(trainer):
+        began.append(trainer.job.checkpoint.is_file())
+        trainer.job.checkpoint.write_bytes(b"of this search")
+        trainer.classifier = Guess(trainer.job.n_classes)
 
-    monkeypatch.setattr(fold, "fit", noting)
+    guess_by(monkeypatch, noting)
     values = {"training.learning_rate": 0.003, "tuner/epochs": 1}
 
     made = search.Search(asked(tmp_path, corpus))
@@ -265,7 +271,7 @@ def test_a_checkpoint_of_other_data_or_speakers_is_not_gone_on_with(corpus, tmp_
 
 def test_trials_of_one_front_end_share_what_was_prepared(corpus, tmp_path, monkeypatch):
     prepared, prepare = [], holdout.prepare
-    monkeypatch.setattr(holdout, "prepare", lambda *a: prepared.append(a[0].window_s) or prepare(*a))
+    monkeypatch.setattr(holdout, "prepare", lambda *a, **k: prepared.append(a[0].window_s) or prepare(*a, **k))
     vary = {"window_s": [0.55, 0.6], "model.hidden": [4, 8]}
     made = search.Search(asked(tmp_path, corpus, {"vary": vary, "set": {}}))
     found = [made.materials(made.space.experiment(v)) for _, _, v in made.space.samples()]
@@ -283,12 +289,18 @@ class Guess(Classifier):
         return np.tile(np.eye(self.n_classes, dtype=np.float32)[0], (len(batch), 1))
 
 
-def guessing(experiment, material, train, validation, n_classes, *_, **named):
-    return Guess(n_classes), History(), {}
+def guessing(trainer):
+    trainer.classifier = Guess(trainer.job.n_classes)
+
+
+def guess_by(monkeypatch, fit):
+    """Train nothing: `fit` gives a FoldTrainer its classifier."""
+    monkeypatch.setattr(fold.FoldTrainer, "prepare", lambda trainer: None)
+    monkeypatch.setattr(fold.FoldTrainer, "fit", fit)
 
 
 def test_nested_folds_test_everybody_by_a_search_that_didnt_see_them(corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr(fold, "fit", guessing)
+    guess_by(monkeypatch, guessing)
     monkeypatch.setattr(running, "write_report", lambda *_: None)
     one = {"vary": {"model.filters": [[2], [3]]}, "set": {**SPACE["set"], "training.epochs": 1}}
     lines = tune(asked(tmp_path, corpus, one, outer_folds=2), tmp_path / "out")
@@ -300,15 +312,15 @@ def test_nested_folds_test_everybody_by_a_search_that_didnt_see_them(corpus, tmp
 
 
 def test_a_longer_search_that_finds_another_winner_counts_the_looks(corpus, tmp_path, monkeypatch):
-    def better_later(experiment, material, train, validation, n_classes, *_, **named):
-        wide = experiment.model.arguments()["hidden"] > 4
-        guess = Guess(n_classes)
-        guess.probabilities = lambda batch: np.eye(n_classes, dtype=np.float32)[
+    def better_later(trainer):
+        n_classes = trainer.job.n_classes
+        wide = trainer.job.experiment.model.arguments()["hidden"] > 4
+        trainer.classifier = Guess(n_classes)
+        trainer.classifier.probabilities = lambda batch: np.eye(n_classes, dtype=np.float32)[
             np.arange(len(batch)) % (3 if wide else 1)
         ]
-        return guess, History(), {}
 
-    monkeypatch.setattr(fold, "fit", better_later)
+    guess_by(monkeypatch, better_later)
     tree = {"set": {}, "vary": {"model.hidden": [2, 8]}}
     with monkeypatch.context() as unseen:
         unseen.setattr(running, "write_report", lambda *_: None)
@@ -322,7 +334,7 @@ def test_a_longer_search_that_finds_another_winner_counts_the_looks(corpus, tmp_
 
 
 def test_a_start_that_was_chosen_on_the_test_speakers_is_said_to_be(corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr(fold, "fit", guessing)
+    guess_by(monkeypatch, guessing)
     changes = {"changes": ["selected_on=[manifest/s0, manifest/s1]"], "test_speakers": ["s0"], "max_trials": 1}
     lines = tune(asked(tmp_path, corpus, **changes), tmp_path / "out")
     result = result_of(tmp_path / "out")

@@ -1,16 +1,27 @@
 """Training windows whose label is probably wrong."""
 
-import numpy as np
+from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ser_keras.common import seeds
 from ser_keras.common.errors import SerKerasError
+from ser_keras.common.seeds import Stream
 
 N_PARTS = 5
 N_COMPONENTS = 50
 MOST_ROWS = 4000  # from which mean, deviation and principal components are found: bounds memory and time
 BATCH = 256
 
+Features = NDArray[np.float32] | Callable[[], Iterable[NDArray[np.float32]]]
 
-def mislabelled(features, labels, groups, share, seed):
+
+def mislabelled(
+    features: Features, labels: ArrayLike, groups: ArrayLike, *, share: float, seed: int
+) -> NDArray[np.int64]:
     """The windows whose label a softmax that was trained on other utterances finds least likely.
 
     Reference: N. Anand, P. Verma, Convoluting Feelings, Stanford CS231n 2015, section 2, removes "mislabeled examples
@@ -30,7 +41,7 @@ def mislabelled(features, labels, groups, share, seed):
         seed: of the parts and of the projection.
 
     Returns:
-        [m] int64, sorted indices to drop; m = share * n, rounded half up, so none where share * n is below .5. Equal
+        [m], sorted indices to drop; m = share * n, rounded half up, so none where share * n is below .5. Equal
         probabilities: the earlier index goes. A window is never dropped where the other parts don't hold its class
         (so nothing is, where all belong to one class or one utterance), and m is smaller then if need be.
 
@@ -53,32 +64,32 @@ def mislabelled(features, labels, groups, share, seed):
     return np.sort(order[np.isfinite(probability[order])])
 
 
-def _parts(labels, groups, seed):
+def _parts(labels: NDArray[np.int64], groups: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     """[n] part of each row: utterances are shuffled within their class, then dealt in turn, so that each class is
     spread over as many parts as it has utterances."""
     _, first, group = np.unique(groups, return_index=True, return_inverse=True)
-    shuffled = np.random.default_rng(seed).permutation(len(first))
+    shuffled = seeds.generator(seed, Stream.CLEANING_PARTS).permutation(len(first))
     dealt = shuffled[np.argsort(labels[first][shuffled], kind="stable")]
     part = np.empty(len(first), np.int64)
     part[dealt] = np.arange(len(first)) % N_PARTS
     return part[group.reshape(-1)]
 
 
-def _batches(features):
+def _batches(features: Features) -> Iterator[NDArray[np.float32]]:
     batches = features() if callable(features) else (features[i : i + BATCH] for i in range(0, len(features), BATCH))
     for batch in batches:
         yield np.asarray(batch, np.float32).reshape(len(batch), -1)
 
 
-def _reduce(features, n, seed):
+def _reduce(features: Features, n: int, seed: int) -> NDArray[np.float32]:
     """[n, <= 50] principal components of standardised features, each of variance 1 on the rows it is found from."""
     from sklearn.decomposition import PCA
 
-    chosen = np.zeros(n, bool)
-    chosen[np.random.default_rng(seed).permutation(n)[:MOST_ROWS]] = True
+    sampled = np.zeros(n, bool)
+    sampled[seeds.generator(seed, Stream.CLEANING_SAMPLE).permutation(n)[:MOST_ROWS]] = True
     rows, start = [], 0
     for batch in _batches(features):
-        in_sample = chosen[start : start + len(batch)]
+        in_sample = sampled[start : start + len(batch)]
         rows.append(batch[: len(in_sample)][in_sample])
         start += len(batch)
     if start != n:
@@ -91,14 +102,17 @@ def _reduce(features, n, seed):
     scale = 1 / np.where(deviation > 0, deviation, 1)
     sample -= mean
     sample *= scale
-    pca = PCA(min(N_COMPONENTS, *sample.shape), svd_solver="randomized", random_state=seed).fit(sample)
+    n_components, state = min(N_COMPONENTS, *sample.shape), seeds.integer(seed, Stream.CLEANING_COMPONENTS)
+    pca = PCA(n_components, svd_solver="randomized", random_state=state).fit(sample)
     variance = pca.explained_variance_
     # Where the rank is lower than the number of components, the last ones are rounding errors: they become 0.
     whiten = np.where(variance > 1e-6 * variance[0], 1 / np.sqrt(np.maximum(variance, 1e-30)), 0)
     return np.concatenate([pca.transform((batch - mean) * scale) * whiten for batch in _batches(features)])
 
 
-def _out_of_fold(reduced, labels, parts):
+def _out_of_fold(
+    reduced: NDArray[np.float32], labels: NDArray[np.int64], parts: NDArray[np.int64]
+) -> NDArray[np.float64]:
     """[n] probability of the own label; infinite where the softmax hasn't seen the class."""
     from sklearn.linear_model import LogisticRegression
 
@@ -108,7 +122,7 @@ def _out_of_fold(reduced, labels, parts):
         if len(np.unique(labels[train])) < 2:
             continue
         softmax = LogisticRegression(class_weight="balanced", max_iter=200).fit(reduced[train], labels[train])
-        known = np.flatnonzero(test & np.isin(labels, softmax.classes_))
-        column = np.searchsorted(softmax.classes_, labels[known])
-        probability[known] = softmax.predict_proba(reduced[known])[np.arange(len(known)), column]
+        rows = np.flatnonzero(test & np.isin(labels, softmax.classes_))
+        column = np.searchsorted(softmax.classes_, labels[rows])
+        probability[rows] = softmax.predict_proba(reduced[rows])[np.arange(len(rows)), column]
     return probability

@@ -1,38 +1,50 @@
 """Random augmentation inside the tf.data pipeline: each window changed anew in each epoch."""
 
+from __future__ import annotations
+
 import threading
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from ser_keras.audio.samples import SAMPLE_RATE, from_int16, to_int16
+from ser_keras.common.seeds import FoldSeeds, Stream
+from ser_keras.experiment.settings import Augmentation
 from ser_keras.features.augmentation import draws, waveform
+from ser_keras.features.augmentation.draws import Draws
 from ser_keras.features.augmentation.spectra import SpectralAugmentation
+from ser_keras.features.frontends.base import FrontEnd
+from ser_keras.training.data.feature_store import Examples, Material
 
 SMALL = 8  # windows that go through the front end at once: more leave the processor's cache
 
 
 class Live:
-    """The training windows of a fold, changed as drawn from (seed, fold, epoch).
+    """The training windows of a fold, changed as drawn in each epoch.
 
     A window that is heard faster holds more of its utterance; where that would reach beyond its end, the window begins
     earlier.
 
     Args:
-        settings: experiment.Augmentation, mode `random`.
-        frontend: FrontEnd.
-        material: Material, of windows.
-        examples: Examples.
+        settings: of mode `random`.
+        frontend: the experiment's.
+        material: features of windows.
+        examples: what training draws from.
+        seeds: of the training; they decide the draws, with the epoch.
     """
 
-    def __init__(self, settings, frontend, material, examples):
-        self.settings, self.material, self.examples = settings, material, examples
+    def __init__(
+        self, settings: Augmentation, frontend: FrontEnd, material: Material, *, examples: Examples, seeds: FoldSeeds
+    ) -> None:
+        self.settings, self.material, self.examples, self.seeds = settings, material, examples, seeds
         self._starts = np.array(
             [material.starts[i][k] for i, k in zip(examples.owner, examples.number, strict=True)], np.int64
         )
-        self._lock, self._drawn = threading.Lock(), {}
+        self._lock = threading.Lock()
+        self._drawn: dict[int, Draws] = {}
         self._spectral = settings.path == "spectrum"
-        self._fields = draws.varied(settings) if self._spectral else ()
+        self._fields: tuple[str, ...] = draws.varied(settings) if self._spectral else ()
         if self._spectral:
             self._augment = SpectralAugmentation.from_settings(frontend, material.window, settings)
             self.source_samples, self._top_hz = self._augment.source_samples, self._augment.top_hz
@@ -40,22 +52,22 @@ class Live:
             self._frontend, self._top_hz = frontend, draws.TOP_HZ
             self.source_samples = waveform.source_samples(material.window, draws.ranges(settings)[0][1])
 
-    def dataset(self, index, key, batch_size):
+    def dataset(self, index: tf.data.Dataset, epoch: tf.Tensor, batch_size: int) -> tf.data.Dataset:
         """Features of examples.
 
         Args:
-            index: tf.data.Dataset of example numbers, in the epoch's order.
-            key: int64 tensor [3]: seed, fold, epoch.
+            index: example numbers, in the epoch's order.
+            epoch: int64 scalar.
             batch_size: examples in a batch.
 
         Returns:
             tf.data.Dataset of (features [b, ...], example numbers [b]).
         """
 
-        def features(places, numbers):
+        def features(places: tf.Tensor, numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             # Stateless, or else determinism would fetch one batch after the other.
             kinds = [tf.int16 if self._spectral else tf.float32, *(self._kind(name) for name in self._fields)]
-            heard, *values = tf.numpy_function(self._fetch, [places, numbers, key], kinds, stateful=False)
+            heard, *values = tf.numpy_function(self._fetch, [places, numbers, epoch], kinds, stateful=False)
             heard.set_shape([None, self.source_samples if self._spectral else self.material.window])
             if not self._spectral:
                 return self._frontend(heard), numbers
@@ -67,15 +79,15 @@ class Live:
         small = index.enumerate().batch(SMALL).map(features, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         return small.rebatch(batch_size)
 
-    def _example(self, name):
+    def _example(self, name: str) -> NDArray[np.generic]:
         return getattr(draws.draw(self.settings, 1, 1.0, seed=[0], top_hz=self._top_hz), name)
 
-    def _kind(self, name):
+    def _kind(self, name: str) -> tf.DType:
         return tf.as_dtype(self._example(name).dtype)
 
-    def _fetch(self, places, numbers, key):
+    def _fetch(self, places: NDArray[np.int64], numbers: NDArray[np.int64], epoch: int) -> list[NDArray[np.generic]]:
         # By places within the epoch: an example that comes twice is changed in two ways.
-        drawn = self._draws(tuple(key.tolist())).take(places)
+        drawn = self._draws(int(epoch)).take(places)
         heard = self._sources(numbers, drawn.rate)
         if self.settings.recorded:
             heard = to_int16(waveform.recorded_so(from_int16(heard), drawn))
@@ -83,20 +95,20 @@ class Live:
             return [heard, *drawn.as_dict(self._fields).values()]
         return [waveform.changed(from_int16(heard), drawn.as_dict(), self.material.window)]
 
-    def _draws(self, key):
+    def _draws(self, epoch: int) -> Draws:
         """The draws of an epoch, made once; the next epoch's may be fetched before this one's are used up."""
         with self._lock:
-            if key not in self._drawn:
+            if epoch not in self._drawn:
                 while len(self._drawn) > 1:
                     del self._drawn[next(iter(self._drawn))]
                 window_s = self.material.window / SAMPLE_RATE
-                seed = [*key, 1]  # the order is drawn from the key alone
-                self._drawn[key] = draws.draw(
-                    self.settings, len(self.examples), window_s, seed=seed, top_hz=self._top_hz
+                entropy = self.seeds.generator(Stream.LIVE_AUGMENTATION, epoch).integers(2**32, size=4).tolist()
+                self._drawn[epoch] = draws.draw(
+                    self.settings, len(self.examples), window_s, seed=entropy, top_hz=self._top_hz
                 )
-            return self._drawn[key]
+            return self._drawn[epoch]
 
-    def _sources(self, numbers, rates):
+    def _sources(self, numbers: NDArray[np.int64], rates: NDArray[np.float32]) -> NDArray[np.int16]:
         """int16 [b, source_samples], zeros behind an utterance's end."""
         heard = np.zeros((len(numbers), self.source_samples), np.int16)
         owner = self.examples.owner[numbers]

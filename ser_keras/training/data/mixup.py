@@ -1,7 +1,12 @@
 """Mixup: examples and their labels blended in pairs."""
 
+from __future__ import annotations
+
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
+
+from ser_keras.common.seeds import FoldSeeds, Stream
 
 
 class Mixup:
@@ -15,16 +20,15 @@ class Mixup:
         n_classes: number of classes.
     """
 
-    def __init__(self, alpha, n_classes):
+    def __init__(self, alpha: float, n_classes: int) -> None:
         self.alpha, self.n_classes = alpha, n_classes
 
-    def draw(self, n, seed):
-        """(weights float32 [n] of the examples themselves, partners int64 [n]) of a batch of n."""
-        rng = np.random.default_rng(seed)
+    def draw(self, n: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """(weights [n] of the examples themselves, partners [n]) of a batch of n."""
         weight = rng.beta(self.alpha, self.alpha, n)
         return np.maximum(weight, 1 - weight).astype(np.float32), rng.permutation(n)
 
-    def mix(self, x, y, weight, partner):
+    def mix(self, x: tf.Tensor, y: tf.Tensor, *, weight: tf.Tensor, partner: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Blend.
 
         Args:
@@ -42,24 +46,24 @@ class Mixup:
             weight[:, None] * target + (1 - weight[:, None]) * tf.gather(target, partner),
         )
 
-    def dataset(self, dataset, seed, fold, first_step):
+    def dataset(self, dataset: tf.data.Dataset, seeds: FoldSeeds, first_step: int) -> tf.data.Dataset:
         """A dataset of (features, labels[, weights]) mixed; sample weights are blended alike.
 
         Args:
-            dataset: tf.data.Dataset of batches.
-            seed, fold: decide the draws, with the number of the step.
+            dataset: of batches.
+            seeds: of the training; they decide the draws, with the number of the step.
             first_step: number of the dataset's first step within the training.
         """
 
-        def draw(n, step):
-            return self.draw(int(n), [seed, fold, int(step), 2])
+        def draw(n: int, step: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+            return self.draw(int(n), seeds.generator(Stream.MIXUP, int(step)))
 
-        def mixed(step, batch):
+        def mixed(step: tf.Tensor, batch: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, ...]:
             x, y, *rest = batch
             weight, partner = tf.numpy_function(draw, [tf.shape(y)[0], step], [tf.float32, tf.int64], stateful=False)
             weight.set_shape([None])
             partner.set_shape([None])
             blended = (weight * w + (1 - weight) * tf.gather(w, partner) for w in rest)
-            return (*self.mix(x, y, weight, partner), *blended)
+            return (*self.mix(x, y, weight=weight, partner=partner), *blended)
 
         return dataset.enumerate(first_step).map(mixed, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)

@@ -1,224 +1,167 @@
-"""An experiment's material: corpora read, decoded, cut, labelled and dealt to folds, ready to be trained on."""
+"""From corpora to what is trained on, in three steps: audio and labels, folds, features.
+
+Each step has a type that adds to the one before: `LabelledAudio`, `FoldedAudio`, `Prepared`. Who needs no features
+stops after the second.
+"""
+
+from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ser_keras import corpora as readers
-from ser_keras.audio.samples import SAMPLE_RATE
-from ser_keras.audio.windows import window_starts
-from ser_keras.common.errors import SerKerasError
-from ser_keras.common.progress import say
-from ser_keras.common.row_store import fingerprint
-from ser_keras.corpora.classes import select
-from ser_keras.experiment import assembly, protocols, rules, settings
-from ser_keras.experiment.tensorflow_session import configure
-from ser_keras.features.faces import watch
-from ser_keras.training.data import decoded_audio, faces
-from ser_keras.training.data.feature_store import Material, extract
+from ser_keras.audio.samples import from_int16
+from ser_keras.corpora import Listing
+from ser_keras.experiment import assembly, protocols
+from ser_keras.experiment.protocols import Fold
+from ser_keras.experiment.settings import Experiment
+from ser_keras.features.extractor import FeatureShape
+from ser_keras.features.faces.frontends import FaceFrontEnd
+from ser_keras.training.data import extraction, faces
+from ser_keras.training.data.feature_store import Material
+from ser_keras.training.data.items import Items, Windowing
+from ser_keras.training.data.labelled_audio import LabelledAudio, read_audio
+
+if TYPE_CHECKING:
+    from ser_keras.features.conditions import Condition
 
 
-@dataclasses.dataclass
-class Prepared:
-    """An experiment's material, ready to be trained on.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FoldedAudio(LabelledAudio):
+    """An experiment's utterances, or their chunks, dealt to folds.
 
     Attributes:
-        experiment: settings, complete, its `classes` those that have data.
-        decoded: decoding.Decoded, utterances.
-        labels: [n] class of each utterance.
-        material: its items are the utterances, or chunks of them for `chunk_random` (`chunked`).
-        folds: list of protocols.Fold over the items.
-        corpora: what experiment.yaml says of each corpus.
-        dropped: lines on what was left out.
+        items: what the folds are made of.
+        folds: index arrays into the items.
     """
 
-    experiment: settings.Experiment
-    decoded: decoded_audio.Decoded
-    labels: np.ndarray
-    material: Material
-    folds: list
-    corpora: list
-    dropped: list
+    items: Items
+    folds: list[Fold]
 
     @property
-    def n_classes(self):
-        return len(self.experiment.classes)
+    def feature_shape(self) -> FeatureShape:
+        """Shape of one window's features; nothing is computed for it."""
+        return assembly.build_extractor(self.experiment).feature_shape(self.experiment.window_samples)
 
-    @property
-    def chunked(self):
-        """Whether items are chunks of utterances, which are then on both sides of the split."""
-        return self.material.items is not self.decoded.utterances
+    def samples(self, item: int) -> NDArray[np.float32]:
+        """Samples of one item, [n] at 16 kHz."""
+        first, n = self.items.spans[item].tolist()
+        return from_int16(self.audio.store.slice(first, n))
 
-    def heard_in_training(self):
+    def heard_in_training(self) -> int:
         """How many test utterances are, sample by sample, audio that their fold's model is trained or validated on."""
-        if self.chunked:
+        if self.items.chunked:
             return 0
-        hashes = np.array(self.decoded.hashes)
+        hashes = np.array(self.audio.hashes)
         parts = ((hashes[f.test], hashes[np.concatenate([f.train, f.validation])]) for f in self.folds)
         return int(sum(np.isin(test, training).sum() for test, training in parts))
 
 
-def read_corpora(corpora):
-    """What several corpora hold, as one Listing.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Prepared(FoldedAudio):
+    """Everything that an experiment is trained on.
 
-    Args:
-        corpora: list of (registry name, path).
+    Attributes:
+        material: the items' features.
+    """
+
+    material: Material
+
+
+def make_folds(audio: LabelledAudio) -> FoldedAudio:
+    """Deal utterances to folds, as the experiment's protocol says; where this splits utterances, their windows.
 
     Raises:
-        SerKerasError: one can't be read or is given twice, or they hold nothing.
+        SerKerasError: corpora and protocol do not fit each other.
+        RuntimeError: a fold breaks its protocol's promise.
     """
-    names = [name for name, _ in corpora]
-    doubled = [name for name in names if names.count(name) > 1]
-    if doubled:
-        raise SerKerasError(f"corpus {doubled[0]} is given twice")
-    listings = [readers.scan(name, root) for name, root in corpora]
-    together = readers.Listing(
-        [u for listing in listings for u in listing.utterances],
-        {name: reason for listing in listings for name, reason in listing.bad_files.items()},
-        [note for listing in listings for note in listing.notes],
+    experiment = audio.experiment
+    items = Items.whole(audio.audio, audio.labels, experiment.snippet_s)
+    if protocols.PROTOCOLS[experiment.protocol.name].leaky:
+        items = items.chunks(Windowing.of(experiment))
+    validate = experiment.training.early_stopping is not None
+    folds = protocols.make_folds(
+        items.utterances, items.labels, experiment.protocol, seed=experiment.seed, validate=validate
     )
-    if not together.utterances:
-        raise SerKerasError(f"{', '.join(names)}: no utterances found")
-    return together
+    return FoldedAudio(
+        experiment=experiment,
+        audio=audio.audio,
+        labels=audio.labels,
+        dropped=audio.dropped,
+        items=items,
+        folds=folds,
+    )
 
 
-def prepare(experiment, listing, quiet=False, condition=None, augmented=True):
-    """Decode, cut and extract everything that an experiment needs, and make its folds.
+def compute_features(
+    data: FoldedAudio,
+    *,
+    condition: Condition | None = None,
+    augmented: bool = True,
+    needed: NDArray[np.int64] | None = None,
+) -> Prepared:
+    """Compute the features of the items, or take them from the cache.
+
+    Args:
+        data: folds of audio.
+        condition: that under which everything is heard: for evaluation alone.
+        augmented: whether the training part's changed windows are wanted; never under a condition.
+        needed: the items whose features are wanted; None: all.
+    """
+    augmented = augmented and condition is None
+    material = features_of(data.items, data.experiment, condition=condition, augmented=augmented, needed=needed)
+    return Prepared(
+        experiment=data.experiment,
+        audio=data.audio,
+        labels=data.labels,
+        dropped=data.dropped,
+        items=data.items,
+        folds=data.folds,
+        material=material,
+    )
+
+
+def features_of(
+    items: Items,
+    experiment: Experiment,
+    *,
+    condition: Condition | None = None,
+    augmented: bool = False,
+    needed: NDArray[np.int64] | None = None,
+) -> Material:
+    """Features of some items, computed as an experiment says; see `compute_features`."""
+    extractor, windowing = assembly.build_extractor(experiment), Windowing.of(experiment)
+    sequence = experiment.unit == "utterance"
+    if extractor.sees != "sound":  # pictures are not varied
+        front_end = cast(FaceFrontEnd, extractor)
+        return faces.extract(items, front_end, windowing, sequence=sequence, condition=condition, needed=needed)
+    return extraction.extract(
+        items,
+        extractor,
+        windowing,
+        augmentation=experiment.augmentation if augmented else None,
+        seed=experiment.seed,
+        sequence=sequence,
+        condition=condition,
+        needed=needed,
+    )
+
+
+def prepare(experiment: Experiment, listing: Listing, *, quiet: bool = False) -> Prepared:
+    """All three steps: decode the audio, make the folds, compute the features.
 
     Args:
         experiment: settings.
         listing: what `read_corpora` returned.
-        quiet: don't say what was dropped and skipped; it was said before.
-        condition: conditions.Condition under which everything is heard: for evaluation alone.
-        augmented: whether the training part's changed windows are wanted; never under a condition.
+        quiet: whether not to say what was dropped and skipped.
 
     Raises:
-        SerKerasError: settings, corpora and protocol don't fit each other.
+        SerKerasError: settings, corpora and protocol do not fit each other, or the model does not fit its features.
     """
-    experiment = rules.complete(experiment)
-    protocols.protocol_kind(experiment.protocol.name, listing.utterances)
-    configure(experiment)
-    extractor = assembly.build_extractor(experiment)
-    decoded, labels, live, dropped = usable(listing, experiment, quiet)
-    experiment = experiment.model_copy(update={"classes": live, "corpus_heads": corpus_heads(experiment, decoded)})
-
-    labels, window, hop = np.array(labels), experiment.window_samples, experiment.hop_samples
-    items, item_labels, spans = decoded.utterances, labels, clipped(decoded.spans, experiment.snippet_s)
-    around = None
-    if protocols.PROTOCOLS[experiment.protocol.name].leaky:
-        lengths = spans[:, 1].tolist()
-        cut = [window_starts(n, window, hop, experiment.tail_rule) for n in lengths]
-        if decoded.frames is not None:
-            cut = decoded.frames.starts
-        items, item_labels = protocols.expand_chunks(items, labels, lengths, window=window, starts=cut)
-        around = np.repeat(spans, [len(starts) for starts in cut], axis=0)
-        starts = np.concatenate(cut)
-        spans = np.column_stack([around[:, 0] + starts, np.minimum(window, around[:, 1] - starts)])
-    validate = experiment.training.early_stopping is not None
-    folds = protocols.make_folds(items, item_labels, experiment.protocol, seed=experiment.seed, validate=validate)
-    to_train = augmented and condition is None
-    if to_train and decoded.frames is None and assembly.model_kind(experiment).keras:
-        # A model that doesn't fit its front end is refused before hours of features.
-        assembly.build_classifier(experiment, extractor.feature_shape(window), len(live))
-    material = material_of(
-        *(decoded, items, item_labels, spans, extractor, window, hop, experiment.tail_rule),
-        augmentation=experiment.augmentation if to_train else None,
-        seed=experiment.seed,
-        sequence=experiment.unit == "utterance",
-        condition=condition,
-        around=around,
-    )
-    return Prepared(experiment, decoded, labels, material, folds, describe_corpora(decoded), dropped)
-
-
-def material_of(decoded, *arguments, **options):
-    """Material of decoded utterances: `material.extract`, or `faces.rows.extract` where pictures are looked at."""
-    return (extract if decoded.frames is None else faces.extract)(decoded, *arguments, **options)
-
-
-def usable(listing, experiment, quiet=False):
-    """Decode what of a listing belongs to the experiment's classes, and say what doesn't or can't be used.
-
-    Returns:
-        (decoding.Decoded, labels as a list of ints, the classes that have data, lines on what was dropped).
-
-    Raises:
-        SerKerasError: a bad file under `audio.bad_files=fail`, or fewer than two classes have data.
-    """
-    if listing.bad_files and experiment.audio.bad_files == "fail":
-        name, reason = next(iter(listing.bad_files.items()))
-        raise SerKerasError(f"{name}: {reason} (audio.bad_files=skip goes on without such files)")
-    chosen, _, live, dropped = select(listing.utterances, experiment.classes)
-    decoded = decoded_audio.decode(chosen, experiment.audio.decoder, experiment.audio.bad_files)
-    if assembly.extractor_class(experiment).sees != "sound":
-        decoded = watch.watch(decoded, assembly.build_extractor(experiment), experiment)
-    # A class may have lost its last file to a bad one.
-    _, labels, live, lost = select(decoded.utterances, live)
-    decoded.bad_files = {**listing.bad_files, **decoded.bad_files}
-    decoded.warnings += _same_audio(decoded)
-    skipped = [f"skipped {name}: {reason}" for name, reason in decoded.bad_files.items()]
-    for line in () if quiet else (*listing.notes, *dropped, *lost, *decoded.warnings, *skipped):
-        say(line)
-    return decoded, labels, live, [*dropped, *lost]
-
-
-def corpus_heads(experiment, decoded):
-    """`corpus_heads` with "separate" made the list of the corpora.
-
-    Raises:
-        SerKerasError: separate heads for a single corpus, or a list of other corpora than these.
-    """
-    if experiment.corpus_heads == "shared":
-        return experiment.corpus_heads
-    corpora = sorted({u.corpus for u in decoded.utterances})
-    if experiment.corpus_heads not in ("separate", corpora):
-        raise SerKerasError(f"corpus_heads is {experiment.corpus_heads}, but the corpora are {corpora}; use separate")
-    if len(corpora) < 2:
-        raise SerKerasError(f"corpus_heads=separate needs two corpora; only '{corpora[0]}' was given")
-    return corpora
-
-
-def clipped(spans, snippet_s):
-    """[n, 2] spans of samples cut down to the first seconds (None: whole)."""
-    if snippet_s is None:
-        return spans
-    return np.column_stack([spans[:, 0], np.minimum(spans[:, 1], max(1, round(snippet_s * SAMPLE_RATE)))])
-
-
-def _same_audio(decoded):
-    """Lines on identical audio under different speakers or corpora: it would be on both sides of a split."""
-    first, lines = {}, []
-    for utterance, digest in zip(decoded.utterances, decoded.hashes, strict=True):
-        other = first.setdefault(digest, utterance)
-        if (other.speaker, other.corpus) != (utterance.speaker, utterance.corpus):
-            here, there = (f"{u.name} ({u.speaker or u.corpus})" for u in (utterance, other))
-            lines.append(f"LEAK: {here} is the same audio as {there}")
-    return lines
-
-
-def describe_corpora(decoded):
-    def known(i):
-        """All that folds and labels follow from, and what is heard or seen."""
-        u = decoded.utterances[i]
-        seen = [] if decoded.frames is None else [decoded.contents[i]]
-        seen += [u.activation, u.valence] if (u.activation, u.valence) != (None, None) else []
-        return [u.name, u.emotion, u.speaker, u.session, u.split, u.gender, decoded.hashes[i], *seen]
-
-    described = []
-    for name in sorted({u.corpus for u in decoded.utterances}):
-        own = [i for i, u in enumerate(decoded.utterances) if u.corpus == name]
-        speakers = sorted({decoded.utterances[i].speaker or "" for i in own} - {""})
-        reader = readers.CORPORA.get(name)
-        described.append(
-            {
-                "name": name,
-                "title": readers.title_of(name),
-                "licence": reader.licence if reader else "not stated",
-                "n_utterances": len(own),
-                "n_speakers": len(speakers),
-                "speakers": speakers,
-                "hours": round(float(decoded.spans[own, 1].sum()) / SAMPLE_RATE / 3600, 4),
-                "fingerprint": fingerprint(sorted((known(i) for i in own), key=str)),
-            }
-        )
-    return described
+    data = make_folds(read_audio(experiment, listing, quiet=quiet))
+    if assembly.model_kind(data.experiment).keras:
+        # A model that does not fit its front end is refused before hours of features.
+        assembly.build_classifier(data.experiment, data.feature_shape, data.n_classes)
+    return compute_features(data)
