@@ -13,7 +13,7 @@ from ser_keras.models import MODELS, baselines
 
 def complete_component(component, registry, kind, given=()):
     """The arguments of a Component from the settings, complete; see `complete_arguments`."""
-    return complete_arguments(component.name, component.arguments(), registry, kind, given=given)
+    return complete_arguments(component.name, component.arguments(), registry, kind=kind, supplied=given)
 
 
 def complete(experiment):

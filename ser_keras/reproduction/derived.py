@@ -128,9 +128,10 @@ def _filters(row, folder, sources):
     run = sources[0]
     prepared = reopen(run, unfinished=True)
     experiment, material, train = prepared.experiment, prepared.material, prepared.folds[0].train
-    cut = (experiment.window_samples, experiment.hop_samples, experiment.tail_rule)
+    window, hop, tail = experiment.window_samples, experiment.hop_samples, experiment.tail_rule
     describe = DESCRIPTORS["acoustic26"]()
-    described = np.concatenate([describe(cut_windows(material.samples(item), *cut)) for item in train])
+    cuts = (cut_windows(material.samples(item), window, hop, tail=tail) for item in train)
+    described = np.concatenate([describe(windows) for windows in cuts])
     classifier = saved_model.load_classifier(run.fold(0))
     filters.write_filters(
         classifier, lambda: material.batches(train), described, describe.names, folder / "filters.png"

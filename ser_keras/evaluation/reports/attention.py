@@ -96,8 +96,9 @@ def draw_attention(run, files, out, fold=None):
         if whole:
             features, starts = extractor(samples), extractor.row_starts(len(samples))
         else:
-            cut = (window, experiment.hop_samples, experiment.tail_rule)
-            features, starts = compute(cut_windows(samples, *cut)), window_starts(len(samples), *cut)
+            hop, tail = experiment.hop_samples, experiment.tail_rule
+            features = compute(cut_windows(samples, window, hop, tail=tail))
+            starts = window_starts(len(samples), window, hop, tail=tail)
         path = Path(out) / f"{name}.png"
         write_attention(classifier, features, starts, window, samples, path)
         drawn.append((file, path))

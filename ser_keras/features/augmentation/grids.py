@@ -106,7 +106,7 @@ def copy_cuts(settings, seed, frontend, window, hop, tail):
 
     def windows_of(copy):
         def windows(samples):
-            starts = window_starts(len(samples), window, hop, tail)
+            starts = window_starts(len(samples), window, hop, tail=tail)
             identity = [seed, copy, zlib.crc32(samples.tobytes())]
             drawn = draws.draw(settings, len(starts), window / SAMPLE_RATE, identity, top_hz)
             latest = draws.latest_starts(len(samples), window, drawn.rate)
@@ -167,7 +167,7 @@ def _spectral_cuts(points, frontend, base, window, hop, tail):
     def windows_at(point):
         def windows(samples):
             n = max(1, round(len(samples) / point.rate))
-            starts = np.round(window_starts(n, window, hop, tail) * point.rate).astype(int)
+            starts = np.round(window_starts(n, window, hop, tail=tail) * point.rate).astype(int)
             return sources(samples, starts, augment.source_samples)
 
         return windows

@@ -10,8 +10,8 @@ from importlib import metadata, util
 import numpy as np
 
 from ser_keras.audio.samples import SAMPLE_RATE, to_int16
-from ser_keras.common.child_process import Child, Died, answering
-from ser_keras.common.errors import SerKerasError
+from ser_keras.common.child_process import Child, Died, Failed, answering
+from ser_keras.common.errors import BadInput, Unavailable
 
 PACKAGE = "opensmile"
 START_S = ANSWER_S = 60  # patience with importing the package, and with an answer
@@ -31,12 +31,12 @@ class OpenSmile:
         version: the package's version.
 
     Raises:
-        SerKerasError: the package isn't installed.
+        Unavailable: the package is not installed.
     """
 
     def __init__(self, feature_set, level):
         if util.find_spec(PACKAGE) is None:
-            raise SerKerasError(f"this needs the package {PACKAGE}: pip install 'ser-keras[systems]'")
+            raise Unavailable(f"this needs the package {PACKAGE}: pip install 'ser-keras[systems]'")
         self.version = metadata.version(PACKAGE)
         self._set, self._level = feature_set, level
         self._child = self._names = None
@@ -47,7 +47,7 @@ class OpenSmile:
         """The features' names, in order.
 
         Raises:
-            SerKerasError: as a call.
+            BadInput, Unavailable: as a call.
         """
         return self._insist(lambda: self._names, "while it started")
 
@@ -61,7 +61,8 @@ class OpenSmile:
             [T, features] float32; NaN where openSMILE finds the signal too short.
 
         Raises:
-            SerKerasError: openSMILE refuses the signal, or its process died of it and again after a restart.
+            BadInput: openSMILE refuses the signal.
+            Unavailable: its process died of it, and again after a restart.
         """
         pcm = np.ascontiguousarray(to_int16(samples), "<i2")
         return self._insist(lambda: self._ask(pcm), f"on a signal of {len(pcm) / SAMPLE_RATE:.2f} s")
@@ -76,7 +77,7 @@ class OpenSmile:
             except Died as death:
                 self.close()
                 self._child, how = None, str(death)
-        raise SerKerasError(
+        raise Unavailable(
             f"openSMILE's process died {ATTEMPTS} times {when} ({how}); leave that file out, or where all files fail, "
             f"reinstall the package {PACKAGE} {self.version}"
         )
@@ -85,24 +86,22 @@ class OpenSmile:
         try:
             self._child = Child(CHILD)
         except OSError as error:
-            raise SerKerasError(f"openSMILE can't be run in a process of its own: {error.strerror}") from None
+            raise Unavailable(f"openSMILE can't be run in a process of its own: {error.strerror}") from None
         self.close = weakref.finalize(self, self._child.close)
         self._child.send(json.dumps({"feature_set": self._set, "level": self._level}).encode() + b"\n")
-        self._accept(START_S)
-        size = int.from_bytes(self._child.read(4, START_S), "little")
-        self._names = tuple(json.loads(self._child.read(size, START_S)))
+        self._names = tuple(json.loads(self._answer(START_S)))
 
     def _ask(self, pcm):
         self._child.send(len(pcm).to_bytes(8, "little") + pcm.tobytes())
         patience = ANSWER_S + ANSWER_S_PER_S * len(pcm) / SAMPLE_RATE
-        self._accept(patience)
-        shape = np.frombuffer(self._child.read(16, patience), "<i8")
-        return np.frombuffer(self._child.read(4 * int(shape.prod()), patience), "<f4").reshape(shape)
+        content = self._answer(patience)
+        return np.frombuffer(content, "<f4", offset=16).reshape(np.frombuffer(content, "<i8", count=2))
 
-    def _accept(self, seconds):
-        complaint = self._child.complaint(seconds)
-        if complaint is not None:
-            raise SerKerasError(f"openSMILE ({self._set}): {complaint}")
+    def _answer(self, patience_s):
+        try:
+            return self._child.answer(patience_s)
+        except Failed as failure:
+            raise BadInput(f"openSMILE ({self._set}): {failure}") from None
 
 
 def serve():
@@ -127,8 +126,7 @@ def serve():
             feature_set = getattr(opensmile.FeatureSet, request["feature_set"])
             level = getattr(opensmile.FeatureLevel, request["level"])
             extractors.append(opensmile.Smile(feature_set=feature_set, feature_level=level))
-            names = json.dumps(extractors[0].feature_names).encode()
-            return len(names).to_bytes(4, "little") + names
+            return json.dumps(extractors[0].feature_names).encode()
 
         def extract():
             # Exact: openSMILE multiplies by 32768 and truncates.

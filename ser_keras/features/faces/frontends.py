@@ -139,7 +139,7 @@ class AudioVisual(_Pictures):
         Raises:
             VideoError: the pictures end before the sound does.
         """
-        starts = window_starts(n_samples, window, hop, tail)
+        starts = window_starts(n_samples, window, hop, tail=tail)
         middles = start + (starts + np.minimum(starts + window, n_samples)) / 2 / SAMPLE_RATE
         if middles[-1] > times[-1] + LATE_S:
             raise VideoError(
@@ -160,5 +160,5 @@ def sound_front_end(sound):
         raise SerKerasError(f"frontend.sound is {sound!r}; give a front end's name, or a mapping with `name`")
     given = ("self", "name", "trainable", "dtype", "kwargs")
     settings = {key: value for key, value in tree.items() if key != "name"}
-    arguments = complete_arguments(tree["name"], settings, FRONT_ENDS, "frontend.sound", given=given)
+    arguments = complete_arguments(tree["name"], settings, FRONT_ENDS, kind="frontend.sound", supplied=given)
     return FRONT_ENDS[tree["name"]](**arguments)

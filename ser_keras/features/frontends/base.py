@@ -6,9 +6,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.errors import SerKerasError
 
-SAMPLE_RATE = 16000
 LARGEST_FLOAT32 = 3.4028235e38
 
 

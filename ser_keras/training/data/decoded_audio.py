@@ -66,7 +66,7 @@ def decode(utterances, decoder="soundfile", bad_files="skip"):
                 part = (utterance.start, utterance.end)
                 key = fingerprint(contents[utterance.path], part, decoder, AUDIO_CACHE_VERSION)
                 if key not in store:
-                    loaded = reading.load(utterance.path, *part, decoder)
+                    loaded = reading.load(utterance.path, *part, decoder=decoder)
                     said.keep(key, loaded.warnings)
                     yield key, to_int16(loaded.samples)
                 warnings.extend(f"{utterance.name}: {w}" for w in said.of(key))

@@ -235,7 +235,7 @@ def extract(
     lengths = [n if condition is None or chunked else condition.length(n) for n in spans[:, 1].tolist()]
 
     def windows_of(samples):
-        return cut_windows(samples, window, hop, tail)
+        return cut_windows(samples, window, hop, tail=tail)
 
     # What needs the whole utterance is computed where it is cut.
     cut_item, compute = (extractor, np.asarray) if whole else (windows_of, feature_function(extractor, window))
@@ -257,7 +257,7 @@ def extract(
         variants.append(Variant(found[:, 0], found[:, 1], cut.rate))
     first = variants[0]
     heard_spans = np.column_stack([spans[:, 0], lengths])
-    starts = [extractor.row_starts(n) if whole else window_starts(n, window, hop, tail) for n in lengths]
+    starts = [extractor.row_starts(n) if whole else window_starts(n, window, hop, tail=tail) for n in lengths]
     return Material(
         *(items, np.asarray(labels), first.first_row, first.n_windows, starts, store, window, heard_spans),
         audio_store=decoded.store,

@@ -108,7 +108,7 @@ def prepare(experiment, listing, quiet=False, condition=None, augmented=True):
     around = None
     if protocols.PROTOCOLS[experiment.protocol.name].leaky:
         lengths = spans[:, 1].tolist()
-        cut = [window_starts(n, window, hop, experiment.tail_rule) for n in lengths]
+        cut = [window_starts(n, window, hop, tail=experiment.tail_rule) for n in lengths]
         if decoded.frames is not None:
             cut = decoded.frames.starts
         items, item_labels = protocols.expand_chunks(items, labels, lengths, window, cut)
