@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import errno
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class SerKerasError(ValueError):
@@ -25,6 +26,52 @@ class NotFound(SerKerasError):
 
 class Damaged(SerKerasError):
     """A file is there, and its content is broken: copy, fetch or make it again."""
+
+
+class Unreadable(SerKerasError):
+    """A file that cannot be read; `path` and `reason` are apart for lists of files.
+
+    Args:
+        path: the file.
+        reason: how the line goes on behind it, as `is missing` or `, row 3: ...`.
+    """
+
+    def __init__(self, path: str | Path, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.line(self.path)
+
+    def line(self, name: str | Path) -> str:
+        """The message, with another name for the file."""
+        return f"{name}{'' if self.reason.startswith((',', ':')) else ' '}{self.reason}"
+
+
+class MissingFile(Unreadable, NotFound):
+    """A file that is not there."""
+
+
+class DamagedFile(Unreadable, Damaged):
+    """A file whose content is broken, or cannot be had."""
+
+
+class BadSetting(BadInput):
+    """Settings that do not fit; `reason` says why, wherever they stand.
+
+    Args:
+        where: the recipe or file that they are in.
+        reason: what is wrong with them.
+    """
+
+    def __init__(self, where: str | Path, reason: str) -> None:
+        super().__init__(where, reason)
+        self.where = where
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.reason}"
 
 
 class Unavailable(SerKerasError):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from ser_keras.common.errors import Damaged, NotFound, write_error
+from ser_keras.common.errors import DamagedFile, MissingFile, write_error
 
 # Any: what a JSON file holds is known where it is read; a recursive type would ask for a cast at every look-up.
 Json: TypeAlias = Any
@@ -72,12 +72,14 @@ def read_json(path: str | Path) -> Json:
     """The content of a JSON file.
 
     Raises:
-        NotFound: there is no such file.
-        Damaged: it cannot be read, or is no JSON.
+        MissingFile: there is no such file.
+        DamagedFile: it cannot be read, or is no JSON.
     """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise NotFound(f"{path} is missing") from None
-    except (ValueError, OSError) as error:
-        raise Damaged(f"{path} can't be read: {error}") from None
+        raise MissingFile(path, "is missing") from None
+    except ValueError as error:
+        raise DamagedFile(path, f"can't be read: {error}") from None
+    except OSError as error:
+        raise DamagedFile(path, f"can't be read: {error.strerror or error}") from None

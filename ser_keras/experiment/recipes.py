@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
-from ser_keras.common.errors import SerKerasError, nearest
+from ser_keras.common.errors import BadSetting, SerKerasError, nearest
 from ser_keras.experiment.settings import Experiment, Settings
 
 REPORTED = "reported"  # what the papers report, as data: beside the recipes, but none itself
@@ -78,7 +78,7 @@ def from_tree(tree, where="settings"):
     try:
         return Experiment(**tree)
     except ValidationError as error:
-        raise SerKerasError(f"{where}: {_first(error)}") from None
+        raise BadSetting(where, _first(error)) from None
 
 
 def parse_recipe(text, where):
@@ -121,7 +121,12 @@ def _first(error):
     if problem["type"] == "extra_forbidden":
         return f"unknown setting '{path}'; nearest: {nearest(path, setting_names())}"
     got = "" if isinstance(problem["input"], dict) else f" (got {problem['input']!r})"
-    return f"{path + ': ' if path else ''}{problem['msg'].removeprefix('Value error, ')}{got if path else ''}"
+    return f"{path + ': ' if path else ''}{complaint(problem)}{got if path else ''}"
+
+
+def complaint(problem):
+    """What pydantic says of one problem, or what our own check said that it passes on."""
+    return str(problem["ctx"]["error"]) if problem["type"] == "value_error" else problem["msg"]
 
 
 def setting_names(model=Experiment, prefix=""):

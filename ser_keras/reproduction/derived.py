@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from ser_keras.audio.windows import cut_windows
-from ser_keras.common.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError, Unreadable
 from ser_keras.common.files import read_json, write_atomic, write_json
 from ser_keras.evaluation import Predictions
 from ser_keras.evaluation.reports import plots
@@ -57,7 +57,7 @@ def is_made(row, folder, sources):
     """Whether a derived row stands in a folder, made from the same runs."""
     try:
         record = read_json(folder / MADE_FROM)
-    except SerKerasError:
+    except Unreadable:
         return False
     made = _origin(row, sources)
     return {key: record.get(key) for key in made} == made

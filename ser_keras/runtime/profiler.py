@@ -56,9 +56,10 @@ def _library() -> ctypes.CDLL:
         raise Unavailable("LiteRT's profiler needs ai-edge-litert 2.3 or newer: pip install 'ai-edge-litert>=2.3'")
     try:
         library = ctypes.CDLL(str(path))
-        library.LiteRtGetProfileSummary  # noqa: B018 - older libraries lack it
-    except (OSError, AttributeError):
-        raise Unavailable("this ai-edge-litert has no profiler: pip install 'ai-edge-litert>=2.3'") from None
+    except OSError:
+        library = None
+    if library is None or not hasattr(library, "LiteRtGetProfileSummary"):  # older libraries lack it
+        raise Unavailable("this ai-edge-litert has no profiler: pip install 'ai-edge-litert>=2.3'")
     return library
 
 

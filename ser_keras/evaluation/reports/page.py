@@ -37,8 +37,8 @@ def capitalise(text):
 
 
 def time_taken(seconds: float | None) -> str:
-    """As `common.text.duration`, or a dash where there is none."""
-    return duration(seconds) if is_number(seconds) else "–"
+    """The exact `common.text.duration`, or a dash where there is none."""
+    return duration(seconds, exact=True) if is_number(seconds) else "–"
 
 
 def picture(draw, alt):
