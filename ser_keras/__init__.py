@@ -3,20 +3,21 @@
 The names below are the public ones. They are imported when they are first used, so that `import ser_keras` stays light.
 
 Example:
+    >>> from pathlib import Path
     >>> import ser_keras
     >>> model = ser_keras.load()
-    >>> result = model.predict("ser_keras/pretrained/emodb/reference.wav")
-    >>> result.emotion
-    'neutral'
+    >>> result = model.predict(Path(ser_keras.__file__).parent / "pretrained" / "emodb" / "reference.wav")
+    >>> result.emotion in model.classes
+    True
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
 
 from ser_keras.common.version import __version__
 
+TYPE_CHECKING = False  # checkers take it for True by its name; importing `typing` would double the time of this import
 if TYPE_CHECKING:
     from ser_keras.audio.containers import AudioError
     from ser_keras.common.errors import (
@@ -63,12 +64,14 @@ _MODULES = {
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 
-def __getattr__(name: str) -> object:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module 'ser_keras' has no attribute '{name}'")
-    value = getattr(importlib.import_module(_MODULE_OF[name]), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # or checkers would take any name for one that is there
+
+    def __getattr__(name: str) -> object:
+        if name not in _MODULE_OF:
+            raise AttributeError(f"module 'ser_keras' has no attribute '{name}'")
+        value = getattr(importlib.import_module(_MODULE_OF[name]), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

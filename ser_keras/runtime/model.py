@@ -63,13 +63,14 @@ class Result:
     """What a model says of one file, or of the samples of one utterance.
 
     Example:
+        >>> import numpy as np
         >>> import ser_keras
         >>> model = ser_keras.load()
         >>> result = model.predict_samples(np.sin(np.arange(40000) / 9).astype(np.float32))
         >>> result.emotion in model.classes, result.speech, round(sum(result.probabilities.values()), 6)
         (True, True, 1.0)
         >>> [(segment.start, segment.end) for segment in result.segments]
-        [(0.0, 2.0)]
+        [(0.0, 2.5)]
 
     Attributes:
         file: the path as it was given; None for samples.
@@ -111,14 +112,18 @@ class Moment:
     """One window of audio as it is heard, for displays.
 
     Example:
+        >>> import numpy as np
         >>> import ser_keras
         >>> model = ser_keras.load()
         >>> second = np.sin(np.arange(16000) / 9).astype(np.float32)
-        >>> moments = list(model.hear([second, second, second, 0 * second, 0 * second, 0 * second]))
-        >>> [(moment.start, moment.end, moment.speech) for moment in moments[:2]]
-        [(0.0, 2.0, True), (1.0, 3.0, True)]
-        >>> round(moments[0].level_dbfs), moments[0].belief == moments[0].probabilities, moments[-1].speech
-        (-3, True, False)
+        >>> for moment in model.hear([second] * 5 + [0 * second] * 4):
+        ...     print(f"{moment.start:g} to {moment.end:g} s, {moment.level_dbfs:.0f} dBFS, speech: {moment.speech}")
+        0 to 4 s, -3 dBFS, speech: True
+        1 to 5 s, -3 dBFS, speech: True
+        2 to 6 s, -4 dBFS, speech: True
+        3 to 7 s, -6 dBFS, speech: True
+        4 to 8 s, -9 dBFS, speech: True
+        5 to 9 s, -200 dBFS, speech: False
 
     Attributes:
         start, end: seconds since the first sample.
@@ -143,10 +148,10 @@ class Model:
     Example:
         >>> import ser_keras
         >>> model = ser_keras.load()
-        >>> model.classes
-        ('anger', 'boredom', 'disgust', 'fear', 'happiness', 'neutral', 'sadness')
-        >>> model.window_samples  # 2 s at 16 kHz
-        32000
+        >>> ", ".join(model.classes)
+        'anger, boredom, disgust, fear, happiness, neutral, sadness'
+        >>> model.window_samples / 16000  # seconds
+        4.0
 
     Args:
         interpreter: window [N] -> probabilities [C].
@@ -334,9 +339,12 @@ def load(model: str | Path | None = None, runtime: RuntimeChoice = "auto", threa
     """Load a model.
 
     Example:
+        >>> from pathlib import Path
         >>> import ser_keras
-        >>> ser_keras.load("emodb").predict("ser_keras/pretrained/emodb/reference.wav").emotion
-        'neutral'
+        >>> model = ser_keras.load("emodb")
+        >>> result = model.predict(Path(ser_keras.__file__).parent / "pretrained" / "emodb" / "reference.wav")
+        >>> max(result.probabilities, key=result.probabilities.get) == result.emotion
+        True
 
     Args:
         model: None: the model that the package ships; or a shipped model's name, a bundle folder, a `.tflite` file,
