@@ -188,27 +188,27 @@ def _check_wav(path: str | Path, file: io.BufferedReader, *, head: bytes, size: 
         position += claimed + (claimed & 1)
     else:
         return None
-    held = size - position
+    available = size - position
     if claimed == 0xFFFFFFFF and long_size:
         claimed = long_size
-    elif claimed == 0 and position < MAX_HEADER and size < 0xFFFFFFFF and _is_unclosed(file.read(8), held):
+    elif claimed == 0 and position < MAX_HEADER and size < 0xFFFFFFFF and _is_unclosed(file.read(8), available):
         file.seek(0)
         header = file.read(position)
-        whole, samples = struct.pack(f"{order}I", size - 8), struct.pack(f"{order}I", held)
+        whole, samples = struct.pack(f"{order}I", size - 8), struct.pack(f"{order}I", available)
         return header[:4] + whole + header[8:-4] + samples, position
     elif claimed in STREAMING_SIZES:
         return None
-    if claimed - held >= align:
-        raise DamagedAudio(path, f"truncated: its header claims {claimed} bytes of samples, the file has {held}")
+    if claimed - available >= align:
+        raise DamagedAudio(path, f"truncated: its header claims {claimed} bytes of samples, the file has {available}")
     return None
 
 
-def _is_unclosed(start: bytes, held: int) -> bool:
+def _is_unclosed(start: bytes, available: int) -> bool:
     """Whether what follows a data chunk of size 0 is samples, and not a further chunk."""
     if len(start) < 8:
-        return held > 0
+        return available > 0
     name, size = start[:4], int.from_bytes(start[4:], "little")
-    return not (all(32 <= byte < 127 for byte in name) and size <= held - 8)
+    return not (all(32 <= byte < 127 for byte in name) and size <= available - 8)
 
 
 def _check_ogg(path: str | Path, file: io.BufferedReader, size: int) -> tuple[str, ...]:
