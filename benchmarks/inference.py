@@ -75,7 +75,8 @@ def same_class(corpus, root, gains_db):
     settings, stays = model.settings, {(gain, room): [] for gain in gains_db for room in (0, max(gains_db))}
     for utterance in corpora.read(corpus, root):
         samples = reading.load(utterance.path, utterance.start, utterance.end).samples
-        for window in cut_windows(samples, settings.window_samples, settings.hop_samples, settings.tail_rule):
+        size, hop = settings.window_samples, settings.hop_samples
+        for window in cut_windows(samples, size, hop, tail=settings.tail_rule):
             if level_dbfs(window) < (settings.speech_gate_dbfs or -np.inf):
                 continue
             for (gain, room), same in stays.items():

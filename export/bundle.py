@@ -301,7 +301,7 @@ class _Export:
     def _latency(self, name, content, advance):
         """Times and memory of one file on this machine, on one thread and on two."""
         hop = self.settings.hop_samples
-        one, two = (benchmark.measure(content, name, hop, choose(), threads) for threads in (1, 2))
+        one, two = (benchmark.measure(content, name, hop, runtime=choose(), threads=threads) for threads in (1, 2))
         advance()
         kept = ("median_ms", "p95_ms", "cpu_ms", "first_ms", "load_ms", "memory_mb", "real_time_factor")
         rounded = {key: None if one[key] is None else round(one[key], 4) for key in kept}

@@ -276,7 +276,7 @@ def _files(info, files):
         f"Times: {first['runtime']}, {first['machine']}, median; real-time factor of the default on one thread: "
         f"{first['real_time_factor']:.4f}. The front end is float32 in every file."
     )
-    if busy(first):
+    if busy(first["load"]):
         measured += f" The machine was busy (load {first['load']:g}): of the times, the processor's own can be trusted."
     online = (
         f"`{info['step']['file']}` takes audio chunk by chunk and carries its state on."

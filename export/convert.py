@@ -1,23 +1,21 @@
 """Keras models to TFLite, in a child process: a crash of the converter is one clear line, not the end of the job."""
 
-import contextlib
 import dataclasses
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
 import tempfile
-import threading
 from pathlib import Path
 
 import numpy as np
 
-from ser_keras.common.errors import SerKerasError
+from ser_keras.common.child_process import Child, Died, Failed, answering
+from ser_keras.common.errors import BadInput, SerKerasError, Unavailable
 from ser_keras.export.names import FEATURES_FILE, STEP_FILE, STEP_FLOAT_FILE
 from ser_keras.export.quantise import quantise
 from ser_keras.export.variants import VARIANTS
+
+CHILD = "from ser_keras.export.convert import serve; serve()"
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": ""}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,73 +54,51 @@ def convert(conversions, advance=None):
         list: of each model, dict of file name -> why it is left out.
 
     Raises:
-        SerKerasError: a model can't be read or converted with builtin operations alone, or the converter crashed.
+        BadInput: a model cannot be read or converted with builtin operations alone.
+        Unavailable: the converter crashed, or cannot be started.
     """
-    request = [dataclasses.asdict(c) for c in conversions]
-    command = [sys.executable, "-m", "ser_keras.export.convert"]
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONSAFEPATH": "1", "CUDA_VISIBLE_DEVICES": ""}
+    request = json.dumps([dataclasses.asdict(c) for c in conversions], default=str)
     left_out = []
     with tempfile.TemporaryFile() as log:
-        child = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env={**os.environ, **quiet}
-        )
         try:
-            # The pipe stays open: when this process dies, however it dies, the child reads its end and stops.
-            child.stdin.write(json.dumps(request, default=str).encode() + b"\n")
-            child.stdin.flush()
-            for line in child.stdout:
-                answer = json.loads(line)
-                if "error" in answer:
-                    raise SerKerasError(answer["error"])
-                left_out.append(answer["left_out"])
-                if advance is not None:
-                    advance()
-            child.wait()
-        except BrokenPipeError:
-            child.wait()
-        finally:
-            if child.poll() is None:
-                child.kill()
-                child.wait()
-            child.stdout.close()
-            with contextlib.suppress(BrokenPipeError):
-                child.stdin.close()
-        if len(left_out) < len(conversions):
+            with Child(CHILD, log, QUIET) as child:
+                child.send(request.encode() + b"\n")
+                for _ in conversions:
+                    left_out.append(json.loads(child.answer(None)))  # a large model may take long
+                    if advance is not None:
+                        advance()
+        except Failed as failure:
+            raise BadInput(str(failure)) from None
+        except Died as death:
             log.seek(0)
-            source = conversions[len(left_out)].source
-            raise SerKerasError(_crash(source, child.returncode, log.read().decode(errors="replace")))
+            raise Unavailable(
+                _crash(conversions[len(left_out)].source, death, log.read().decode(errors="replace"))
+            ) from None
+        except OSError as error:
+            raise Unavailable(f"the converter can't be run in a process of its own: {error.strerror}") from None
     return left_out
 
 
-def _crash(source, code, log):
-    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-    said = [line.strip() for line in log.splitlines() if line.strip()]
-    errors = [line for line in said if re.search(r"error", line, re.IGNORECASE)] or said
-    return f"{source} can't be converted: the converter {how}{': ' + errors[-1][:300] if errors else ''}"
+def _crash(source, death, log):
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    errors = [line for line in lines if re.search(r"error", line, re.IGNORECASE)] or lines
+    return f"{source} can't be converted: the converter {death.how}{': ' + errors[-1][:300] if errors else ''}"
 
 
-def _serve():
-    """The child's side: reads the request, answers one JSON line a model on what was standard output."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # libraries that print must not garble the answers
-    request = json.loads(sys.stdin.buffer.readline())
-    threading.Thread(target=_stop_with_parent, daemon=True).start()
-    for item in request:
-        try:
-            paths = {k: Path(v) if isinstance(v, str) else v for k, v in item.items()}
-            answer = {"left_out": _convert_one(Conversion(**paths))}
-        except SerKerasError as error:
-            answer = {"error": f"{item['source']} can't be converted: {error}"}
-        except Exception as error:
-            answer = {"error": f"{item['source']} can't be converted: {type(error).__name__}: {_one_line(error)}"}
-        print(json.dumps(answer), file=answers, flush=True)
-        if "error" in answer:
-            return
-
-
-def _stop_with_parent():
-    sys.stdin.buffer.read()
-    os._exit(1)
+def serve():
+    """The child's side: a line with the conversions on standard input; of each, the files that are left out."""
+    with answering() as (stdin, answer):
+        for item in json.loads(stdin.readline()):
+            try:
+                paths = {k: Path(v) if isinstance(v, str) else v for k, v in item.items()}
+                left_out = _convert_one(Conversion(**paths))
+            except SerKerasError as error:
+                answer(failure=f"{item['source']} can't be converted: {error}")
+                return
+            except Exception as error:
+                answer(failure=f"{item['source']} can't be converted: {type(error).__name__}: {_one_line(error)}")
+                return
+            answer(json.dumps(left_out).encode())
 
 
 def _one_line(error):
@@ -220,7 +196,3 @@ def graph_to_tflite(graph, scratch=None):
             raise SerKerasError(
                 f"TFLite has no builtin operation for {', '.join(operations)}; write the layer with others"
             ) from None
-
-
-if __name__ == "__main__":
-    _serve()

@@ -51,7 +51,7 @@ def estimate(
         places = {utterance_key(*k): i for i, k in enumerate(zip(table.corpus, table.file, table.start, strict=True))}
         cut = _windows_of_files((window_tables or {}).get(fold))
         models = {
-            v: Model(Interpreter(content, f"fold {fold}'s {v}", runtime), settings, v, runtime)
+            v: Model(Interpreter(content, f"fold {fold}'s {v}", runtime), settings, v, runtime=runtime)
             for v, content in files.items()
         }
         seen = []
@@ -156,9 +156,8 @@ def sample_windows(test_utterances, folds, settings, limit=200, each=2):
     found, seen, stride = [], 0, 1
     for fold in folds if test_utterances is not None else ():
         for _, _, samples in test_utterances(fold):
-            for window in cut_windows(samples, settings.window_samples, settings.hop_samples, settings.tail_rule)[
-                :each
-            ]:
+            size, hop = settings.window_samples, settings.hop_samples
+            for window in cut_windows(samples, size, hop, tail=settings.tail_rule)[:each]:
                 if seen % stride == 0:
                     found.append(window)
                 seen += 1

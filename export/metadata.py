@@ -13,6 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import number_types
 from flatbuffers.table import Table
 
+from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.errors import SerKerasError
 
 LABELS_FILE = "labels.txt"
@@ -50,7 +51,7 @@ class Metadata:
     author: str
     licence: str
     labels: tuple
-    sample_rate: int = 16000
+    sample_rate: int = SAMPLE_RATE
     channels: int = 1
     parser_version: str = PARSER_VERSION
 

@@ -9,7 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from ser_keras.common.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError, write_error
 
 
 @contextlib.contextmanager
@@ -52,7 +52,7 @@ def replacing_folder(out, check):
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
-        raise SerKerasError(f"cannot write {out}: {error.strerror or error}") from error
+        raise write_error(f"cannot write {out}: {error.strerror or error}", error) from error
 
 
 @contextlib.contextmanager

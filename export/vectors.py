@@ -64,7 +64,7 @@ def _windows(settings):
             "window_samples": window,
             "hop_samples": hop,
             "tail_rule": rule,
-            "starts": window_starts(n, window, hop, rule).tolist(),
+            "starts": window_starts(n, window, hop, tail=rule).tolist(),
         }
         for rule in TAIL_RULES
         for n in lengths
@@ -113,7 +113,7 @@ def _stream(settings, clip, interpreter, file):
     window, hop = settings.window_samples, settings.hop_samples
     pause = window + hop * max(2, round(settings.smoothing_s * SAMPLE_RATE / hop) + 1)
     long = [(window + 3 * hop, 1.0), (pause, 0.0), (window, 0.125), (hop // 3, 0.5)]
-    model = Model(interpreter, settings, file, "")
+    model = Model(interpreter, settings, file, runtime="")
     cases = []
     for parts in (long, [(window // 3, 0.5)], [(window + hop, 0.0)]):
         parts = [{"samples": n, "gain": gain} for n, gain in parts]

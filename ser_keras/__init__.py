@@ -1,17 +1,78 @@
-"""ser-keras: speech emotion recognition trained in Keras, judged honestly, and run on a phone."""
+"""ser-keras: speech emotion recognition trained in Keras, judged honestly, and run on a phone.
+
+The names below are the public ones. They are imported when they are first used, so that `import ser_keras` stays light.
+
+Example:
+    >>> from pathlib import Path
+    >>> import ser_keras
+    >>> model = ser_keras.load()
+    >>> result = model.predict(Path(ser_keras.__file__).parent / "pretrained" / "emodb" / "reference.wav")
+    >>> result.emotion in model.classes
+    True
+"""
+
+from __future__ import annotations
+
+import importlib
 
 from ser_keras.common.version import __version__
 
-__all__ = ["SerKerasError", "load", "__version__"]
+TYPE_CHECKING = False  # checkers take it for True by its name; importing `typing` would double the time of this import
+if TYPE_CHECKING:
+    from ser_keras.audio.containers import AudioError
+    from ser_keras.common.errors import (
+        BadInput,
+        Damaged,
+        DiskFull,
+        NotFound,
+        NotWritable,
+        SerKerasError,
+        Unavailable,
+    )
+    from ser_keras.runtime.model import Model, Moment, Result, Segment, load
+
+__all__ = [
+    "AudioError",
+    "BadInput",
+    "Damaged",
+    "DiskFull",
+    "Model",
+    "Moment",
+    "NotFound",
+    "NotWritable",
+    "Result",
+    "Segment",
+    "SerKerasError",
+    "Unavailable",
+    "__version__",
+    "load",
+]
+
+_MODULES = {
+    "ser_keras.audio.containers": ("AudioError",),
+    "ser_keras.common.errors": (
+        "BadInput",
+        "Damaged",
+        "DiskFull",
+        "NotFound",
+        "NotWritable",
+        "SerKerasError",
+        "Unavailable",
+    ),
+    "ser_keras.runtime.model": ("Model", "Moment", "Result", "Segment", "load"),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 
-def __getattr__(name):
-    if name == "load":
-        from ser_keras.runtime.model import load
+if not TYPE_CHECKING:  # or checkers would take any name for one that is there
 
-        return load
-    if name == "SerKerasError":
-        from ser_keras.common.errors import SerKerasError
+    def __getattr__(name: str) -> object:
+        if name not in _MODULE_OF:
+            raise AttributeError(f"module 'ser_keras' has no attribute '{name}'")
+        value = getattr(importlib.import_module(_MODULE_OF[name]), name)
+        globals()[name] = value
+        return value
 
-        return SerKerasError
-    raise AttributeError(f"module 'ser_keras' has no attribute '{name}'")
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -78,7 +78,7 @@ def write(folder):
             keys.append(key)
             true.append(label)
             lengths.append(len(samples) / 16000)
-            rows.append(net.predict(cut_windows(samples, WINDOW, HOP, "drop"), verbose=0).mean(axis=0))
+            rows.append(net.predict(cut_windows(samples, WINDOW, HOP, tail="drop"), verbose=0).mean(axis=0))
         speakers = [SPEAKERS[3 * fold + i % 3] for i in range(len(keys))]
         corpora, files, starts = zip(*keys, strict=True)
         table = Predictions(files, corpora, speakers, None, fold, starts, lengths, true, rows, CLASSES)

@@ -4,7 +4,6 @@ import dataclasses
 import math
 import re
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ MEASURES = {
     "latency_ms": (False, "time of one window in that file on one thread, ms"),
 }
 COSTS = ("int8_kb", "latency_ms")
-RUNS = 30
+RUNS = 30  # windows that a latency is the median of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,6 +123,7 @@ def costs(experiment, feature_shape, n_classes):
         raise SerKerasError(f"its size and latency can't be measured: {reason}")
     from ser_keras.export.convert import Conversion, convert
     from ser_keras.models.layers.adaptation import adapt_model
+    from ser_keras.runtime.benchmark import latency, noise_window
     from ser_keras.runtime.interpreter import Interpreter
 
     net = assembly.primary(assembly.build_classifier(experiment, feature_shape, n_classes))
@@ -136,10 +136,5 @@ def costs(experiment, feature_shape, n_classes):
         convert([Conversion(*paths)])
         content = paths[2].read_bytes()
     runtime = Interpreter(content, "the trial's net", threads=1)
-    window = np.random.default_rng(1).uniform(-0.1, 0.1, runtime.window_samples).astype(np.float32)
-    times = []
-    for _ in range(RUNS + 3):
-        started = time.perf_counter()
-        runtime(window)
-        times.append(1000 * (time.perf_counter() - started))
-    return {"int8_kb": len(content) / 1000, "latency_ms": float(np.median(times[3:]))}
+    timing = latency(runtime, noise_window(runtime.window_samples), RUNS)
+    return {"int8_kb": len(content) / 1000, "latency_ms": timing.median_ms}

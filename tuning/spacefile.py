@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from ser_keras.common.errors import SerKerasError, nearest
-from ser_keras.experiment.recipes import parse_recipe
+from ser_keras.experiment.recipes import complaint, parse_recipe
 from ser_keras.experiment.settings import Count, Settings
 
 
@@ -81,4 +81,4 @@ def _first(error):
     if problem["type"] == "extra_forbidden":
         valid = AxisFile if path.startswith("vary.") else TwoStages if path.startswith("random_grid") else SpaceFile
         return f"unknown name '{path}'; nearest: {nearest(path.rpartition('.')[2], valid.model_fields)}"
-    return f"{path}: {problem['msg'].removeprefix('Value error, ')}"
+    return f"{path}: {complaint(problem)}"

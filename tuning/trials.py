@@ -14,7 +14,7 @@ import keras
 from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.errors import FailedTrialError, FatalError
 
-from ser_keras.common.errors import SerKerasError
+from ser_keras.common.errors import NotWritable, SerKerasError
 from ser_keras.common.files import read_json, write_atomic, write_json
 from ser_keras.common.row_store import fingerprint
 from ser_keras.common.seeds import FoldSeeds
@@ -65,9 +65,9 @@ class FoldTuner(BaseTuner):
             return self.runner(trial_id, values, report, lambda: self._rival(values))
         except (Interrupted, FatalError):
             raise
+        except NotWritable as error:  # another trial would fail likewise
+            raise Interrupted(str(error)) from error
         except SerKerasError as error:
-            if isinstance(error.__cause__, OSError):
-                raise Interrupted(str(error)) from error
             raise FailedTrialError(str(error)) from error
         except Exception as error:
             print(traceback.format_exc(), file=sys.stderr)

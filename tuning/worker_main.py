@@ -4,17 +4,14 @@ import json
 import os
 import socket
 import sys
-import threading
-import time
 from pathlib import Path
 
+from ser_keras.common.child_process import end_with_parent
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.progress import say
 
 PATIENCE_S = 600.0  # how long a worker waits for a chief that isn't there yet, or not any more
-
-
-PARENT = "SER_KERAS_TUNE_PARENT"
+CHILD = "import sys; from ser_keras.tuning.worker_main import main; sys.exit(main())"
 
 
 def name_of(i):
@@ -66,27 +63,15 @@ def work(request, out, address, worker_id=None):
 
 
 def main():
-    """A crew's worker: its order is one JSON object on standard input."""
+    """A crew's worker: its order is one line of JSON on standard input, which is open for as long as it has a chief."""
     from ser_keras.tuning.request import Request
 
-    order = json.loads(sys.stdin.read())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    order = json.loads(sys.stdin.buffer.readline())
+    end_with_parent()
     os.sched_setaffinity(0, order["cores"])  # before TensorFlow counts them
     try:
         work(Request(**order["request"]), order["out"], tuple(order["address"]), order["worker_id"])
     except SerKerasError as error:
-        print(f"ser-keras: {' '.join(str(error).split())}", file=sys.stderr)
+        print(" ".join(str(error).split()), file=sys.stderr)
         return 2
     return 0
-
-
-def _end_with_parent():
-    """A worker whose chief was killed has nobody to work for."""
-    parent = int(os.environ[PARENT])
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(3)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

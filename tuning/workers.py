@@ -4,15 +4,13 @@ import contextlib
 import dataclasses
 import json
 import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
-from ser_keras.common.errors import SerKerasError
+from ser_keras.common.child_process import end, ended, start_python
+from ser_keras.common.errors import Unavailable
 from ser_keras.common.progress import say
-from ser_keras.tuning.worker_main import PARENT, name_of
+from ser_keras.tuning.worker_main import CHILD, name_of
 
 MEMORY = 800e6  # bytes that a worker needs at least: TensorFlow alone takes about 500 MB
 RESTARTS = 3  # a worker that dies so often without finishing a trial isn't started again
@@ -40,7 +38,6 @@ def environment(i, n, cores):
     found = {k: v for k, v in os.environ.items() if k.lower() not in ("http_proxy", "https_proxy", "all_proxy")}
     threads = str(len(cores))
     found |= {"OMP_NUM_THREADS": threads, "TF_NUM_INTRAOP_THREADS": threads, "TF_NUM_INTEROP_THREADS": "1"}
-    found[PARENT] = str(os.getpid())
     if "CUDA_VISIBLE_DEVICES" in os.environ:
         gpus = [g for g in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if g and g != "-1"]
     else:
@@ -62,20 +59,19 @@ class Crew:
         oracle: Durable; a dead worker's trial is given back to it at once.
 
     Raises:
-        SerKerasError: there isn't memory for so many.
+        Unavailable: there is not memory for so many.
     """
 
     def __init__(self, search, split, folder, n, port, oracle):
         free = free_memory()
         if free is not None and free < n * MEMORY:
             fit = max(1, int(free // MEMORY))
-            raise SerKerasError(
+            raise Unavailable(
                 f"--workers {n}: each needs {MEMORY / 1e6:.0f} MB and {free / 1e6:.0f} MB are free; take {fit}"
             )
         self.folder, self.oracle, self.n = folder, oracle, n
         (folder / "workers").mkdir(parents=True, exist_ok=True)
         request = {**dataclasses.asdict(search.request), "test_speakers": list(split.test), "outer_folds": None}
-        self._command = [sys.executable, "-m", "ser_keras.tuning.worker_main"]
         self._order = {"request": request, "out": str(folder), "address": ["127.0.0.1", port]}
         self._children, self._deaths, self._finished = {}, dict.fromkeys(range(n), 0), 0
 
@@ -87,35 +83,28 @@ class Crew:
     def __exit__(self, *_):
         until = time.monotonic() + 15
         for child in self._children.values():
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(max(0.1, until - time.monotonic()) if self.oracle.is_over else 0.1)
-        for child in self._children.values():
-            if child.poll() is None:
-                child.kill()
-                child.wait()
+            end(child, max(0.1, until - time.monotonic()) if self.oracle.is_over else 0.1)
 
     def _start(self, i):
         cores = shares(self.n)[i]
         order = json.dumps({**self._order, "worker_id": name_of(i), "cores": cores})
         with open(self.folder / "workers" / f"{name_of(i)}.log", "ab") as log:
-            child = subprocess.Popen(
-                self._command,
-                stdin=subprocess.PIPE,
+            child = start_python(
+                CHILD,
                 stdout=log,
                 stderr=log,
-                env=environment(i, self.n, cores),
-                start_new_session=True,  # Ctrl-C ends the chief, and that ends them
+                environment=environment(i, self.n, cores),
+                new_session=True,  # Ctrl-C ends the chief, and that ends them
             )
         with contextlib.suppress(BrokenPipeError):  # dead at once: `look_after` sees to it
-            child.stdin.write(order.encode())
-            child.stdin.close()
+            child.stdin.write(order.encode() + b"\n")
         self._children[i] = child
 
     def look_after(self):
         """Start workers again that died; their trials wait for the next worker.
 
         Raises:
-            SerKerasError: none of them stays alive.
+            Unavailable: none of them stays alive.
         """
         if (finished := len(self.oracle.end_order)) > self._finished:
             self._finished = finished
@@ -124,22 +113,21 @@ class Crew:
             code = child.poll()
             if code is None:
                 continue
-            self._children.pop(i)
+            end(self._children.pop(i))
             if code == 0:
                 continue  # it was sent home
             self.oracle.give_back(name_of(i))
             self._deaths[i] += 1
-            how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
             log = self.folder / "workers" / f"{name_of(i)}.log"
             if code != 2 and self._deaths[i] < RESTARTS:
-                say(f"{name_of(i)} ended {how}; it is started again, its trial goes on")
+                say(f"{name_of(i)} {ended(code)}; it is started again, its trial goes on")
                 self._start(i)
             elif self._children:
-                say(f"{name_of(i)} ended {how}: {_last_line(log)}; the others go on")
+                say(f"{name_of(i)} {ended(code)}: {_last_line(log)}; the others go on")
             else:
-                raise SerKerasError(f"{name_of(i)} ended {how}: {_last_line(log)} (all of it: {log})")
+                raise Unavailable(f"{name_of(i)} {ended(code)}: {_last_line(log)} (all of it: {log})")
 
 
 def _last_line(log):
     lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    return lines[-1].removeprefix("ser-keras: ") if lines else "it said nothing"
+    return lines[-1] if lines else "it said nothing"

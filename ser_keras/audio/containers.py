@@ -1,13 +1,22 @@
 """What an audio file claims against what it holds, where decoders silently take the smaller."""
 
+from __future__ import annotations
+
 import io
 import os
 import stat
 import struct
 import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 from ser_keras.audio.mp3_length import mp3_rewrite
-from ser_keras.common.errors import SerKerasError
+from ser_keras.common.errors import BadInput, Damaged, NotFound
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+Rewrite: TypeAlias = tuple[bytes, int]  # (head, skip): what a file begins with instead of its first `skip` bytes
 
 # What writers that can't seek back put where the size belongs: ffmpeg, sox, arecord and others.
 STREAMING_SIZES = {0x7FFFF000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF}
@@ -23,33 +32,45 @@ LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 W64_MAGIC = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 
 
-class FileError(SerKerasError):
-    """A file that can't be used; `path` and `reason` are apart for tables of bad files."""
+class FileError(BadInput):
+    """A file that cannot be used; `path` and `reason` are apart for tables of bad files."""
 
-    def __init__(self, path, reason):
+    def __init__(self, path: str | Path, reason: str) -> None:
         super().__init__(path, reason)
         self.path = path
         self.reason = reason
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{shown(self.path)}: {self.reason}"
 
 
 class AudioError(FileError):
-    """A file that can't be used as audio."""
+    """A file that cannot be used as audio."""
 
 
-def shown(path):
+class MissingAudio(AudioError, NotFound):
+    """There is no such audio file."""
+
+
+class DamagedAudio(AudioError, Damaged):
+    """An audio file that is truncated or corrupt."""
+
+
+def shown(path: str | Path) -> str:
     """A path for messages: on one line, whatever its characters."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in os.fspath(path))
 
 
-def check_regular(path):
-    """Refuse what isn't a file with bytes in it; a pipe or device would block or never end."""
+def check_regular(path: str | Path) -> None:
+    """Refuse what is no file with bytes in it; a pipe or device would block or never end.
+
+    Raises:
+        AudioError: it is none; MissingAudio where nothing is there.
+    """
     try:
         status = os.stat(path)
     except FileNotFoundError as error:
-        raise AudioError(path, "a link to nowhere" if os.path.islink(path) else "no such file") from error
+        raise MissingAudio(path, "a link to nowhere" if os.path.islink(path) else "no such file") from error
     except (OSError, ValueError) as error:
         raise AudioError(path, f"can't be opened ({getattr(error, 'strerror', None) or error})") from error
     if stat.S_ISDIR(status.st_mode):
@@ -60,7 +81,7 @@ def check_regular(path):
         raise AudioError(path, "empty: 0 bytes")
 
 
-def check_container(path, whole):
+def check_container(path: str | Path, whole: bool) -> tuple[Rewrite | None, tuple[str, ...]]:
     """Compare the sizes that a header claims with the file's own, where libsndfile silently takes the smaller.
 
     A WAV data size of 0 with samples behind it was never closed (a killed recorder), and one of `STREAMING_SIZES`
@@ -68,18 +89,23 @@ def check_container(path, whole):
     is an Ogg page that the file cuts off. An MP3 without a stated length gets one. A video's claim is checked likewise
     where its container makes one at its start (AVI).
 
+    Args:
+        path: the file.
+        whole: whether all of it is going to be read; if not, the pages of an Ogg file are left unchecked.
+
     Returns:
         (rewrite, warnings): None, or (head, skip) for a `RewrittenFile` that states its length; lines.
 
     Raises:
-        AudioError: truncated or corrupt.
+        DamagedAudio: truncated or corrupt.
+        AudioError: it cannot be opened, or is no audio at all.
     """
     try:
         with open(path, "rb") as file:
             head = file.read(40)
             size = os.fstat(file.fileno()).st_size
             if head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and head[8:12] == b"WAVE":
-                return _check_wav(path, file, head, size), ()
+                return _check_wav(path, file, head=head, size=size), ()
             if head[:4] == b"OggS" and whole:
                 return None, _check_ogg(path, file, size)
             if head[:3] == b"ID3" or head[:1] == b"\xff":
@@ -98,11 +124,11 @@ def check_container(path, whole):
     elif head[:4] == b".snd" and head[8:12] != b"\xff\xff\xff\xff":
         claimed = int.from_bytes(head[4:8], "big") + int.from_bytes(head[8:12], "big")
     if claimed is not None and claimed > size + 1:  # an odd chunk's pad byte may be missing
-        raise AudioError(path, f"truncated: its header claims {claimed} bytes, the file has {size}")
+        raise DamagedAudio(path, f"truncated: its header claims {claimed} bytes, the file has {size}")
     return None, ()
 
 
-def video_format(path):
+def video_format(path: str | Path) -> str | None:
     """The name of the video container that a file is by its content, m4a and WebM without pictures included, or None.
 
     Raises:
@@ -120,11 +146,11 @@ def video_format(path):
     return next((name for magic, name in VIDEO_MAGIC.items() if head.startswith(magic)), None)
 
 
-def _is_avi(head):
+def _is_avi(head: bytes) -> bool:
     return head[:4] == b"RIFF" and head[8:12] == b"AVI "
 
 
-def _check_avi(path, file, size):
+def _check_avi(path: str | Path, file: io.BufferedReader, size: int) -> None:
     """The pictures and sound (`movi`) must be whole; the index behind them may be missing, as its size may be wrong."""
     position = 12
     for _ in range(MAX_CHUNKS):
@@ -135,15 +161,16 @@ def _check_avi(path, file, size):
         claimed = int.from_bytes(head[4:8], "little")
         if head[:4] == b"LIST" and head[8:12] == b"movi":
             if claimed - 4 > size - position - 12 and claimed not in STREAMING_SIZES:
-                raise AudioError(
+                raise DamagedAudio(
                     path, f"truncated: it claims {claimed} bytes of pictures and sound, {size - position - 8} are there"
                 )
             return
         position += 8 + claimed + (claimed & 1)
-    raise AudioError(path, "truncated or damaged: an AVI without pictures and sound")
+    raise DamagedAudio(path, "truncated or damaged: an AVI without pictures and sound")
 
 
-def _check_wav(path, file, head, size):
+def _check_wav(path: str | Path, file: io.BufferedReader, *, head: bytes, size: int) -> Rewrite | None:
+    """Compare a WAV's sizes with the file's; the rewrite of one that was never closed."""
     order = ">" if head[:4] == b"RIFX" else "<"
     position, align, long_size = 12, 1, None
     for _ in range(MAX_CHUNKS):
@@ -161,50 +188,50 @@ def _check_wav(path, file, head, size):
         position += claimed + (claimed & 1)
     else:
         return None
-    held = size - position
+    available = size - position
     if claimed == 0xFFFFFFFF and long_size:
         claimed = long_size
-    elif claimed == 0 and position < MAX_HEADER and size < 0xFFFFFFFF and _is_unclosed(file.read(8), held):
+    elif claimed == 0 and position < MAX_HEADER and size < 0xFFFFFFFF and _is_unclosed(file.read(8), available):
         file.seek(0)
         header = file.read(position)
-        whole, samples = struct.pack(f"{order}I", size - 8), struct.pack(f"{order}I", held)
+        whole, samples = struct.pack(f"{order}I", size - 8), struct.pack(f"{order}I", available)
         return header[:4] + whole + header[8:-4] + samples, position
     elif claimed in STREAMING_SIZES:
         return None
-    if claimed - held >= align:
-        raise AudioError(path, f"truncated: its header claims {claimed} bytes of samples, the file has {held}")
+    if claimed - available >= align:
+        raise DamagedAudio(path, f"truncated: its header claims {claimed} bytes of samples, the file has {available}")
     return None
 
 
-def _is_unclosed(start, held):
+def _is_unclosed(start: bytes, available: int) -> bool:
     """Whether what follows a data chunk of size 0 is samples, and not a further chunk."""
     if len(start) < 8:
-        return held > 0
+        return available > 0
     name, size = start[:4], int.from_bytes(start[4:], "little")
-    return not (all(32 <= byte < 127 for byte in name) and size <= held - 8)
+    return not (all(32 <= byte < 127 for byte in name) and size <= available - 8)
 
 
-def _check_ogg(path, file, size):
-    """Walk the pages: libvorbis skips a damaged one without a word."""
+def _check_ogg(path: str | Path, file: io.BufferedReader, size: int) -> tuple[str, ...]:
+    """Walk the pages: libvorbis skips a damaged one without a word. Returns warnings."""
     position, last = 0, False
     file.seek(0)
     while position < size and not (last and file.peek(4)[:4] != b"OggS"):  # tags may follow the last page
         header = file.read(27)
         if not b"OggS".startswith(header[:4]):
-            raise AudioError(path, f"corrupt: no Ogg page at byte {position}, where the one before ends")
+            raise DamagedAudio(path, f"corrupt: no Ogg page at byte {position}, where the one before ends")
         lengths = file.read(header[26]) if len(header) == 27 else b""
         body = file.read(sum(lengths))
         if len(header) < 27 or len(lengths) < header[26] or len(body) < sum(lengths):
-            raise AudioError(path, "truncated: the file ends within an Ogg page")
+            raise DamagedAudio(path, "truncated: the file ends within an Ogg page")
         stated = int.from_bytes(header[22:26], "little")
         if _ogg_checksum(header[:22] + bytes(4) + header[26:] + lengths + body) != stated:
-            raise AudioError(path, f"corrupt: the Ogg page at byte {position} fails its checksum")
+            raise DamagedAudio(path, f"corrupt: the Ogg page at byte {position} fails its checksum")
         position += len(header) + len(lengths) + len(body)
         last = bool(header[5] & 4)
     return () if last else ("its Ogg stream has no end mark: it may have been cut short",)
 
 
-def _ogg_checksum(page):
+def _ogg_checksum(page: bytes) -> int:
     """Ogg's CRC-32 is zlib's with the bits the other way round, and without its two inversions."""
     crc = zlib.crc32(page.translate(_REVERSED_BITS), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return int.from_bytes(crc.to_bytes(4, "little").translate(_REVERSED_BITS), "big")
@@ -216,14 +243,15 @@ _REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 class RewrittenFile(io.RawIOBase):
     """A file whose first bytes are replaced by others, of any number, for a decoder that believes the header."""
 
-    def __init__(self, path, head, skip):
+    def __init__(self, path: str | Path, head: bytes, skip: int) -> None:
         self._file = open(path, "rb")  # noqa: SIM115 (closed with this object)
         self._head = head
         self._shift = len(head) - skip
         self._size = os.fstat(self._file.fileno()).st_size + self._shift
         self._position = 0
 
-    def readinto(self, buffer):
+    def readinto(self, target: WriteableBuffer) -> int:
+        buffer = memoryview(target).cast("B")
         if self._position < len(self._head):
             part = self._head[self._position : self._position + len(buffer)]
             buffer[: len(part)] = part
@@ -234,14 +262,14 @@ class RewrittenFile(io.RawIOBase):
         self._position += n
         return n
 
-    def seek(self, offset, whence=os.SEEK_SET):
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
         self._position = max(0, base + offset)
         return self._position
 
-    def tell(self):
+    def tell(self) -> int:
         return self._position
 
-    def close(self):
+    def close(self) -> None:
         self._file.close()
         super().close()

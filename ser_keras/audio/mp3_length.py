@@ -1,6 +1,9 @@
 """The length of an MP3 that doesn't state it: libsndfile would guess it from the first frame, and stop there."""
 
+from __future__ import annotations
+
 import mmap
+from typing import BinaryIO
 
 BITRATES = {  # kbit/s of Layer III by index, MPEG 1 and MPEG 2 / 2.5
     1: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
@@ -10,7 +13,7 @@ RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8
 XING_BITRATE_INDEX = 9  # a frame with room for the tag at every sampling rate
 
 
-def mp3_rewrite(file):
+def mp3_rewrite(file: BinaryIO) -> tuple[bytes, int] | None:
     """What a file must begin with so that decoders know its length.
 
     Args:
@@ -31,7 +34,7 @@ def mp3_rewrite(file):
         return _xing_frame(header, _count_frames(data, first)), first
 
 
-def _after_id3(data):
+def _after_id3(data: mmap.mmap) -> int:
     """Where the audio begins, behind any ID3v2 tags."""
     position = 0
     while data[position : position + 3] == b"ID3" and position + 10 <= len(data):
@@ -42,7 +45,7 @@ def _after_id3(data):
     return position
 
 
-def _frame_length(header):
+def _frame_length(header: bytes) -> int | None:
     """Bytes of the Layer III frame that these four bytes begin; None where they begin none."""
     if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE6 != 0xE2:
         return None
@@ -54,7 +57,7 @@ def _frame_length(header):
     return (144 if version == 3 else 72) * bitrate * 1000 // RATES[version][rate_index] + padding
 
 
-def _count_frames(data, position):
+def _count_frames(data: mmap.mmap, position: int) -> int:
     """Frames from `position` to the end; what is no frame is skipped up to the next two that follow each other."""
     n = 0
     while True:
@@ -72,15 +75,17 @@ def _count_frames(data, position):
         position += length
 
 
-def _begins_two(data, position):
+def _begins_two(data: mmap.mmap, position: int) -> bool:
     length = _frame_length(data[position : position + 4])
     return length is not None and _frame_length(data[position + length : position + length + 4]) is not None
 
 
-def _xing_frame(header, n_frames):
+def _xing_frame(header: bytes, n_frames: int) -> bytes:
     """A silent frame like those of `header`, with a Xing tag that says how many follow."""
     mpeg1, mono = header[1] >> 3 & 3 == 3, header[3] >> 6 == 3
     side_info = {(True, False): 32, (True, True): 17, (False, False): 17, (False, True): 9}[mpeg1, mono]
     plain = bytes((0xFF, header[1] | 1, XING_BITRATE_INDEX << 4 | header[2] & 0x0C, header[3]))  # no CRC, no padding
     frame = plain + bytes(side_info) + b"Xing" + (1).to_bytes(4, "big") + n_frames.to_bytes(4, "big")
-    return frame.ljust(_frame_length(plain), b"\0")
+    length = _frame_length(plain)
+    assert length is not None  # of the same version and rate as `header`, whose length is known
+    return frame.ljust(length, b"\0")

@@ -1,13 +1,21 @@
 """The one way to cut windows from audio, whole or as a stream of blocks."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Literal, TypeAlias, TypeVar, get_args
+
 import numpy as np
+from numpy.typing import NDArray
 
-from ser_keras.common.errors import SerKerasError, nearest
+from ser_keras.common.errors import BadInput, nearest
 
-TAIL_RULES = ("drop", "pad")
+TailRule: TypeAlias = Literal["drop", "pad"]
+TAIL_RULES: tuple[TailRule, ...] = get_args(TailRule)
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
-def window_starts(n_samples, window, hop, tail):
+def window_starts(n_samples: int, window: int, hop: int, *, tail: TailRule) -> NDArray[np.int64]:
     """Where the windows of a signal begin.
 
     Args:
@@ -20,20 +28,20 @@ def window_starts(n_samples, window, hop, tail):
         int64 [n_windows], ascending, the first 0.
 
     Raises:
-        SerKerasError: an empty signal, a window or hop below 1, an unknown rule.
+        BadInput: an empty signal, a window or hop below 1, an unknown rule.
     """
     for name, value in (("signal", n_samples), ("window", window), ("hop", hop)):
         if value < 1:
-            raise SerKerasError(f"a {name} of {value} samples: must be at least 1")
+            raise BadInput(f"a {name} of {value} samples: must be at least 1")
     if tail not in TAIL_RULES:
-        raise SerKerasError(f"tail rule '{tail}' is not known; nearest: {nearest(tail, TAIL_RULES)}")
+        raise BadInput(f"tail rule '{tail}' is not known; nearest: {nearest(tail, TAIL_RULES)}")
     excess = max(0, n_samples - window)
     n_windows = 1 + (-(-excess // hop) if tail == "pad" else excess // hop)
     starts = np.arange(n_windows, dtype=np.int64) * hop
     return starts[starts < n_samples]  # a hop longer than the window may step over the remainder
 
 
-def cut_windows(samples, window, hop, tail):
+def cut_windows(samples: NDArray[Scalar], window: int, hop: int, *, tail: TailRule) -> NDArray[Scalar]:
     """Cut a signal into windows.
 
     Args:
@@ -44,40 +52,44 @@ def cut_windows(samples, window, hop, tail):
         [n_windows, window], a copy, of the dtype of `samples`.
 
     Raises:
-        SerKerasError: as `window_starts`, or samples that aren't one-dimensional.
+        BadInput: as `window_starts`, or samples that are not one-dimensional.
     """
     samples = np.asarray(samples)
     if samples.ndim != 1:
-        raise SerKerasError(f"samples of shape {samples.shape}: windows are cut from one dimension")
-    starts = window_starts(len(samples), window, hop, tail)
+        raise BadInput(f"samples of shape {samples.shape}: windows are cut from one dimension")
+    starts = window_starts(len(samples), window, hop, tail=tail)
     missing = int(starts[-1]) + window - len(samples)
     if missing > 0:
         samples = np.concatenate([samples, np.zeros(missing, samples.dtype)])
     return np.lib.stride_tricks.sliding_window_view(samples, window)[starts]
 
 
-def sliding_windows(blocks, window, hop, tail):
+def sliding_windows(
+    blocks: Iterable[NDArray[np.float32]], window: int, hop: int, *, tail: TailRule
+) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
     """Cut a stream of blocks into the windows that `cut_windows` cuts from the whole.
 
     Args:
-        blocks: iterable of float32 arrays.
-        window, hop: samples.
-        tail: tail rule.
+        blocks: [n] each, of any lengths.
+        window, hop, tail: as in `window_starts`.
 
     Yields:
         (start sample, samples of the signal in the window, float32 [window]).
+
+    Raises:
+        BadInput: as `window_starts`.
     """
-    held, first, total = np.zeros(0, np.float32), 0, 0  # `held` begins at sample `first`
+    buffer, first, total = np.zeros(0, np.float32), 0, 0  # `buffer` begins at sample `first`
     start = 0
     for block in blocks:
         total += len(block)
-        held = np.concatenate([held, block])
+        buffer = np.concatenate([buffer, block])
         while start + window <= total:
             offset = start - first
-            yield start, window, held[offset : offset + window]
+            yield start, window, buffer[offset : offset + window]
             start += hop
-        drop = min(start - first, len(held))
-        held, first = held[drop:], first + drop
-    if total and start < total and start in window_starts(total, window, hop, tail):
-        rest = held[start - first :]
+        drop = min(start - first, len(buffer))
+        buffer, first = buffer[drop:], first + drop
+    if total and start < total and start in window_starts(total, window, hop, tail=tail):
+        rest = buffer[start - first :]
         yield start, len(rest), np.pad(rest, (0, window - len(rest)))

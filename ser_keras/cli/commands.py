@@ -161,16 +161,17 @@ def run_export(chosen):
 
 
 def run_predict(chosen):
+    from ser_keras.audio.containers import FileError
     from ser_keras.runtime.model import load
 
     model = load(chosen.model)
     results, failed = [], 0
     for path in chosen.audio:
         try:
-            results.append(model.predict(path, chosen.hop).to_dict())
+            results.append(model.predict(path, hop_s=chosen.hop).to_dict())
         except SerKerasError as error:
             failed += 1
-            reason = getattr(error, "reason", str(error))
+            reason = error.reason if isinstance(error, FileError) else str(error)
             results.append({"file": path, "error": " ".join(reason.split())})
     if chosen.json:
         print(json.dumps(results, indent=1, ensure_ascii=False))
@@ -185,7 +186,7 @@ def run_listen(chosen):
     from ser_keras.runtime.model import load
 
     try:
-        listening.listen(load(chosen.model), chosen.audio, chosen.device, chosen.json)
+        listening.listen(load(chosen.model), chosen.audio, chosen.device, as_json=chosen.json)
     except KeyboardInterrupt:  # the way to end it
         print(file=sys.stderr)
 
@@ -194,7 +195,8 @@ def run_serve(chosen):
     from ser_keras.runtime import web_server
 
     try:
-        for line in web_server.serve(chosen.model, chosen.host, chosen.port, chosen.cert, chosen.key, chosen.demo):
+        address = {"host": chosen.host, "port": chosen.port, "cert": chosen.cert, "key": chosen.key}
+        for line in web_server.serve(chosen.model, **address, demo=chosen.demo):
             print(line, flush=True)
     except KeyboardInterrupt:
         print(file=sys.stderr)

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from pathlib import Path
 
-from ser_keras.common.errors import SerKerasError
+from ser_keras.common.errors import BadInput
 from ser_keras.corpora.fetching.sources import OnRequest, Source
 from ser_keras.corpora.folders import describe, name_below
 from ser_keras.corpora.utterance import Gender, Utterance
@@ -88,7 +88,7 @@ class BadName(Exception):
     """A file name that does not follow the corpus's scheme; the text says why."""
 
 
-class NotThisCorpus(SerKerasError):
+class NotThisCorpus(BadInput):
     """A folder that does not hold the corpus that the user named.
 
     Args:

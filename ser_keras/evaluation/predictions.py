@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_keras.common.errors import SerKerasError
+from ser_keras.common.errors import DamagedFile, MissingFile
 from ser_keras.common.files import write_atomic
 
 TEXT_COLUMNS = ("file", "corpus", "speaker", "gender")
@@ -154,15 +154,18 @@ class Predictions:
             with open(path, encoding="utf-8", errors="surrogateescape", newline="") as stream:
                 rows = list(csv.reader(stream))
         except FileNotFoundError:
-            raise SerKerasError(f"{path} is missing") from None
-        except (OSError, csv.Error) as error:
-            raise SerKerasError(f"{path} can't be read: {error}") from None
+            raise MissingFile(path, "is missing") from None
+        except csv.Error as error:
+            raise DamagedFile(path, f"can't be read: {error}") from None
+        except OSError as error:
+            raise DamagedFile(path, f"can't be read: {error.strerror or error}") from None
         header = rows.pop(0) if rows else []
         classes = tuple(name[2:] for name in header[len(COLUMNS) :])
         if tuple(header) != (*COLUMNS, *(f"p_{name}" for name in classes)) or not classes:
-            raise SerKerasError(
-                f"{path} is no table of predictions: its first line must be {','.join(COLUMNS)},p_CLASS,... "
-                f"and is '{','.join(header)[:200]}'"
+            raise DamagedFile(
+                path,
+                f"is no table of predictions: its first line must be {','.join(COLUMNS)},p_CLASS,... "
+                f"and is '{','.join(header)[:200]}'",
             )
         index = {name: i for i, name in enumerate(classes)}
         parsed = []
@@ -174,14 +177,14 @@ class Predictions:
                 texts = [record[name] or None for name in TEXT_COLUMNS]
                 parsed.append((*texts, int(record["fold"]), *times, index[record["true"]], numbers))
             except (ValueError, KeyError) as error:
-                raise SerKerasError(
-                    f"{path}, row {number}: not a row of predictions ({error}); cut off? make the file again"
+                raise DamagedFile(
+                    path, f", row {number}: not a row of predictions ({error}); cut off? make the file again"
                 ) from error
         columns = [list(column) for column in zip(*parsed, strict=True)] or [[] for _ in range(9)]
         try:
             return cls(*columns, classes=classes)
         except ValueError as error:
-            raise SerKerasError(f"{path}: {error}") from error
+            raise DamagedFile(path, f": {error}") from error
 
 
 def _set(table, name, value):

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from ser_keras.common.errors import SerKerasError, nearest
+from ser_keras.common.errors import BadSetting, SerKerasError, nearest
 from ser_keras.experiment.settings import Experiment, Settings
 
 Tree = dict[str, Any]  # parsed YAML, whose values are of several kinds
@@ -85,7 +85,7 @@ def from_tree(tree: Tree, where: Path | str = "settings") -> Experiment:
     try:
         return Experiment(**tree)
     except ValidationError as error:
-        raise SerKerasError(f"{where}: {_first(error)}") from None
+        raise BadSetting(where, _first(error)) from None
 
 
 def parse_recipe(text: str, where: Path | str) -> Tree:
@@ -128,7 +128,12 @@ def _first(error: ValidationError) -> str:
     if problem["type"] == "extra_forbidden":
         return f"unknown setting '{path}'; nearest: {nearest(path, setting_names())}"
     got = "" if isinstance(problem["input"], dict) else f" (got {problem['input']!r})"
-    return f"{path + ': ' if path else ''}{problem['msg'].removeprefix('Value error, ')}{got if path else ''}"
+    return f"{path + ': ' if path else ''}{complaint(problem)}{got if path else ''}"
+
+
+def complaint(problem):
+    """What pydantic says of one problem, or what our own check said that it passes on."""
+    return str(problem["ctx"]["error"]) if problem["type"] == "value_error" else problem["msg"]
 
 
 def setting_names(model: type[Settings] = Experiment, prefix: str = "") -> list[str]:

@@ -159,7 +159,7 @@ def complete_component(
     given: Sequence[str] = (),
 ) -> dict[str, object]:
     """The arguments of a Component from the settings, complete; see `complete_arguments`."""
-    return complete_arguments(component.name, component.arguments(), registry, kind, given=given)
+    return complete_arguments(component.name, component.arguments(), registry, kind=kind, supplied=given)
 
 
 def complete(experiment: settings.Experiment) -> settings.Experiment:

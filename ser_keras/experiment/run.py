@@ -12,7 +12,7 @@ from typing import TypedDict
 
 import yaml
 
-from ser_keras.common.errors import SerKerasError
+from ser_keras.common.errors import DamagedFile, MissingFile, SerKerasError, Unavailable, write_error
 from ser_keras.common.files import read_json
 from ser_keras.experiment.provenance import Record
 from ser_keras.experiment.recipes import Tree, from_tree
@@ -66,8 +66,11 @@ class Run:
         """The resolved settings, with `corpora`, as plain data."""
         try:
             return yaml.safe_load(self.settings_file.read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError) as error:
-            raise SerKerasError(f"{self.settings_file} can't be read: {error}") from None
+        except OSError as error:
+            kind = MissingFile if isinstance(error, FileNotFoundError) else DamagedFile
+            raise kind(self.settings_file, f"can't be read: {error.strerror or error}") from None
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise DamagedFile(self.settings_file, f"can't be read: {error}") from None
 
     def trained_with(self) -> tuple[Experiment, list[CorpusRecord], Record]:
         """What experiment.yaml holds: (settings, the corpora, what the initial weights were).
@@ -131,20 +134,21 @@ class Run:
         """Hold the directory for this process; the lock falls with the process, however it ends.
 
         Raises:
-            SerKerasError: another process holds it, or the folder can't be made.
+            Unavailable: another process holds it.
+            NotWritable: the folder cannot be made.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             handle = open(self.path / ".lock", "a+", encoding="utf-8")  # noqa: SIM115 - closed below
         except OSError as error:
-            raise SerKerasError(f"cannot use {self.path}: {error.strerror}") from None
+            raise write_error(f"cannot use {self.path}: {error.strerror}", error) from None
         with handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 handle.seek(0)
                 holder = handle.read().strip() or "unknown"
-                raise SerKerasError(
+                raise Unavailable(
                     f"{self.path} is in use by another process (pid {holder}); wait for it or choose another --out"
                 ) from None
             handle.truncate(0)

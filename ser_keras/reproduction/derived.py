@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from ser_keras.audio.windows import cut_windows
-from ser_keras.common.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError, Unreadable
 from ser_keras.common.files import read_json, write_atomic, write_json
 from ser_keras.common.seeds import FoldSeeds, Stream
 from ser_keras.evaluation import Predictions
@@ -60,7 +60,7 @@ def is_made(row, folder, sources):
     """Whether a derived row stands in a folder, made from the same runs."""
     try:
         record = read_json(folder / MADE_FROM)
-    except SerKerasError:
+    except Unreadable:
         return False
     made = _origin(row, sources)
     return {key: record.get(key) for key in made} == made
@@ -137,9 +137,10 @@ def _filters(row, folder, sources):
     run = sources[0]
     prepared = reopen_prepared(run, unfinished=True)
     experiment, material, train = prepared.experiment, prepared.material, prepared.folds[0].train
-    cut = (experiment.window_samples, experiment.hop_samples, experiment.tail_rule)
+    window, hop, tail = experiment.window_samples, experiment.hop_samples, experiment.tail_rule
     describe = DESCRIPTORS["acoustic26"]()
-    described = np.concatenate([describe(cut_windows(material.samples(item), *cut)) for item in train])
+    cuts = (cut_windows(material.samples(item), window, hop, tail=tail) for item in train)
+    described = np.concatenate([describe(windows) for windows in cuts])
     classifier = saved_model.load_keras_model(run.fold(0))
     filters.write_filters(
         classifier, lambda: material.batches(train), described, describe.names, folder / "filters.png"

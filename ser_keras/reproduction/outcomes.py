@@ -5,6 +5,7 @@ import dataclasses
 import functools
 from pathlib import Path
 
+from ser_keras.common.errors import BadSetting, SerKerasError
 from ser_keras.common.files import read_json
 from ser_keras.experiment.protocols import PROTOCOLS
 from ser_keras.experiment.run import Run
@@ -24,6 +25,7 @@ class Outcome:
         condition: that of the test audio, as text; None: as it is.
         corpora: names of those that it was run on.
         problem: why there are no figures, one line; None where there are, or where the row is a picture.
+        reason: the problem, less the row that it was found in: equal where settings are refused alike.
         seconds: what running it took.
     """
 
@@ -33,6 +35,7 @@ class Outcome:
     condition: str | None = None
     corpora: tuple = ()
     problem: str | None = None
+    reason: str | None = None
     seconds: float | None = None
 
     @property
@@ -53,6 +56,19 @@ class Outcome:
     def by_speaker(self):
         """Whether figures are means over speakers, each of the classes that he or she has."""
         return self.protocol == metrics.BY_SPEAKER
+
+    def refuse(self, error: SerKerasError) -> None:
+        """Note why there are no figures."""
+        self.problem = " ".join(str(error).split())
+        self.reason = " ".join(error.reason.split()) if isinstance(error, BadSetting) else self.problem
+
+    def read_figures(self):
+        """(figure, UAR) from their tables.
+
+        Raises:
+            SerKerasError: these are missing or damaged.
+        """
+        return self.figure, self.uar
 
     @property
     def has_figures(self):

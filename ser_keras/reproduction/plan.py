@@ -5,7 +5,7 @@ from pathlib import Path
 
 import keras
 
-from ser_keras.common.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError, Unreadable
 from ser_keras.common.files import read_json
 from ser_keras.common.progress import stage
 from ser_keras.common.row_store import fingerprint
@@ -34,7 +34,7 @@ class Job:
         try:
             record = read_json(self.folder / DONE)
             return record == self.mark | {"tables": digests(self.folder)}
-        except SerKerasError:
+        except Unreadable:
             return False
 
 
@@ -60,7 +60,8 @@ def make_plan(outcomes, changes, known):
                 for recipe, folder, own in needed
             ]
         except SerKerasError as error:
-            outcome.problem, plan[outcome] = " ".join(str(error).split()), []
+            outcome.refuse(error)
+            plan[outcome] = []
     return plan
 
 
@@ -86,7 +87,7 @@ def estimate(plan, corpora):
             try:
                 seconds += sum(estimates.estimate(job.experiment, corpora, job.folder) for job in jobs)
             except SerKerasError as error:
-                outcome.problem = " ".join(str(error).split())
+                outcome.refuse(error)
             keras.utils.clear_session()
             advance(1, outcome.row.id)
     to_train = sum(outcome.problem is None for outcome in todo)

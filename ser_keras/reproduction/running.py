@@ -6,7 +6,7 @@ from pathlib import Path
 
 import keras
 
-from ser_keras.common.errors import SerKerasError
+from ser_keras.common.errors import BadInput, SerKerasError, Unreadable
 from ser_keras.common.files import read_json, write_json
 from ser_keras.common.row_store import fingerprint
 from ser_keras.experiment.protocols import PROTOCOLS
@@ -71,9 +71,9 @@ def reproduce(names, corpora, out, protocols=None, changes=()):
 def _refuse_what_no_row_takes(outcomes):
     """One line, and nothing written, where all rows are refused for one reason: a misspelt setting, say."""
     trained = [o for o in outcomes if o.row.derived is None and o.condition is None]
-    problems = {(o.problem or "").removeprefix(f"{o.row.id}: ") for o in trained}
-    if len(problems) == 1 and "" not in problems:
-        raise SerKerasError(problems.pop())
+    reasons = {o.reason for o in trained}
+    if len(reasons) == 1 and None not in reasons:
+        raise BadInput(reasons.pop())
 
 
 def _done_earlier(directory, corpora, jobs, changes, known):
@@ -108,7 +108,8 @@ def _stands(outcome, jobs, directory):
             return False
         outcome.seconds = read_json(outcome.folder / derived.MADE_FROM)["seconds"]
     if outcome.row.level is not None:
-        outcome.figure, outcome.uar, outcome.metrics  # noqa: B018 - damaged tables show now
+        outcome.read_figures()
+        read_json(outcome.folder / "metrics.json")
     return True
 
 
@@ -149,10 +150,10 @@ def _run(outcome, before, jobs, corpora):
         if outcome.row.level is not None:
             if outcome.judged.at(outcome.row.level) is None:
                 raise SerKerasError(f"{outcome.row.id} is reported by {outcome.row.level}, and judged utterances alone")
-            outcome.figure, outcome.uar  # noqa: B018 - read now, so that a damaged table is this row's problem
+            outcome.read_figures()
         return made
     except SerKerasError as error:
-        outcome.problem = " ".join(str(error).split())
+        outcome.refuse(error)
         return False
 
 
@@ -195,7 +196,7 @@ def _is_distorted(outcome, run):
     """Whether an outcome under a condition stands there, made by these models; its time is noted."""
     try:
         record = read_json(outcome.folder / DONE)
-    except SerKerasError:
+    except Unreadable:
         return False
     outcome.seconds = record.get("seconds")
     return record.get("models") == derived.digest(run) and record.get("tables") == digests(outcome.folder)

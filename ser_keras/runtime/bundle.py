@@ -1,5 +1,7 @@
 """What a model's name stands for: bundle, `.tflite`, run or shipped model; its bytes, checked, and its settings."""
 
+from __future__ import annotations
+
 import dataclasses
 import hashlib
 import io
@@ -9,8 +11,9 @@ import zipfile
 from pathlib import Path
 
 from ser_keras.audio.samples import SAMPLE_RATE
-from ser_keras.audio.windows import TAIL_RULES
-from ser_keras.common.errors import SerKerasError, nearest
+from ser_keras.audio.windows import TAIL_RULES, TailRule
+from ser_keras.common.errors import BadInput, Damaged, NotFound, nearest
+from ser_keras.common.files import Json
 
 LICENCE = "LICENSE.md"  # in a bundle whose weights are under terms of their own
 SCHEMA_VERSION = 1  # of bundle.json
@@ -32,15 +35,16 @@ class Settings:
         smoothing_s: time constant for displays of a running belief.
     """
 
-    classes: tuple
+    classes: tuple[str, ...]
     window_samples: int
     hop_samples: int
-    tail_rule: str = "drop"
+    _: dataclasses.KW_ONLY
+    tail_rule: TailRule = "drop"
     speech_gate_dbfs: float | None = None
     smoothing_s: float = 0.0
 
     @classmethod
-    def of_bundle(cls, info):
+    def of_bundle(cls, info: Json) -> Settings:
         """From the content of a bundle.json; raises KeyError, TypeError or ValueError where that is no such thing."""
         if info["sample_rate"] != SAMPLE_RATE:
             raise ValueError(f"sample_rate is {info['sample_rate']}, only {SAMPLE_RATE} is supported")
@@ -81,18 +85,17 @@ class ModelFile:
     settings: Settings | None
 
 
-def find(model=None):
+def find(model: str | Path | None = None) -> ModelFile:
     """Find and read a model.
 
     Args:
         model: None: the model that the package ships; or a shipped model's name, a bundle folder, a `.tflite` file,
             or a run directory that holds a bundle.
 
-    Returns:
-        ModelFile.
-
     Raises:
-        SerKerasError: nothing there, or it doesn't match its checksum.
+        NotFound: nothing is there.
+        BadInput: what is there is no model, or one for a newer version of this package.
+        Damaged: it does not match its checksum, or its bundle.json is none.
     """
     path = PRETRAINED / DEFAULT_MODEL if model is None else _locate(model)
     if path.is_dir():
@@ -105,13 +108,13 @@ def find(model=None):
     if listed is None:
         return ModelFile(path, content, path.name, None)
     if hashlib.sha256(content).hexdigest() != listed.get("sha256"):
-        raise SerKerasError(
+        raise Damaged(
             f"{path} is damaged or was changed: it doesn't match its checksum in bundle.json; export or copy it again"
         )
     return ModelFile(path, content, f"{path.resolve().parent.name}/{path.name}", _bundle_settings(path.parent, info))
 
 
-def _locate(model):
+def _locate(model: str | Path) -> Path:
     """The bundle folder or `.tflite` file that `model` stands for."""
     path, name = Path(model), str(model)
     if path.is_file() or (path / "bundle.json").is_file():
@@ -119,33 +122,34 @@ def _locate(model):
     if (path / "experiment.yaml").is_file():
         if (path / "bundle" / "bundle.json").is_file():
             return path / "bundle"
-        raise SerKerasError(
+        raise NotFound(
             f"{path} is a run that holds no bundle yet: make one with `ser-keras export {path} --out {path / 'bundle'}`"
         )
     shipped = sorted(p.parent.name for p in PRETRAINED.glob("*/bundle.json"))
     if name in shipped:  # a folder of this name that holds something else, such as the corpus, is not meant
         return PRETRAINED / name
     if name in APART:
-        raise SerKerasError(
+        raise NotFound(
             f"the model '{name}' isn't part of the package ({APART[name]}): take the folder "
             f"ser_keras/pretrained/{name} from the project's repository and give its path"
         )
     if path.exists():
-        raise SerKerasError(f"{path} is no model: it holds no bundle.json")
-    raise SerKerasError(
+        raise BadInput(f"{path} is no model: it holds no bundle.json")
+    raise NotFound(
         f"no model '{name}': give a .tflite file, a bundle, a run, or a shipped model's name "
         f"({nearest(name, shipped) if shipped else 'none is shipped'})"
     )
 
 
-def _read(path):
+def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise SerKerasError(f"{path} can't be read: {error.strerror}") from None
+        kind = NotFound if isinstance(error, FileNotFoundError) else BadInput
+        raise kind(f"{path} can't be read: {error.strerror}") from None
 
 
-def _read_bundle(folder):
+def _read_bundle(folder: Path) -> Json:
     path = folder / "bundle.json"
     try:
         info = json.loads(_read(path))
@@ -154,38 +158,36 @@ def _read_bundle(folder):
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         valid, version = False, 0
     if not valid or version < 1:
-        raise SerKerasError(f"{path} is damaged: no schema_version, default and files in it; export the bundle again")
+        raise Damaged(f"{path} is damaged: no schema_version, default and files in it; export the bundle again")
     if version > SCHEMA_VERSION:
-        raise SerKerasError(
-            f"{path} has schema version {version}, this ser-keras reads {SCHEMA_VERSION}: update ser-keras"
-        )
+        raise BadInput(f"{path} has schema version {version}, this ser-keras reads {SCHEMA_VERSION}: update ser-keras")
     return info
 
 
-def _bundle_settings(folder, info):
+def _bundle_settings(folder: Path, info: Json) -> Settings:
     try:
         return Settings.of_bundle(info)
     except KeyError as error:
-        raise SerKerasError(f"{folder / 'bundle.json'} lacks {error}; export the bundle again") from None
+        raise Damaged(f"{folder / 'bundle.json'} lacks {error}; export the bundle again") from None
     except (ValueError, TypeError, OverflowError) as error:
-        raise SerKerasError(f"{folder / 'bundle.json'} is damaged: {error}") from None
+        raise Damaged(f"{folder / 'bundle.json'} is damaged: {error}") from None
 
 
-def embedded_settings(file, window_samples):
+def embedded_settings(file: ModelFile, window_samples: int) -> Settings:
     """Settings of a file that no bundle describes: labels from its metadata, windows that overlap by half.
 
     Args:
-        file: ModelFile.
+        file: the file.
         window_samples: what its input takes.
 
     Raises:
-        SerKerasError: it carries no labels.
+        BadInput: it carries no labels.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(file.content)) as archive:
             labels = archive.read("labels.txt").decode("utf-8").splitlines()
     except (zipfile.BadZipFile, KeyError, ValueError, OSError, NotImplementedError, RuntimeError, EOFError):
-        raise SerKerasError(
+        raise BadInput(
             f"{file.path} carries no readable labels.txt and no bundle.json that lists it lies beside it, "
             "so nobody knows what its outputs mean"
         ) from None

@@ -1,17 +1,21 @@
-"""An interpreter in a process of its own, for model files that nothing vouches for.
+"""A TFLite interpreter in a child process, for model files without a verified checksum.
 
-A damaged file can make the C++ runtimes write where they shouldn't. Trying it once proves little (what a stray write
-hits differs from process to process), so such a model runs in a child for as long as it is used.
+A damaged file can make the C++ runtimes write where they should not. Trying it once proves little (what a stray write
+hits differs from process to process), so such a model runs in a child process for as long as it is used.
 """
+
+from __future__ import annotations
 
 import contextlib
 import json
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ser_keras.common.child_process import Child, Died, answering
-from ser_keras.common.errors import SerKerasError
-from ser_keras.runtime.interpreter import Interpreter
+from ser_keras.common.child_process import Child, Died, Failed, answering
+from ser_keras.common.errors import BadInput, Damaged, SerKerasError, Unavailable
+from ser_keras.runtime.interpreter import Interpreter, RuntimeName
 
 TIMEOUT_S = 60  # for loading, and for one window
 MEMORY = 8 << 30  # bytes of address space: a flipped bit can ask for a tensor of terabytes
@@ -28,36 +32,46 @@ class IsolatedInterpreter:
         window_samples, n_classes: as there.
 
     Raises:
-        SerKerasError: the file is damaged, is no classifier, or brought the child down.
+        BadInput: the file is no waveform classifier.
+        Damaged: it brought the child down. (What is damaged and does not crash may be refused as either.)
+        Unavailable: no process can be started.
     """
 
-    def __init__(self, content, name, runtime="litert", threads=1):
+    def __init__(self, content: bytes, name: str | Path, runtime: RuntimeName = "litert", *, threads: int = 1) -> None:
         self._name, self._runtime = name, runtime
         try:
             self._child = Child(CHILD)
         except OSError as error:
-            raise SerKerasError(f"{name} can't be run in a process of its own: {error.strerror}") from None
+            raise Unavailable(f"{name} can't be run in a process of its own: {error.strerror}") from None
         request = {"name": str(name), "runtime": runtime, "threads": threads, "size": len(content)}
-        answer = self._ask(json.dumps(request).encode() + b"\n" + content, 16)
-        self.window_samples, self.n_classes = np.frombuffer(answer, "<i8").tolist()
+        shape = self._ask(json.dumps(request).encode() + b"\n" + content, 16)
+        self.window_samples, self.n_classes = np.frombuffer(shape, "<i8").tolist()
 
-    def __call__(self, window):
+    def __call__(self, window: NDArray[np.float32]) -> NDArray[np.float32]:
         """Probabilities [C] of one window [N]."""
-        return np.frombuffer(self._ask(np.ascontiguousarray(window, "<f4").tobytes(), 4 * self.n_classes), "<f4")
+        content = self._ask(np.ascontiguousarray(window, "<f4").tobytes(), 4 * self.n_classes)
+        return np.frombuffer(content, "<f4")
 
-    def _ask(self, data, size):
+    def _ask(self, request: bytes, size: int) -> bytes:
+        """The child's answer of `size` bytes; the child ends with any other."""
         try:
-            self._child.send(data)
-            complaint = self._child.complaint(TIMEOUT_S)
-            if complaint is None:
-                return self._child.read(size, TIMEOUT_S)
+            self._child.send(request)
+            content = self._child.answer(TIMEOUT_S)
+            if len(content) == size:
+                return content
+            refusal: SerKerasError = self._damaged("a garbled answer")
+        except Failed as failure:
+            refusal = BadInput(str(failure))
         except Died as death:
-            complaint = f"{self._name} is damaged: it brings {self._runtime} down ({death})"
+            refusal = self._damaged(str(death))
         self._child.close()
-        raise SerKerasError(complaint)
+        raise refusal
+
+    def _damaged(self, how: str) -> Damaged:
+        return Damaged(f"{self._name} is damaged: it brings {self._runtime} down ({how})")
 
 
-def serve():
+def serve() -> None:
     """The child's side: a model on standard input, then windows."""
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
@@ -68,17 +82,19 @@ def serve():
         request = json.loads(stdin.readline())
         name = request["name"]
         try:
-            model = Interpreter(stdin.read(request["size"]), name, request["runtime"], request["threads"])
+            content = stdin.read(request["size"])
+            model = Interpreter(content, name, request["runtime"], threads=request["threads"])
             size = model.window_samples
             for window in (np.zeros(size), np.random.default_rng(0).uniform(-1, 1, size)):
                 result = model(window.astype(np.float32))
                 if not (np.isfinite(result).all() and abs(float(result.sum()) - 1) < 1e-3):
-                    raise SerKerasError(f"{name} gives no probabilities that sum to 1: it is damaged, or no classifier")
+                    raise Damaged(f"{name} gives no probabilities that sum to 1: it is damaged, or no classifier")
             answer(np.array([size, model.n_classes], "<i8").tobytes())
             while len(data := stdin.read(4 * size)) == 4 * size:
                 answer(model(np.frombuffer(data, "<f4")).astype("<f4").tobytes())
         except BrokenPipeError:
             raise
-        except Exception as error:  # ours, or the runtime's complaint about a node
-            known = isinstance(error, SerKerasError)
-            answer(failure=str(error) if known else f"{name} is damaged: {' '.join(str(error).split())[:200]}")
+        except SerKerasError as error:
+            answer(failure=str(error))
+        except Exception as error:  # the runtime's complaint about a node
+            answer(failure=f"{name} is damaged: {' '.join(str(error).split())[:200]}")

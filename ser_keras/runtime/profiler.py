@@ -1,14 +1,18 @@
 """Where a model's time goes, operation by operation: the profiler of LiteRT's C interface, which its Python lacks."""
 
+from __future__ import annotations
+
 import ctypes
 import importlib.util
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from ser_keras.common.errors import SerKerasError
+from ser_keras.common.errors import Unavailable
 
 LIBRARY = {"linux": "libLiteRt.so", "darwin": "libLiteRt.dylib"}
 RUNS = 50
@@ -16,57 +20,64 @@ RUNS = 50
 ROW = re.compile(
     r"\s*(?P<name>\S.*?)(\s+[\d.]+){2}\s+(?P<average>[\d.]+)(\s+[\d.]+%){2}\s+[\d.]+\s+(?P<calls>\d+)\s+\["
 )
+# What the library's functions are called with.
+if TYPE_CHECKING:
+    Buffer = ctypes.Array[ctypes.c_char] | ctypes.Array[ctypes.c_void_p]
+    Argument: TypeAlias = ctypes._SimpleCData[int] | ctypes.c_void_p | ctypes._CArgObject | Buffer | bytes | None
 CPU = 1  # a bit of LiteRtHwAccelerators
 WRITE = 1  # of LiteRtTensorBufferLockMode
 
 
-def operations(content, window, threads=1, runs=RUNS):
+def operations(
+    content: bytes, window: ArrayLike, threads: int = 1, *, runs: int = RUNS
+) -> list[tuple[str, float, float]]:
     """Time of each kind of operation.
 
     Args:
         content: bytes of a `.tflite` with one input and one output.
-        window: float32 [N].
+        window: [N], 16 kHz.
         threads: of the runtime.
         runs: windows to average over.
 
     Returns:
-        list of (operation, milliseconds a window, times called a window), the largest first. What LiteRT's CPU
+        (operation, milliseconds a window, times called a window), the largest first. What LiteRT's CPU
         delegate computes is called as it says ("Delegate/Convolution (NHWC, F32) IGEMM").
 
     Raises:
-        SerKerasError: LiteRT's library isn't there, or it doesn't profile this model.
+        Unavailable: LiteRT's library is not there, or it does not profile this model.
     """
-    return _parse(_summary(content, np.ascontiguousarray(window, np.float32), threads, runs), runs)
+    return _parse(_summary(content, np.ascontiguousarray(window, np.float32), threads=threads, runs=runs), runs)
 
 
-def _library():
-    found = importlib.util.find_spec("ai_edge_litert")
-    path = Path(found.origin).parent / LIBRARY.get(sys.platform, "LiteRt.dll") if found and found.origin else None
+def _library() -> ctypes.CDLL:
+    spec = importlib.util.find_spec("ai_edge_litert")
+    path = Path(spec.origin).parent / LIBRARY.get(sys.platform, "LiteRt.dll") if spec and spec.origin else None
     if path is None or not path.is_file():
-        raise SerKerasError("LiteRT's profiler needs ai-edge-litert 2.3 or newer: pip install 'ai-edge-litert>=2.3'")
+        raise Unavailable("LiteRT's profiler needs ai-edge-litert 2.3 or newer: pip install 'ai-edge-litert>=2.3'")
     try:
         library = ctypes.CDLL(str(path))
-        library.LiteRtGetProfileSummary  # noqa: B018 - older libraries lack it
-    except (OSError, AttributeError):
-        raise SerKerasError("this ai-edge-litert has no profiler: pip install 'ai-edge-litert>=2.3'") from None
+    except OSError:
+        library = None
+    if library is None or not hasattr(library, "LiteRtGetProfileSummary"):  # older libraries lack it
+        raise Unavailable("this ai-edge-litert has no profiler: pip install 'ai-edge-litert>=2.3'")
     return library
 
 
-def _summary(content, window, threads, runs):
+def _summary(content: bytes, window: NDArray[np.float32], *, threads: int, runs: int) -> str:
     """The text that LiteRT's profiler prints."""
     library, number, handle = _library(), ctypes.c_size_t, ctypes.c_void_p
 
-    def check(status, function):
+    def check(status: int, function: str) -> None:
         if status:
-            raise SerKerasError(f"LiteRT's profiler refuses this model: {function} gives status {status}")
+            raise Unavailable(f"LiteRT's profiler refuses this model: {function} gives status {status}")
 
-    def call(function, *arguments):
+    def call(function: str, *arguments: Argument) -> None:
         check(getattr(library, function)(*arguments), function)
 
-    def new(function, *arguments):
-        made = handle()
-        call(function, *arguments, ctypes.byref(made))
-        return made
+    def new(function: str, *arguments: Argument) -> ctypes.c_void_p:
+        created = handle()
+        call(function, *arguments, ctypes.byref(created))
+        return created
 
     runtime = ctypes.CDLL(None)
     runtime.strdup.restype, runtime.strdup.argtypes = handle, [ctypes.c_char_p]
@@ -77,15 +88,15 @@ def _summary(content, window, threads, runs):
     for name, text in (("runtime_options_string", "enable_profiling = true"), ("xnnpack", f"num_threads = {threads}")):
         payload = handle(runtime.strdup(f"{text}\n".encode()))  # the library frees it
         call("LiteRtAddOpaqueOptions", options, new("LiteRtCreateOpaqueOptions", name.encode(), payload, free))
-    held = ctypes.create_string_buffer(content, len(content))
-    model = new("LiteRtCreateModelFromBuffer", environment, held, number(len(content)))
+    model_bytes = ctypes.create_string_buffer(content, len(content))
+    model = new("LiteRtCreateModelFromBuffer", environment, model_bytes, number(len(content)))
     compiled = new("LiteRtCreateCompiledModel", environment, model, options)
     profiler = new("LiteRtCompiledModelGetProfiler", compiled)
     if not profiler:
-        raise SerKerasError("LiteRT gives no profiler for this model")
+        raise Unavailable("LiteRT gives no profiler for this model")
     signature = new("LiteRtGetModelSignature", model, number(0))
 
-    def buffer(kind):
+    def buffer(kind: str) -> ctypes.c_void_p:
         kind_type = ctypes.create_string_buffer(256)  # a LiteRtRankedTensorType, whose layout is the library's affair
         tensor = new(f"LiteRtGetSignature{kind}TensorByIndex", signature, number(0))
         call("LiteRtGetRankedTensorType", tensor, kind_type)
@@ -102,19 +113,19 @@ def _summary(content, window, threads, runs):
             call("LiteRtStartProfiler", profiler)
         call("LiteRtRunCompiledModel", compiled, number(0), number(1), takes, number(1), gives)
     call("LiteRtStopProfiler", profiler)
-    text = ctypes.c_char_p()
-    call("LiteRtGetProfileSummary", profiler, compiled, ctypes.byref(text))
-    return text.value.decode("utf-8", "replace")
+    summary = ctypes.c_char_p()
+    call("LiteRtGetProfileSummary", profiler, compiled, ctypes.byref(summary))
+    return (summary.value or b"").decode("utf-8", "replace")
 
 
-def _parse(text, runs):
+def _parse(text: str, runs: int) -> list[tuple[str, float, float]]:
     """Sum the rows of the table in order of execution by the kind of operation."""
-    sums = {}
+    sums: dict[str, list[float]] = {}
     for row in text.partition("Run Order")[2].partition("\n\n")[0].splitlines():
-        if found := ROW.match(row):
-            entry = sums.setdefault(found["name"], [0.0, 0.0])
-            entry[0] += float(found["average"]) * int(found["calls"]) / runs
-            entry[1] += int(found["calls"]) / runs
+        if cells := ROW.match(row):
+            entry = sums.setdefault(cells["name"], [0.0, 0.0])
+            entry[0] += float(cells["average"]) * int(cells["calls"]) / runs
+            entry[1] += int(cells["calls"]) / runs
     if not sums:
-        raise SerKerasError("LiteRT's profiler says nothing about this model")
+        raise Unavailable("LiteRT's profiler says nothing about this model")
     return sorted(((name, ms, calls) for name, (ms, calls) in sums.items()), key=lambda entry: -entry[1])

@@ -1,8 +1,11 @@
 """The running belief: what is shown while somebody speaks, from one window to the next."""
 
-import numpy as np
+from __future__ import annotations
 
-from ser_keras.common.errors import SerKerasError
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ser_keras.common.errors import BadInput
 
 
 class RunningBelief:
@@ -19,22 +22,22 @@ class RunningBelief:
         hop_s: seconds from window to window.
 
     Attributes:
-        value: float64 [n_classes], or None where nothing was heard, or nothing for `smoothing_s`.
+        value: [n_classes], or None where nothing was heard, or nothing for `smoothing_s`.
 
     Raises:
-        SerKerasError: times that are no such numbers.
+        BadInput: times that are no such numbers.
     """
 
-    def __init__(self, smoothing_s, hop_s):
+    def __init__(self, smoothing_s: float | None, hop_s: float) -> None:
         smoothing_s = np.inf if smoothing_s is None else smoothing_s
         if not (smoothing_s >= 0 and 0 < hop_s < np.inf):
-            raise SerKerasError(f"smoothing over {smoothing_s} s every {hop_s} s: must be at least 0, and above 0")
+            raise BadInput(f"smoothing over {smoothing_s} s every {hop_s} s: must be at least 0, and above 0")
         self._smoothing, self._hop = smoothing_s, hop_s
         self._windows = max(1.0, smoothing_s / hop_s)  # N; need not be whole
         self._heard = self._silent = 0
-        self.value = None
+        self.value: NDArray[np.float64] | None = None
 
-    def update(self, probabilities):
+    def update(self, probabilities: ArrayLike | None) -> NDArray[np.float64] | None:
         """Take a window in.
 
         Args:
@@ -50,9 +53,9 @@ class RunningBelief:
             return self.value
         self._silent = 0
         self._heard += 1
-        probabilities = np.asarray(probabilities, np.float64)
+        p: NDArray[np.float64] = np.asarray(probabilities, np.float64)
         if self.value is None:
-            self.value = probabilities
+            self.value = p
         else:
-            self.value = self.value + (probabilities - self.value) / min(self._heard, self._windows)
+            self.value = self.value + (p - self.value) / min(self._heard, self._windows)
         return self.value

@@ -1,5 +1,7 @@
 """`ser-keras serve`: the web demo and one bundle over HTTP or HTTPS. Imports no TensorFlow."""
 
+from __future__ import annotations
+
 import functools
 import hashlib
 import http.server
@@ -9,9 +11,11 @@ import socket
 import ssl
 import sys
 import urllib.parse
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
-from ser_keras.common.errors import SerKerasError
+from ser_keras.common.errors import BadInput, Damaged, NotFound, Unavailable
 from ser_keras.runtime import bundle
 from ser_keras.runtime.bundle import LICENCE
 
@@ -52,22 +56,26 @@ HEADERS = {
 REQUEST_TIMEOUT_S = 30
 EVERYWHERE = ("", "0.0.0.0", "::")
 
+# Path in the address, decoded, from its slash on -> (content, content type).
+Table: TypeAlias = dict[str, tuple[bytes, str]]
+# What `http.server` and `socketserver` call a request: a connection, or a datagram and its socket.
+Request: TypeAlias = socket.socket | tuple[bytes, socket.socket]
+Address: TypeAlias = "tuple[str, int] | str"
 
-def site(model=None, demo=None):
+
+def site(model: str | Path | None = None, demo: str | Path | None = None) -> Table:
     """What the server gives out: a table, so that no request can name anything outside it.
 
     Args:
         model: as in `ser_keras.load`; it needs a bundle.
         demo: folder of the built web demo; None: the one of this installation.
 
-    Returns:
-        dict: path in the address, decoded, from its slash on -> (content, content type).
-
     Raises:
-        SerKerasError: the demo isn't built, or there is no such bundle.
+        NotFound: the demo is not built, or there is no such model.
+        BadInput, Damaged: the model is no whole bundle.
     """
     folder = _demo_folder(demo)
-    table = {}
+    table: Table = {}
     for path in sorted(folder.rglob("*")):
         place = path.relative_to(folder).as_posix()
         if _belongs(path, folder) and not place.startswith("bundle/"):
@@ -77,39 +85,39 @@ def site(model=None, demo=None):
     return table
 
 
-def _demo_folder(demo):
+def _demo_folder(demo: str | Path | None) -> Path:
     if demo is not None:
         if (Path(demo) / "index.html").is_file():
             return Path(demo)
-        raise SerKerasError(f"{demo} holds no index.html: give the web demo's dist folder")
+        raise NotFound(f"{demo} holds no index.html: give the web demo's dist folder")
     for folder in DEMO_FOLDERS:
         if (folder / "index.html").is_file():
             return folder
-    raise SerKerasError(
+    raise NotFound(
         "the web demo isn't built in this installation: run `make web-build` in a checkout of the project (it needs "
         "Node.js 20 and npm), or give its built folder with --demo DIST"
     )
 
 
-def _belongs(path, folder):
+def _belongs(path: Path, folder: Path) -> bool:
     """Whether it is a file of a type of ours that lies in the folder: a link that leads out of it doesn't."""
     return path.is_file() and path.suffix in CONTENT_TYPES and path.resolve().is_relative_to(folder.resolve())
 
 
-def _bundle(model):
-    """The bundle's part of the table; the chosen file is its default there."""
-    found = bundle.find(model)
-    if found.settings is None:
-        raise SerKerasError(f"{found.path} has no bundle.json beside it that lists it: serve needs a whole bundle")
-    folder = found.path.parent
+def _bundle(model: str | Path | None) -> Table:
+    """The bundle's part of the table; the model's file is its default there."""
+    file = bundle.find(model)
+    if file.settings is None:
+        raise BadInput(f"{file.path} has no bundle.json beside it that lists it: serve needs a whole bundle")
+    folder = file.path.parent
     info = json.loads((folder / "bundle.json").read_bytes())
-    info["default"] = found.path.name
-    table = {f"/bundle/{found.path.name}": (found.content, CONTENT_TYPES[".tflite"])}
+    info["default"] = file.path.name
+    table = {f"/bundle/{file.path.name}": (file.content, CONTENT_TYPES[".tflite"])}
     for name in BUNDLE_FILES:
         if name in info["files"] and _belongs(folder / name, folder):
             table[f"/bundle/{name}"] = ((folder / name).read_bytes(), CONTENT_TYPES[Path(name).suffix])
         elif name == LICENCE and name in info["files"]:
-            raise SerKerasError(f"{folder} lacks {name}, without which these weights may not be passed on")
+            raise Damaged(f"{folder} lacks {name}, without which these weights may not be passed on")
         else:
             info["files"].pop(name, None)
     text = json.dumps(info, indent=1, ensure_ascii=False)
@@ -124,17 +132,20 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     server_version, sys_version = "ser-keras", ""
     timeout = REQUEST_TIMEOUT_S
 
-    def __init__(self, table, tags, *arguments, **keywords):
+    # Positional: so `socketserver` hands over what follows the tags.
+    def __init__(
+        self, table: Table, tags: Mapping[str, str], request: socket.socket, client_address: Address, server: _Server
+    ) -> None:
         self._table, self._tags = table, tags
-        super().__init__(*arguments, **keywords)
+        super().__init__(request, client_address, server)
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         self._answer(with_body=True)
 
-    def do_HEAD(self):
+    def do_HEAD(self) -> None:
         self._answer(with_body=False)
 
-    def _answer(self, with_body):
+    def _answer(self, with_body: bool) -> None:
         path = urllib.parse.unquote(self.path.partition("?")[0])
         if path not in self._table:
             self.send_error(404)
@@ -151,35 +162,57 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if with_body and not unchanged:
             self.wfile.write(content)
 
-    def end_headers(self):
+    def end_headers(self) -> None:
         for name, value in HEADERS.items():
             self.send_header(name, value)
         super().end_headers()
 
-    def log_message(self, format, *arguments):
+    def log_message(self, format: str, *arguments: object) -> None:
         """Nothing: who opens the page is nobody's business."""
 
 
 class _Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-    tls = None
+    """The server of one table.
 
-    def finish_request(self, request, client_address):
+    Attributes:
+        tls: for HTTPS; None: HTTP.
+        url: where a browser on this machine finds it.
+        urls: that and, where it listens on all addresses, this computer's own in its network.
+    """
+
+    daemon_threads = True
+    tls: ssl.SSLContext | None = None
+    url: str
+    urls: list[str]
+
+    def finish_request(self, request: Request, client_address: Address) -> None:
         """In the connection's own thread: a client that is slow to shake hands keeps nobody else waiting."""
         if self.tls is not None:
+            assert isinstance(request, socket.socket)  # a TCP server's requests are connections
             request.settimeout(REQUEST_TIMEOUT_S)
             with self.tls.wrap_socket(request, server_side=True) as encrypted:
                 super().finish_request(encrypted, client_address)
         else:
             super().finish_request(request, client_address)
 
-    def handle_error(self, request, client_address):
+    def handle_error(self, request: Request, client_address: Address) -> None:
         """A connection that breaks, or a browser that doesn't trust the certificate, is no news; a bug is."""
         if not isinstance(sys.exc_info()[1], (OSError, ssl.SSLError)):
             super().handle_error(request, client_address)
 
 
-def server(table, host="127.0.0.1", port=8000, cert=None, key=None):
+class _Server6(_Server):
+    address_family = socket.AF_INET6
+
+
+def server(
+    table: Table,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    *,
+    cert: str | Path | None = None,
+    key: str | Path | None = None,
+) -> _Server:
     """A server that listens already; `serve_forever` runs it, `server_close` ends it.
 
     Args:
@@ -188,70 +221,66 @@ def server(table, host="127.0.0.1", port=8000, cert=None, key=None):
         port: 0: any free one.
         cert, key: PEM files; with a certificate it speaks HTTPS. No key: it is in the certificate's file.
 
-    Returns:
-        http.server.ThreadingHTTPServer; its `url` is where a browser on this machine finds it, its `urls` are that and,
-        where it listens on all addresses, this computer's own in its network.
-
     Raises:
-        SerKerasError: certificate or key can't be used, or the address can't be had.
+        NotFound, BadInput: certificate or key is not there, or cannot be used.
+        Unavailable: the address cannot be had.
     """
     tls = _tls(cert, key)
     tags = {path: f'"{hashlib.sha256(content).hexdigest()[:32]}"' for path, (content, _) in table.items()}
     handler = functools.partial(_Handler, table, tags)
-    kind = type("_Server6", (_Server,), {"address_family": socket.AF_INET6}) if ":" in host else _Server
     try:
-        made = kind((host, port), handler)
+        listener = (_Server6 if ":" in host else _Server)((host, port), handler)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise SerKerasError(
+        raise Unavailable(
             f"can't listen on {host}, port {port}: {reason}; choose others with --host and --port"
         ) from None
-    made.tls = tls
+    listener.tls = tls
     hosts = [host]
     if host in EVERYWHERE:  # no address that a browser could open
         hosts = ["localhost", *filter(None, [own_address()])]
-    scheme, port = "https" if tls else "http", made.server_address[1]
-    made.urls = [f"{scheme}://{f'[{h}]' if ':' in h else h}:{port}/" for h in hosts]
-    made.url = made.urls[0]
-    return made
+    scheme, port = "https" if tls else "http", listener.server_address[1]
+    listener.urls = [f"{scheme}://{f'[{h}]' if ':' in h else h}:{port}/" for h in hosts]
+    listener.url = listener.urls[0]
+    return listener
 
 
-def own_address():
+def own_address() -> str | None:
     """This computer's IPv4 address in its network; None: it is in none."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            asked.connect(("192.0.2.1", 9))  # of no host (RFC 5737); a datagram socket sends nothing by it
-            found = asked.getsockname()[0]
+            probe.connect(("192.0.2.1", 9))  # of no host (RFC 5737); a datagram socket sends nothing by it
+            address: str = probe.getsockname()[0]
         except OSError:
             return None
-    return None if is_loopback(found) or found in EVERYWHERE else found
+    return None if is_loopback(address) or address in EVERYWHERE else address
 
 
-def _tls(cert, key):
+def _tls(cert: str | Path | None, key: str | Path | None) -> ssl.SSLContext | None:
     if cert is None:
         if key is not None:
-            raise SerKerasError("--key without --cert: give both, or neither")
+            raise BadInput("--key without --cert: give both, or neither")
         return None
-    for path in filter(None, (cert, key)):
-        if not Path(path).is_file():
-            raise SerKerasError(f"{path}: no such file")
+    for path in (cert, key):
+        if path and not Path(path).is_file():
+            raise NotFound(f"{path}: no such file")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         context.load_cert_chain(cert, key, password=_no_password)
     except (ssl.SSLError, ValueError, OSError) as error:
         what = "they" if key else "it"
-        raise SerKerasError(
+        raise BadInput(
             f"{cert}{f' and {key}' if key else ''}: not a PEM certificate with its unencrypted key, as {what} must be "
             f"({getattr(error, 'reason', None) or error})"
         ) from None
     return context
 
 
-def _no_password():
+def _no_password() -> str:
     raise ValueError("the key is encrypted")
 
 
-def is_loopback(host):
+def is_loopback(host: str) -> bool:
     """Whether only this machine can reach what listens there."""
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -259,7 +288,15 @@ def is_loopback(host):
         return host == "localhost"
 
 
-def serve(model=None, host="127.0.0.1", port=8000, cert=None, key=None, demo=None):
+def serve(
+    model: str | Path | None = None,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    *,
+    cert: str | Path | None = None,
+    key: str | Path | None = None,
+    demo: str | Path | None = None,
+) -> Iterator[str]:
     """Serve the web demo until interrupted.
 
     Args:
@@ -270,9 +307,9 @@ def serve(model=None, host="127.0.0.1", port=8000, cert=None, key=None, demo=Non
         Lines to show; the server runs when the last one has been taken.
 
     Raises:
-        SerKerasError: as `site` and `server`.
+        NotFound, BadInput, Damaged, Unavailable: as `site` and `server`.
     """
-    running = server(site(model, demo), host, port, cert, key)
+    running = server(site(model, demo), host, port, cert=cert, key=key)
     try:
         others = "".join(f" and, for other devices in its network, {url}" for url in running.urls[1:])
         yield f"The web demo is at {running.url}{others} (Ctrl+C ends it)"

@@ -326,15 +326,15 @@ class TestWindows:
         ],
     )
     def test_starts(self, n, window, hop, tail, starts):
-        assert window_starts(n, window, hop, tail).tolist() == starts
+        assert window_starts(n, window, hop, tail=tail).tolist() == starts
 
     @pytest.mark.parametrize("tail", TAIL_RULES)
     @pytest.mark.parametrize("window, hop", [(1, 1), (4, 1), (4, 4), (5, 3), (3, 7)])
     def test_contents(self, window, hop, tail):
         for n in range(1, 40):
             samples = np.arange(1, n + 1, dtype=np.int16)
-            result = cut_windows(samples, window, hop, tail)
-            starts = window_starts(n, window, hop, tail)
+            result = cut_windows(samples, window, hop, tail=tail)
+            starts = window_starts(n, window, hop, tail=tail)
             padded = np.concatenate([samples, np.zeros(window, np.int16)])
             assert result.dtype == np.int16 and result.shape == (len(starts), window)
             for row, start in zip(result, starts, strict=True):
@@ -346,7 +346,7 @@ class TestWindows:
 
     def test_a_copy(self):
         samples = np.arange(8.0)
-        result = cut_windows(samples, 4, 4, "drop")
+        result = cut_windows(samples, 4, 4, tail="drop")
         result[:] = 0
         assert samples.sum() == 28
 
@@ -362,7 +362,7 @@ class TestWindows:
     )
     def test_bad_input(self, args, words):
         with pytest.raises(SerKerasError, match=words):
-            cut_windows(*args)
+            cut_windows(*args[:3], tail=args[3])
 
 
 class TestDecoders:

@@ -135,7 +135,7 @@ def test_cross_corpus_tests_each_corpus_unseen():
 
 def test_chunk_random_is_leaky_and_says_so():
     utterances = people()
-    starts = [window_starts(40000, 8800, 8192, "drop")] * len(utterances)
+    starts = [window_starts(40000, 8800, 8192, tail="drop")] * len(utterances)
     chunks, labels = expand_chunks(
         utterances, labels_of(utterances), [40000] * len(utterances), window=8800, starts=starts
     )

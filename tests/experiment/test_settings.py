@@ -113,11 +113,11 @@ def test_complete_fills_defaults_and_names_the_nearest():
 
     registry = {"net": builder}
     given = ("input_shape", "n_classes")
-    assert complete_arguments("net", {"width": 4}, registry, "model", given=given) == {"width": 4, "depth": 2}
+    assert complete_arguments("net", {"width": 4}, registry, kind="model", supplied=given) == {"width": 4, "depth": 2}
     with pytest.raises(SerKerasError, match="unknown setting 'model.widht'; nearest: model.width"):
-        complete_arguments("net", {"widht": 4}, registry, "model", given=given)
+        complete_arguments("net", {"widht": 4}, registry, kind="model", supplied=given)
     with pytest.raises(SerKerasError, match="no model 'nett'; nearest: net"):
-        complete_arguments("nett", {}, registry, "model", given=given)
+        complete_arguments("nett", {}, registry, kind="model", supplied=given)
 
 
 def test_the_contract_s_settings_exist():

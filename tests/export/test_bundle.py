@@ -11,6 +11,7 @@ import soundfile
 from ai_edge_litert import schema_py_generated as schema
 
 from ser_keras.audio import reading
+from ser_keras.common import child_process
 from ser_keras.common.errors import SerKerasError
 from ser_keras.evaluation import Predictions, uar
 from ser_keras.export import card, convert, parity
@@ -270,7 +271,7 @@ def test_a_fold_is_measured_on_its_own_test_speakers(run, tmp_path):
 
 
 def test_estimate_refuses_audio_that_was_not_tested(run, whole_model):
-    settings = Settings(small_run.CLASSES, small_run.WINDOW, small_run.HOP, "drop", -60.0)
+    settings = Settings(small_run.CLASSES, small_run.WINDOW, small_run.HOP, speech_gate_dbfs=-60.0)
     files = {0: {"model.tflite": whole_model[1]}}
     tables = {0: Predictions.read_csv(run / "folds" / "0" / "predictions.csv")}
     rows = list(small_run.utterances(0))
@@ -339,7 +340,7 @@ def test_a_crash_of_the_converter_is_one_line(tmp_path, monkeypatch, act, said):
     script = tmp_path / "python"
     script.write_text(f"#!/bin/sh\n{act}\n")
     script.chmod(0o755)
-    monkeypatch.setattr(convert.sys, "executable", str(script))
+    monkeypatch.setattr(child_process.sys, "executable", str(script))
     with pytest.raises(SerKerasError) as error:
         convert.convert([Conversion(tmp_path / "model.keras", tmp_path / "a", tmp_path / "b")])
     assert said in one_line(error)

@@ -32,7 +32,7 @@ def test_weights_that_started_from_others_stay_under_their_terms():
 
 
 def test_the_files_own_metadata_names_the_terms():
-    settings = bundle.Settings(("a", "b"), 16000, 8000, "pad", None, 0.0)
+    settings = bundle.Settings(("a", "b"), 16000, 8000, tail_rule="pad")
     for corpora, expected in (
         ([EMODB], "trained on: emodb (CC0-1.0)"),
         ([RAVDESS], "weights: CC BY-NC-SA 4.0; trained "),

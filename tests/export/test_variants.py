@@ -21,7 +21,7 @@ from ser_keras.runtime.interpreter import Interpreter, Stepper, installed
 from tests import small_run
 
 STORED = [name for name in VARIANTS if name != "float32"]
-SETTINGS = Settings(small_run.CLASSES, small_run.WINDOW, small_run.HOP, "drop", -60.0)
+SETTINGS = Settings(small_run.CLASSES, small_run.WINDOW, small_run.HOP, speech_gate_dbfs=-60.0)
 
 
 def some_windows(n, seed=5):
@@ -277,7 +277,7 @@ def test_windows_and_genders_are_compared(stored):
     model, files = stored
     keys, rows, cuts, labels = [], [], [], []
     for key, label, samples in small_run.utterances(0):
-        cut = cut_windows(samples, small_run.WINDOW, small_run.HOP, "drop")
+        cut = cut_windows(samples, small_run.WINDOW, small_run.HOP, tail="drop")
         probabilities = model.predict(cut, verbose=0)
         keys.append(key), rows.append(probabilities.mean(0)), cuts.append(probabilities), labels.append(label)
     corpora, names, _ = zip(*keys, strict=True)
@@ -291,7 +291,7 @@ def test_windows_and_genders_are_compared(stored):
         *(pick(names), pick(corpora), pick(speakers), pick(gender), 0, starts, [s + 0.55 for s in starts]),
         *(pick(labels), np.concatenate(cuts), small_run.CLASSES),
     )
-    settings = Settings(small_run.CLASSES, small_run.WINDOW, small_run.HOP, "drop", None)
+    settings = Settings(small_run.CLASSES, small_run.WINDOW, small_run.HOP)
     chosen = {0: {"whole": files["float32"], "int8": files["int8"]}}
     found = estimate(chosen, {0: table}, small_run.utterances, settings, window_tables={0: windows})
     assert found["whole"]["windows"]["n"] == len(of) and found["whole"]["windows"]["largest"] < 1e-5
@@ -301,7 +301,7 @@ def test_windows_and_genders_are_compared(stored):
 
     def chunks(fold):  # as a run under chunk_random is tested
         for (corpus, name, _), label, samples in small_run.utterances(fold):
-            for i, cut in enumerate(cut_windows(samples, small_run.WINDOW, small_run.HOP, "drop")):
+            for i, cut in enumerate(cut_windows(samples, small_run.WINDOW, small_run.HOP, tail="drop")):
                 yield utterance_key(corpus, name, 0.512 * i), label, cut
 
     kept, tables = {}, {0: windows}

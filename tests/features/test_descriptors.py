@@ -159,7 +159,7 @@ def test_settings_make_the_same_set_again():
     window = voice(210)[None]
     np.testing.assert_array_equal(descriptors(window), again(window))
     assert not np.array_equal(descriptors(window), Acoustic26()(window))
-    settings = complete_arguments("acoustic26", {}, DESCRIPTORS, "frontend")
+    settings = complete_arguments("acoustic26", {}, DESCRIPTORS, kind="frontend")
     assert settings == Acoustic26().get_config()
 
 

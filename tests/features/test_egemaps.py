@@ -63,7 +63,7 @@ def test_without_the_package_one_line_says_what_to_install(monkeypatch):
 
 
 def test_an_unknown_set_is_refused():
-    settings = complete_arguments("egemaps_lld", {}, DESCRIPTORS, "frontend")
+    settings = complete_arguments("egemaps_lld", {}, DESCRIPTORS, kind="frontend")
     assert settings == {"feature_set": "eGeMAPSv02"}
     with pytest.raises(SerKerasError, match="feature_set is 'eGeMAPS'; nearest: eGeMAPSv"):
         EgemapsLld("eGeMAPS")
@@ -132,7 +132,7 @@ def test_compare_s_functionals_are_one_row_of_6373():
     assert (low[0, mean], high[0, mean]) == pytest.approx((110, 220), rel=0.03)
     for samples in (np.zeros(3000), noise(7), 50 * noise(1000)):
         assert np.isfinite(compare(samples)).all()
-    assert complete_arguments("compare_functionals", {}, DESCRIPTORS, "frontend") == {}
+    assert complete_arguments("compare_functionals", {}, DESCRIPTORS, kind="frontend") == {}
 
 
 def test_sound_of_any_kind_gives_finite_values(lld, functionals):

@@ -261,7 +261,7 @@ def test_settings_make_the_same_set_again(name):
     descriptors = DESCRIPTORS[name](hop_ms=20)
     again = DESCRIPTORS[name](**descriptors.get_config())
     np.testing.assert_array_equal(descriptors(vowel(n=4000)), again(vowel(n=4000)))
-    assert complete_arguments(name, {}, DESCRIPTORS, "frontend") == DESCRIPTORS[name]().get_config()
+    assert complete_arguments(name, {}, DESCRIPTORS, kind="frontend") == DESCRIPTORS[name]().get_config()
 
 
 @pytest.mark.parametrize(

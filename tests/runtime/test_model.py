@@ -48,8 +48,8 @@ def wav(path, samples, rate=16000):
 
 def counting_model(window=1000, hop=400, tail="pad", gate=None):
     """A model of two classes whose first probability is the window's mean: decisions can be computed by hand."""
-    settings = Settings(("low", "high"), window, hop, tail, gate)
-    return Model(lambda w: np.array([1 - w.mean(), w.mean()], np.float32), settings, "hand", "none")
+    settings = Settings(("low", "high"), window, hop, tail_rule=tail, speech_gate_dbfs=gate)
+    return Model(lambda w: np.array([1 - w.mean(), w.mean()], np.float32), settings, "hand", runtime="none")
 
 
 # --- results
@@ -73,7 +73,7 @@ def test_utterance_is_the_mean_of_its_windows(bundle):
     samples = 0.1 * np.random.default_rng(1).standard_normal(50000).astype(np.float32)
     model = load(bundle)
     result = model.predict_samples(samples)
-    windows = cut_windows(samples, small_run.WINDOW, small_run.HOP, "drop")
+    windows = cut_windows(samples, small_run.WINDOW, small_run.HOP, tail="drop")
     expected = model.probabilities(windows).mean(axis=0)
     assert list(result.probabilities.values()) == pytest.approx(expected.tolist(), abs=1e-6)
     assert len(result.segments) == len(windows)
@@ -95,9 +95,9 @@ def test_streamed_windows_equal_windows_of_the_whole(n, tail, window, hop):
         if n // size > 1500:
             continue
         blocks = [samples[i : i + size] for i in range(0, n, size)]
-        cut = list(sliding_windows(blocks, window, hop, tail))
-        assert np.array_equal([w for _, _, w in cut], cut_windows(samples, window, hop, tail))
-        assert [s for s, _, _ in cut] == window_starts(n, window, hop, tail).tolist()
+        cut = list(sliding_windows(blocks, window, hop, tail=tail))
+        assert np.array_equal([w for _, _, w in cut], cut_windows(samples, window, hop, tail=tail))
+        assert [s for s, _, _ in cut] == window_starts(n, window, hop, tail=tail).tolist()
         assert all(length == min(window, n - start) for start, length, _ in cut)
 
 
@@ -108,7 +108,7 @@ def test_streaming_holds_no_more_than_a_block_and_a_window():
         for _ in range(500):
             yield np.zeros(16000, np.float32)
 
-    for _, _, window in sliding_windows(blocks(), 8800, 8192, "drop"):
+    for _, _, window in sliding_windows(blocks(), 8800, 8192, tail="drop"):
         held.append(window.base.nbytes)
     assert len(held) > 900 and max(held) < 4 * (16000 + 2 * 8800)
 

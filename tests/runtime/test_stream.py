@@ -24,8 +24,8 @@ def bundle(tmp_path_factory):
 
 def mean_model(window=1000, hop=500, tail="drop", gate=None, smoothing=0.0):
     """A model of two classes whose second probability is the window's mean."""
-    settings = Settings(("low", "high"), window, hop, tail, gate, smoothing)
-    return Model(lambda w: np.array([1 - w.mean(), w.mean()], np.float32), settings, "hand", "none")
+    settings = Settings(("low", "high"), window, hop, tail_rule=tail, speech_gate_dbfs=gate, smoothing_s=smoothing)
+    return Model(lambda w: np.array([1 - w.mean(), w.mean()], np.float32), settings, "hand", runtime="none")
 
 
 # --- the belief

@@ -95,7 +95,7 @@ def test_the_saved_model_is_waveform_to_the_same_probabilities(finished, corpus)
     expected = Predictions.read_csv(finished.fold(0) / "segments.csv")
     from ser_keras.audio.windows import cut_windows
 
-    waves = cut_windows(prepared.material.samples(fold.test[0]), 8800, 8192, "drop")
+    waves = cut_windows(prepared.material.samples(fold.test[0]), 8800, 8192, tail="drop")
     got = model(waves).numpy()
     np.testing.assert_allclose(got, expected.probabilities[: len(got)], atol=1e-5)
     assert model.input_shape == (None, 8800)

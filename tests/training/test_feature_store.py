@@ -59,7 +59,7 @@ def test_features_are_the_front_end_s_of_every_window(utterances):
     frontend = FRONT_ENDS["log_mel"]()
     for item in (0, 7):
         samples = reading.load(utterances[item].path).samples
-        expected = np.asarray(frontend(cut_windows(samples, WINDOW, HOP, "drop")))
+        expected = np.asarray(frontend(cut_windows(samples, WINDOW, HOP, tail="drop")))
         rows, owner = material.rows([item])
         assert (owner == item).all() and len(rows) == len(expected) == len(material.starts[item])
         np.testing.assert_allclose(material.store.gather(rows), expected, atol=1e-4)
@@ -93,7 +93,7 @@ def test_a_grid_gives_training_every_point_and_leaves_the_items_as_they_are(utte
     assert (varied.rows(items)[0] == plain.rows(items)[0]).all(), "evaluation reads what it always read"
     examples = varied.examples(items)
     assert set(examples.items) == {0, 5}
-    n = [len(window_starts(round(plain.spans[i, 1] / r), WINDOW, HOP, "drop")) for i in items for r in (0.8, 1)]
+    n = [len(window_starts(round(plain.spans[i, 1] / r), WINDOW, HOP, tail="drop")) for i in items for r in (0.8, 1)]
     assert len(examples) == 3 * sum(n), "a slowed utterance has more windows"
     assert len(np.unique(examples.rows)) == len(examples)
 
@@ -200,7 +200,7 @@ def test_spectra_of_descriptors_are_refused(utterances):
     with pytest.raises(SerKerasError, match="path=waveform"):
         material_of(utterances[:1], frontend=Level(), augmentation=grid(pitch=[1]))
     material = material_of(utterances[:1], frontend=Level())
-    expected = np.abs(cut_windows(material.samples(0), WINDOW, HOP, "drop")).mean(axis=1, keepdims=True)
+    expected = np.abs(cut_windows(material.samples(0), WINDOW, HOP, tail="drop")).mean(axis=1, keepdims=True)
     np.testing.assert_allclose(material.store.gather(material.rows([0])[0]), expected, rtol=1e-6)
 
 

@@ -56,7 +56,7 @@ def experiment(*changes, recipe="anand2015.r2"):
 def plain_windows(prepared, item):
     settings = prepared.experiment
     return cut_windows(
-        prepared.material.samples(item), settings.window_samples, settings.hop_samples, settings.tail_rule
+        prepared.material.samples(item), settings.window_samples, settings.hop_samples, tail=settings.tail_rule
     )
 
 

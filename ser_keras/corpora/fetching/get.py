@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from ser_keras.common.errors import SerKerasError, nearest
+from ser_keras.common.errors import SerKerasError, nearest, write_error
 from ser_keras.common.progress import stage
 from ser_keras.corpora import CORPORA, NotThisCorpus, scan
 from ser_keras.corpora.checking import CheckResult, check
@@ -48,9 +48,10 @@ def get(name: str, out: str | Path | None = None) -> tuple[Path, CheckResult | N
             (work / "corpus").rename(out)
         shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
-        raise SerKerasError(
+        raise write_error(
             f"{error.filename or out}: can't be written ({error.strerror or error}); what was fetched is kept, the "
-            "same command goes on"
+            "same command goes on",
+            error,
         ) from error
     return out, result
 

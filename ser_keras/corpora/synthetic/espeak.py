@@ -1,4 +1,4 @@
-"""eSpeak NG through ctypes, in a process of its own.
+"""eSpeak NG through ctypes, in a child process.
 
 The library keeps one global state a process, is GPL-3.0-or-later, and a fault in it kills the process: so a child
 process loads it, and this one only reads samples from a pipe. Base installations don't have it: the extra `demo` does.
@@ -7,18 +7,16 @@ process loads it, and this one only reads samples from a pipe. Base installation
 import ctypes
 import json
 import os
-import struct
-import subprocess
-import sys
 import tempfile
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from importlib.util import find_spec
 from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_keras.common.errors import SerKerasError
+from ser_keras.common.child_process import Child, Died, Failed, answering
+from ser_keras.common.errors import Unavailable
 
 MISSING = "eSpeak NG is not installed: pip install 'ser-keras[demo]' (eSpeak NG is GPL-3.0-or-later)"
 
@@ -30,7 +28,9 @@ _CHARS_UTF8 = 1
 _PARAMETER_RATE = 1
 _SYNTH_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
 
-_HEADER = struct.Struct("<ii")  # (sampling rate in Hz, bytes that follow)
+CHILD = "from ser_keras.corpora.synthetic.espeak import serve; serve()"
+PATIENCE_S = 60  # with one text, the library's loading included
+RATE_BYTES = 4  # of the sampling rate before the samples, little-endian
 
 
 class Job(TypedDict):
@@ -62,43 +62,38 @@ def speak(jobs: Sequence[Job]) -> Generator[tuple[NDArray[np.int16], int], None,
         (int16 array [n], sampling rate in Hz) for each job, in order.
 
     Raises:
-        SerKerasError: eSpeak NG isn't installed, or it failed or died.
+        Unavailable: eSpeak NG is not installed, or it failed or died.
     """
     if find_spec("espeakng_loader") is None:
-        raise SerKerasError(MISSING)
-    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(p for p in sys.path if p))
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [os.path.join(folder, name) for name in ("jobs.json", "errors.txt")]
-        with open(paths[0], "w", encoding="utf-8") as f:
-            json.dump(jobs, f)
-        with open(paths[1], "w+", encoding="utf-8", errors="replace") as errors:
-            command = [sys.executable, "-c", "from ser_keras.corpora.synthetic.espeak import serve; serve()", folder]
-            child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=environment)
-            assert child.stdout is not None
+        raise Unavailable(MISSING)
+    with tempfile.TemporaryDirectory() as folder, Child(CHILD) as child:
+        for number in range(len(jobs)):
             try:
-                for number in range(len(jobs)):
-                    header = child.stdout.read(_HEADER.size)
-                    rate, n_bytes = _HEADER.unpack(header) if len(header) == _HEADER.size else (0, 1)
-                    data = child.stdout.read(n_bytes)
-                    if len(data) < n_bytes:
-                        child.wait()
-                        errors.seek(0)
-                        reason = (errors.read().strip().splitlines() or [f"exit code {child.returncode}"])[-1]
-                        raise SerKerasError(f"eSpeak NG failed at text {number + 1} of {len(jobs)}: {reason}")
-                    yield np.frombuffer(data, "<i2"), rate
-            finally:
-                child.stdout.close()
-                child.kill()
-                child.wait()
+                if number == 0:
+                    child.send(json.dumps({"folder": folder, "jobs": jobs}).encode() + b"\n")
+                content = child.answer(PATIENCE_S)
+            except (Died, Failed) as error:
+                raise Unavailable(f"eSpeak NG failed at text {number + 1} of {len(jobs)}: {error}") from None
+            yield np.frombuffer(content, "<i2", offset=RATE_BYTES), int.from_bytes(content[:RATE_BYTES], "little")
 
 
 def serve() -> None:
-    """The child's side of `speak`: speak the jobs of the folder named in argv, samples to standard output."""
+    """The child's side of `speak`: a line with the jobs on standard input; of each, the rate and the samples."""
+    with answering() as (stdin, answer):
+        request = json.loads(stdin.readline())
+        try:
+            for rate, samples in _spoken(request["jobs"], request["folder"]):
+                answer(rate.to_bytes(RATE_BYTES, "little") + samples)
+        except BrokenPipeError:
+            raise
+        except Exception as error:  # no library for this machine, or a text that it refuses
+            answer(failure=" ".join(str(error).split())[:300])
+
+
+def _spoken(jobs: Sequence[Job], folder: str) -> Iterator[tuple[int, bytes]]:
+    """(sampling rate in Hz, int16 samples) of each job; voice files go to the folder."""
     import espeakng_loader
 
-    folder = sys.argv[-1]
-    with open(os.path.join(folder, "jobs.json"), encoding="utf-8") as f:
-        jobs = json.load(f)
     library = ctypes.CDLL(espeakng_loader.get_library_path())
     library.espeak_Synth.argtypes = [
         ctypes.c_char_p,
@@ -113,7 +108,7 @@ def serve() -> None:
     library.espeak_ng_SetRandSeed.argtypes = [ctypes.c_long]
     rate = library.espeak_Initialize(_OUTPUT_SYNCHRONOUS, 0, os.fsencode(espeakng_loader.get_data_path()), _DONT_EXIT)
     if rate <= 0:
-        sys.exit(f"espeak_Initialize returned {rate}; data in {espeakng_loader.get_data_path()}")
+        raise OSError(f"espeak_Initialize returned {rate}; data in {espeakng_loader.get_data_path()}")
     pieces: list[bytes] = []
 
     def collect(samples: int | None, count: int, events: int | None) -> int:
@@ -136,6 +131,5 @@ def serve() -> None:
         status = status or library.espeak_Synchronize()
         data = b"".join(pieces)
         if status or not data.strip(b"\0"):
-            sys.exit(f"status {status} and {len(data)} bytes of sound for '{job['text']}'")
-        sys.stdout.buffer.write(_HEADER.pack(rate, len(data)) + data)
-        sys.stdout.buffer.flush()
+            raise ValueError(f"status {status} and {len(data)} bytes of sound for '{job['text']}'")
+        yield rate, data

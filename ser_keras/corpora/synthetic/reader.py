@@ -17,7 +17,7 @@ from pathlib import Path
 import soundfile
 
 from ser_keras.audio.samples import SAMPLE_RATE
-from ser_keras.common.errors import SerKerasError
+from ser_keras.common.errors import SerKerasError, write_error
 from ser_keras.common.progress import stage
 from ser_keras.common.row_store import cache_folder
 from ser_keras.corpora.corpus import Listing, NotThisCorpus, Published, Reader
@@ -126,7 +126,8 @@ def synthesise(root: str | Path, seed: int = 0, progress: Progress | None = None
         finally:
             shutil.rmtree(growing, ignore_errors=True)
     except OSError as error:
-        raise SerKerasError(f"the synthetic corpus can't be written to {root}: {error.strerror or error}") from error
+        why = error.strerror or error
+        raise write_error(f"the synthetic corpus can't be written to {root}: {why}", error) from error
 
 
 def _rename(growing: Path, root: Path) -> None:

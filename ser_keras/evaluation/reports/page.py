@@ -7,6 +7,7 @@ from pathlib import Path
 import jinja2
 
 from ser_keras.common.files import write_atomic
+from ser_keras.common.text import duration
 from ser_keras.evaluation.reports import plots
 
 
@@ -14,7 +15,7 @@ def write_page(path, template, folders=(), **content):
     """Render a template of this folder, or of one of `folders`, to a file; every string is escaped."""
     loader = jinja2.FileSystemLoader([Path(__file__).parent, *folders])
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"percent": percent, "interval": interval, "duration": duration, "capitalise": capitalise}
+    environment.filters |= {"percent": percent, "interval": interval, "duration": time_taken, "capitalise": capitalise}
     text = environment.get_template(template).render(**content)
     write_atomic(path, text.encode("utf-8", "replace"))  # file names may hold bytes that are no UTF-8
 
@@ -35,15 +36,9 @@ def capitalise(text):
     return text[:1].upper() + text[1:]
 
 
-def duration(seconds):
-    """`1 h 02 min`, `3 min 20 s` or `12 s`."""
-    if not is_number(seconds):
-        return "–"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+def time_taken(seconds: float | None) -> str:
+    """The exact `common.text.duration`, or a dash where there is none."""
+    return duration(seconds, exact=True) if is_number(seconds) else "–"
 
 
 def picture(draw, alt):

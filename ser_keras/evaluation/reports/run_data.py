@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ser_keras.common.errors import SerKerasError
+from ser_keras.common.errors import DamagedFile, MissingFile, SerKerasError, Unreadable
 from ser_keras.common.files import read_json
 from ser_keras.corpora import CORPORA
 from ser_keras.evaluation import Predictions, metrics
@@ -98,8 +98,8 @@ def load_run(path):
     def attempt(name, read, otherwise):
         try:
             value = read()
-        except SerKerasError as error:
-            data.missing.append(str(error).replace(f"{path}/", ""))
+        except Unreadable as error:
+            data.missing.append(error.line(Path(error.path).relative_to(path)))
             return otherwise
         if isinstance(otherwise, dict) and not isinstance(value, dict):
             data.missing.append(f"{name} can't be read: it is no mapping")
@@ -153,9 +153,11 @@ def read_history(path):
             rows.pop()
         columns = {name: [float(row[name] or math.nan) for row in rows] for name in (rows[0] if rows else ())}
     except FileNotFoundError:
-        raise SerKerasError(f"{path} is missing") from None
-    except (OSError, ValueError, TypeError, UnicodeDecodeError, csv.Error) as error:
-        raise SerKerasError(f"{path} can't be read: {error}") from None
+        raise MissingFile(path, "is missing") from None
+    except OSError as error:
+        raise DamagedFile(path, f"can't be read: {error.strerror or error}") from None
+    except (ValueError, TypeError, csv.Error) as error:
+        raise DamagedFile(path, f"can't be read: {error}") from None
     if "epoch" not in columns:
-        raise SerKerasError(f"{path} can't be read: it has no column 'epoch' or no rows")
+        raise DamagedFile(path, "can't be read: it has no column 'epoch' or no rows")
     return columns

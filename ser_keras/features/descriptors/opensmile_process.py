@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_keras.audio.samples import SAMPLE_RATE, to_int16
-from ser_keras.common.child_process import Child, Died, answering
-from ser_keras.common.errors import SerKerasError
+from ser_keras.common.child_process import Child, Died, Failed, answering
+from ser_keras.common.errors import BadInput, Unavailable
 
 PACKAGE = "opensmile"
 START_S = ANSWER_S = 60  # patience with importing the package, and with an answer
@@ -35,12 +35,12 @@ class OpenSmile:
         version: the package's version.
 
     Raises:
-        SerKerasError: the package is not installed.
+        Unavailable: the package is not installed.
     """
 
     def __init__(self, feature_set: str, level: str) -> None:
         if util.find_spec(PACKAGE) is None:
-            raise SerKerasError(f"this needs the package {PACKAGE}: pip install 'ser-keras[systems]'")
+            raise Unavailable(f"this needs the package {PACKAGE}: pip install 'ser-keras[systems]'")
         self.version = metadata.version(PACKAGE)
         self._set, self._level = feature_set, level
         self._child: Child | None = None
@@ -52,7 +52,7 @@ class OpenSmile:
         """The features' names, in order.
 
         Raises:
-            SerKerasError: as from a call.
+            BadInput, Unavailable: as a call.
         """
         return self._insist(lambda child: self._names, "while it started")
 
@@ -66,7 +66,8 @@ class OpenSmile:
             [T, features]; NaN where the signal is too short for openSMILE.
 
         Raises:
-            SerKerasError: openSMILE refuses the signal, or its process died twice on it.
+            BadInput: openSMILE refuses the signal.
+            Unavailable: its process died of it, and again after a restart.
         """
         pcm = np.ascontiguousarray(to_int16(samples), "<i2")
         return self._insist(lambda child: self._ask(child, pcm), f"on a signal of {len(pcm) / SAMPLE_RATE:.2f} s")
@@ -81,7 +82,7 @@ class OpenSmile:
             except Died as death:
                 self.close()
                 self._child, how = None, str(death)
-        raise SerKerasError(
+        raise Unavailable(
             f"openSMILE's process died {ATTEMPTS} times {when} ({how}); leave that file out, or where all files fail, "
             f"reinstall the package {PACKAGE} {self.version}"
         )
@@ -90,25 +91,23 @@ class OpenSmile:
         try:
             child = self._child = Child(CHILD)
         except OSError as error:
-            raise SerKerasError(f"openSMILE can't be run in a process of its own: {error.strerror}") from None
+            raise Unavailable(f"openSMILE can't be run in a process of its own: {error.strerror}") from None
         self.close = weakref.finalize(self, child.close)
         child.send(json.dumps({"feature_set": self._set, "level": self._level}).encode() + b"\n")
-        self._accept(child, START_S)
-        size = int.from_bytes(child.read(4, START_S), "little")
-        self._names = tuple(json.loads(child.read(size, START_S)))
+        self._names = tuple(json.loads(self._answer(child, START_S)))
         return child
 
     def _ask(self, child: Child, pcm: NDArray[np.int16]) -> NDArray[np.float32]:
         child.send(len(pcm).to_bytes(8, "little") + pcm.tobytes())
         patience = ANSWER_S + ANSWER_S_PER_S * len(pcm) / SAMPLE_RATE
-        self._accept(child, patience)
-        n_rows, n_features = np.frombuffer(child.read(16, patience), "<i8").tolist()
-        return np.frombuffer(child.read(4 * n_rows * n_features, patience), "<f4").reshape(n_rows, n_features)
+        content = self._answer(child, patience)
+        return np.frombuffer(content, "<f4", offset=16).reshape(np.frombuffer(content, "<i8", count=2))
 
-    def _accept(self, child: Child, seconds: float) -> None:
-        complaint = child.complaint(seconds)
-        if complaint is not None:
-            raise SerKerasError(f"openSMILE ({self._set}): {complaint}")
+    def _answer(self, child: Child, patience_s: float) -> bytes:
+        try:
+            return child.answer(patience_s)
+        except Failed as failure:
+            raise BadInput(f"openSMILE ({self._set}): {failure}") from None
 
 
 def serve() -> None:
@@ -133,8 +132,7 @@ def serve() -> None:
             feature_set = getattr(opensmile.FeatureSet, request["feature_set"])
             level = getattr(opensmile.FeatureLevel, request["level"])
             extractors.append(opensmile.Smile(feature_set=feature_set, feature_level=level))
-            names = json.dumps(extractors[0].feature_names).encode()
-            return len(names).to_bytes(4, "little") + names
+            return json.dumps(extractors[0].feature_names).encode()
 
         def extract() -> bytes:
             # Exact: openSMILE multiplies by 32768 and truncates.

@@ -237,5 +237,5 @@ def sound_front_end(sound: str | dict[str, object]) -> FrontEnd:
     name = str(tree["name"])
     not_settings = ("self", "name", "trainable", "dtype", "kwargs")
     settings = {key: value for key, value in tree.items() if key != "name"}
-    arguments = complete_arguments(name, settings, FRONT_ENDS, "frontend.sound", given=not_settings)
+    arguments = complete_arguments(name, settings, FRONT_ENDS, kind="frontend.sound", supplied=not_settings)
     return FRONT_ENDS[name](**arguments)

@@ -8,10 +8,10 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.errors import SerKerasError
 from ser_keras.features.extractor import Extractor
 
-SAMPLE_RATE = 16000
 LARGEST_FLOAT32 = 3.4028235e38
 
 

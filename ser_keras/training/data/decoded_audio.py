@@ -82,7 +82,7 @@ def decode(
                 part = (utterance.start, utterance.end)
                 key = fingerprint(contents[utterance.path], part, decoder, AUDIO_CACHE_VERSION)
                 if key not in store:
-                    loaded = reading.load(utterance.path, utterance.start, utterance.end, decoder)
+                    loaded = reading.load(utterance.path, utterance.start, utterance.end, decoder=decoder)
                     log.add(key, loaded.warnings)
                     yield key, to_int16(loaded.samples)
                 warnings.extend(f"{utterance.name}: {warning}" for warning in log.of(key))

@@ -103,7 +103,7 @@ def _cuts(extractor: Extractor, windowing: Windowing, augmentation: Augmentation
     window, hop, tail = windowing.window, windowing.hop, windowing.tail
 
     def windows_of(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        return cut_windows(samples, window, hop, tail)
+        return cut_windows(samples, window, hop, tail=tail)
 
     # What needs the whole utterance is computed where it is cut.
     by_utterance = extractor.takes == "utterance"

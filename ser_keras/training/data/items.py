@@ -38,7 +38,7 @@ class Windowing:
 
     def starts(self, n_samples: int) -> NDArray[np.int64]:
         """The first sample of each window of an item."""
-        return window_starts(n_samples, self.window, self.hop, self.tail)
+        return window_starts(n_samples, self.window, self.hop, tail=self.tail)
 
 
 @dataclasses.dataclass(frozen=True)

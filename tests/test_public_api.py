@@ -1,0 +1,71 @@
+"""`import ser_keras`: what it offers, and that it costs nothing before it is used."""
+
+import ast
+import doctest
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ser_keras
+from ser_keras.audio import samples
+from ser_keras.runtime import model
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def test_every_public_name_is_there_and_shown():
+    assert set(ser_keras.__all__) <= set(dir(ser_keras))
+    for name in ser_keras.__all__:
+        assert getattr(ser_keras, name) is not None
+    assert len(set(ser_keras.__all__)) == len(ser_keras.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'lod'"):
+        ser_keras.lod  # noqa: B018
+
+
+def test_checkers_see_the_names_that_programs_get():
+    """The imports under TYPE_CHECKING, the lazy ones and `__all__` are the same list."""
+    tree = ast.parse((REPOSITORY / "ser_keras" / "__init__.py").read_text())
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    imports = {alias.name: node.module for node in block.body for alias in node.names}
+    assert {*imports, "__version__"} == set(ser_keras.__all__)
+    for name, module in imports.items():
+        assert getattr(sys.modules[module], name) is getattr(ser_keras, name)
+
+
+def test_importing_is_light():
+    code = "import sys; before = set(sys.modules); import ser_keras; print(sorted(set(sys.modules) - before))"
+    names = ast.literal_eval(subprocess.check_output([sys.executable, "-c", code], text=True))
+    assert [n for n in names if n.split(".")[0] != "ser_keras"] in ([], ["importlib"]), names
+    assert "ser_keras.runtime" not in names
+
+
+@pytest.mark.parametrize("module", [ser_keras, model])
+def test_the_examples_in_docstrings_run(module):
+    result = doctest.testmod(module)
+    assert result.attempted >= (4 if module is ser_keras else 12) and result.failed == 0
+
+
+@pytest.mark.parametrize("rate", [8000, 44100])
+def test_samples_at_another_rate_are_refused_in_a_line_that_helps(rate):
+    wave = np.sin(np.arange(2 * rate) / 9).astype(np.float32)
+    with pytest.raises(ser_keras.BadInput) as error:
+        ser_keras.load().predict_samples(wave, rate)
+    line = str(error.value)
+    assert "\n" not in line and f"soxr.resample(samples, {rate}, 16000)" in line
+
+
+def test_results_know_their_types():
+    import typing
+
+    assert typing.get_type_hints(ser_keras.Result)["segments"] == tuple[ser_keras.Segment, ...]
+    assert typing.get_type_hints(ser_keras.Moment)["belief"] == dict[str, float] | None
+    assert typing.get_type_hints(ser_keras.Model.predict)["return"] is ser_keras.Result
+
+
+def test_the_sampling_rate_is_stated_once():
+    files = [f for folder in ("ser_keras", "export", "tuning") for f in (REPOSITORY / folder).rglob("*.py")]
+    stated = [f for f in files if "SAMPLE_RATE = " in f.read_text(encoding="utf-8")]
+    assert {f.resolve() for f in stated} == {Path(samples.__file__).resolve()}
