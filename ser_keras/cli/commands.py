@@ -95,7 +95,9 @@ def run_reproduce(chosen):
         if not given:
             raise SerKerasError(f"reproduce: {name} is missing (`ser-keras reproduce --list` lists the ids)")
     quiet_tensorflow()
-    for line in reproduction.reproduce(chosen.ids, _located(chosen.corpus), chosen.out, chosen.protocol, chosen.set):
+    for line in reproduction.reproduce(
+        chosen.ids, _located(chosen.corpus), chosen.out, protocols=chosen.protocol, changes=chosen.set
+    ):
         print(line, flush=True)
 
 
@@ -106,7 +108,7 @@ def run_attention(chosen):
     quiet_tensorflow()
     from ser_keras.evaluation.reports.attention import draw_attention
 
-    drawn = draw_attention(run, chosen.audio, chosen.out, chosen.fold)
+    drawn = draw_attention(run, chosen.audio, chosen.out, fold=chosen.fold)
     for file, result in drawn:
         print(f"{file}: {getattr(result, 'reason', result)}")
     return 2 if any(isinstance(result, SerKerasError) for _, result in drawn) else 0

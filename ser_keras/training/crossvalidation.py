@@ -201,7 +201,10 @@ def _pool(run, prepared, record, start):
     elif doubled := prepared.heard_in_training():
         reason = f"LEAKY: {doubled} test utterances are the same audio as training ones"
     write_tables(
-        *(run.path, prepared.experiment, utterances, windows[0] if windows else None),
+        run.path,
+        prepared.experiment,
+        utterances,
+        segments=windows[0] if windows else None,
         protocol=prepared.experiment.protocol.name,
         leaky_reason=reason,
         commit=record["commit"],

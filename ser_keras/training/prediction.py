@@ -41,8 +41,18 @@ def predict_items(classifier, prepared, items, fold):
 
     def table(indices, start, end, values):
         chosen = [material.items[i] for i in indices]
-        columns = ([getattr(u, name) for u in chosen] for name in ("name", "corpus", "speaker", "gender"))
-        return Predictions(*columns, fold, start, end, material.labels[indices], values, classes)
+        return Predictions(
+            file=[u.name for u in chosen],
+            corpus=[u.corpus for u in chosen],
+            speaker=[u.speaker for u in chosen],
+            gender=[u.gender for u in chosen],
+            fold=fold,
+            start=start,
+            end=end,
+            true=material.labels[indices],
+            probabilities=values,
+            classes=classes,
+        )
 
     offset = np.array([material.items[i].start or 0.0 for i in items])
     length = material.spans[items, 1] / SAMPLE_RATE

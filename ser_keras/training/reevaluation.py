@@ -109,7 +109,10 @@ def evaluate_folds(run, condition=None, unfinished=False):
     )
     folder = run.path / "evaluations" / name
     figures = write_tables(
-        *(folder, prepared.experiment, utterances, segments),
+        folder,
+        prepared.experiment,
+        utterances,
+        segments=segments,
         protocol=prepared.experiment.protocol.name + said,
         leaky_reason=run.metrics["leaky_reason"],
         commit=provenance()["commit"],
@@ -150,7 +153,10 @@ def _evaluate_final(run, corpus, root, condition):
     name, said = name_of(_place(corpus, root), condition), said_of(condition)
     folder = run.path / "evaluations" / name
     figures = write_tables(
-        *(folder, experiment, utterances, segments),
+        folder,
+        experiment,
+        utterances,
+        segments=segments,
         protocol=f"final model on {corpus}{said}",
         leaky_reason=reason,
         commit=provenance()["commit"],
