@@ -54,7 +54,7 @@ def reproduce(
         if change.partition("=")[0].strip() in ("protocol", "protocol.name"):
             raise SerKerasError(f"--set {change}: choose protocols by --protocol, which may be repeated")
     jobs = rows.jobs(rows.select(names), protocols)
-    corpora_fingerprint = _fingerprint(corpora)
+    corpora_fingerprint = fingerprint_of_corpora(corpora)
     with Run(out).locked() as directory:
         directory.sweep()
         corpus_names = tuple(name for name, _ in corpora)
@@ -137,7 +137,7 @@ def _in_order(outcomes: Sequence[Outcome]) -> list[Outcome]:
     return sorted(outcomes, key=lambda o: (protocols.index(o.protocol), o.condition or "", ids.index(o.row.id)))
 
 
-def _fingerprint(corpora: Sequence[tuple[str, Path]]) -> str:
+def fingerprint_of_corpora(corpora: Sequence[tuple[str, Path]]) -> str:
     """A fingerprint of what the corpora hold, as far as it shows without decoding: labels, sizes, times of change."""
     listing = read_corpora(corpora)
     places = sorted([name, str(Path(root).resolve())] for name, root in corpora)

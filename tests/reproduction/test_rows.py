@@ -370,7 +370,11 @@ def test_tables_hold_what_was_done_earlier_and_survive_a_call_that_fails(fakes, 
 def test_the_order_of_corpora_changes_nothing(monkeypatch):
     monkeypatch.setattr(running, "read_corpora", lambda corpora: types.SimpleNamespace(utterances=[]))
     given = [("emodb", "a"), ("ravdess", "b")]
-    assert running._describe(given) == running._describe(given[::-1]) != running._describe(given[:1])
+    assert (
+        running.fingerprint_of_corpora(given)
+        == running.fingerprint_of_corpora(given[::-1])
+        != running.fingerprint_of_corpora(given[:1])
+    )
 
 
 def test_what_a_curve_varies_cannot_be_set(fakes, corpus, tmp_path):
