@@ -24,9 +24,12 @@ def _located(corpora: Sequence[tuple[str, str | None]]) -> list[tuple[str, Path]
     located = []
     for name, path in corpora:
         default_root = CORPORA[name].default_root if name in CORPORA else None
-        if path is None and default_root is None:
+        if path is not None:
+            located.append((name, Path(path)))
+        elif default_root is not None:
+            located.append((name, default_root()))
+        else:
             raise SerKerasError(f"--corpus {name} names no folder: write {name}=PATH")
-        located.append((name, Path(path) if path is not None or default_root is None else default_root()))
     return located
 
 
