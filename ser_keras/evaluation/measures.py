@@ -407,8 +407,8 @@ def mean_of_speakers(
         rows = counts[codes == speaker]
         kinds, frequency = np.unique(rows, axis=0, return_counts=True)
         places = np.repeat(np.arange(draws), times[:, speaker])
-        drawn = rng.multinomial(len(rows), frequency / len(rows), size=len(places)) @ kinds
-        np.add.at(totals, places, values(drawn))
+        replicates = rng.multinomial(len(rows), frequency / len(rows), size=len(places)) @ kinds
+        np.add.at(totals, places, values(replicates))
         value += float(values(rows.sum(axis=0, keepdims=True))[0]) / n_speakers
     low, high = _interval(totals / n_speakers)
     sentence = f"mean of speakers, percentile bootstrap, {draws} draws, seed {seed}: {method}"

@@ -275,12 +275,12 @@ def write_plots(data: RunData) -> list[Path]:
     plots = {"learning_curves.png": learning_curves(data.histories)}
     if data.metrics and data.metrics.get("confusion"):
         plots["confusion.png"] = confusion(data.metrics["confusion"], tuple(data.metrics["classes"]))
-    written = []
+    paths = []
     for name, figure in plots.items():
         if figure is not None:
             write_atomic(data.path / name, png(figure))
-            written.append(data.path / name)
-    return written
+            paths.append(data.path / name)
+    return paths
 
 
 def _figure(theme: Theme, width: float, height: float) -> tuple[Figure, Axes]:
