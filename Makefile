@@ -7,7 +7,7 @@ PIP := -m pip install --quiet --disable-pip-version-check
 # The GPU build of TensorFlow is three times the download: only where there is a GPU.
 TRAIN := $(shell nvidia-smi -L 2>/dev/null | grep -q GPU && echo train || echo train-cpu)
 
-.PHONY: install demo test faults systems lint inference-only newest slow android apk web web-build wheel bench clean
+.PHONY: install demo test faults systems lint lint-reach inference-only newest slow android apk web web-build wheel bench clean
 
 install: $(VENV)/.installed
 
@@ -51,6 +51,10 @@ lint: install
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/lint .
 	$(BIN)/python $(PIP) --no-deps --target build/lint/package build/lint/*.whl
 	MYPYPATH=build/lint/package $(BIN)/mypy
+
+# Whether the type check of `make lint` reaches every package: errors are planted in a copy, and must be reported.
+lint-reach: install
+	$(BIN)/python -m pytest -m slow tests/test_lint.py
 
 # What a user who only runs a model installs, from a wheel: no TensorFlow in it.
 inference-only: install

@@ -101,7 +101,7 @@ def _those_between(rows, start, end):
 
 def _figures(keras, said):
     true, chosen, genders, n_classes = keras.true, said.predicted, keras.gender, len(keras.classes)
-    low, high, method = bootstrap_ci(true, chosen, keras.speaker, n_classes)
+    low, high, method = bootstrap_ci(true, chosen, keras.speaker, n_classes=n_classes)
     apart = np.abs(keras.probabilities - said.probabilities)
 
     def part(own):

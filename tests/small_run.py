@@ -81,7 +81,17 @@ def write(folder):
             rows.append(net.predict(cut_windows(samples, WINDOW, HOP, tail="drop"), verbose=0).mean(axis=0))
         speakers = [SPEAKERS[3 * fold + i % 3] for i in range(len(keys))]
         corpora, files, starts = zip(*keys, strict=True)
-        table = Predictions(files, corpora, speakers, None, fold, starts, lengths, true, rows, CLASSES)
+        table = Predictions(
+            file=files,
+            corpus=corpora,
+            speaker=speakers,
+            fold=fold,
+            start=starts,
+            end=lengths,
+            true=true,
+            probabilities=rows,
+            classes=CLASSES,
+        )
         table.write_csv(place / "predictions.csv")
         (place / "fold.json").write_text(json.dumps({"epochs": 0, "best_epoch": 0}))
         tables.append(table)

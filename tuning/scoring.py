@@ -173,7 +173,9 @@ def _difference(*folders):
     winner, start = tables
     if list(winner.file) != list(start.file):
         raise RuntimeError("winner and starting recipe were tested on different utterances")
-    return paired_difference(winner.true, winner.predicted, start.predicted, winner.speaker, len(winner.classes))
+    return paired_difference(
+        winner.true, winner.predicted, start.predicted, speakers=winner.speaker, n_classes=len(winner.classes)
+    )
 
 
 def conclude_nested(search, out, folders):
@@ -189,7 +191,7 @@ def conclude_nested(search, out, folders):
     tests = [folder / "test" for folder in folders]
     table = Predictions.concatenate(Predictions.read_csv(test / "winner" / "predictions.csv") for test in tests)
     n_classes = len(table.classes)
-    low, high, method = measures.bootstrap_ci(table.true, table.predicted, table.speaker, n_classes)
+    low, high, method = measures.bootstrap_ci(table.true, table.predicted, table.speaker, n_classes=n_classes)
     k = int(np.argmax([r["validation"]["uar"] for r in results]))
     everybody = {s for split in search.splits for s in (*split.test, *split.others)}
     everybody = sorted(everybody | set(search.space.start.selected_on))

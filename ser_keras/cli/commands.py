@@ -1,232 +1,245 @@
 """The commands: one thin function each; heavy packages are imported inside them."""
 
+from __future__ import annotations
+
+import argparse
 import json
+import os
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ser_keras.cli.texts import headline, readable
+from ser_keras.cli import texts
 from ser_keras.common.errors import SerKerasError
 
 
-def _located(corpora):
-    """Corpora with their folders: as given, or where a corpus lies by itself."""
+def _located(corpora: Sequence[tuple[str, str | None]]) -> list[tuple[str, Path]]:
+    """Corpora with their folders: as the options name them, or where a corpus lies by itself.
+
+    Raises:
+        SerKerasError: a corpus without a folder has no place of its own.
+    """
     from ser_keras.corpora import CORPORA
 
-    return [(name, Path(path) if path else CORPORA[name].default_root()) for name, path in corpora]
+    located = []
+    for name, path in corpora:
+        default_root = CORPORA[name].default_root if name in CORPORA else None
+        if path is not None:
+            located.append((name, Path(path)))
+        elif default_root is not None:
+            located.append((name, default_root()))
+        else:
+            raise SerKerasError(f"--corpus {name} names no folder: write {name}=PATH")
+    return located
 
 
-def run_demo(chosen):
+def _show(lines: Iterable[str]) -> None:
+    """Prints lines, each when it comes."""
+    for line in lines:
+        print(line, flush=True)
+
+
+def run_demo(options: argparse.Namespace) -> None:
     quiet_tensorflow()
     from ser_keras.cli.demo import demo
 
-    for line in demo(_located(chosen.corpus or [("synthetic", None)]), chosen.out, chosen.seed):
-        print(line)
+    _show(texts.demo(demo(_located(options.corpus or [("synthetic", None)]), options.out, options.seed)))
 
 
-def run_corpora_list(chosen):
+def run_corpora_list(options: argparse.Namespace) -> None:
     from ser_keras.corpora import CORPORA
 
-    width = max(map(len, CORPORA))
-    for name, reader in CORPORA.items():
-        fetched = f"; `ser-keras corpora get {name}` fetches it" if reader.free_sources else ""
-        print(f"{name:<{width}}  {reader.title}; {reader.licence}\n{'':<{width}}  expects {reader.layout}{fetched}")
+    _show(texts.corpora_list(CORPORA))
 
 
-def run_corpora_check(chosen):
-    from ser_keras.corpora.checking import check, format_check
+def run_corpora_check(options: argparse.Namespace) -> None:
+    from ser_keras.corpora.checking import check
 
-    [(name, root)] = _located([chosen.corpus])
+    [(name, root)] = _located([options.corpus])
     result = check(name, root)
-    print(json.dumps(result, indent=1, ensure_ascii=False) if chosen.json else format_check(result))
+    _show([json.dumps(result, indent=1, ensure_ascii=False)] if options.json else texts.corpus_check(result))
 
 
-def run_corpora_get(chosen):
-    from ser_keras.corpora.checking import format_check
+def run_corpora_get(options: argparse.Namespace) -> None:
     from ser_keras.corpora.fetching.get import get
 
-    out, result = get(chosen.name, chosen.out)
-    print(f"{out} holds {chosen.name} already: nothing was fetched" if result is None else format_check(result))
-    print(f"use it as --corpus {chosen.name}={out}")
+    folder, result = get(options.name, options.out)
+    _show(texts.fetched_corpus(options.name, folder, result))
 
 
-def run_train(chosen):
+def run_train(options: argparse.Namespace) -> None:
     from ser_keras.experiment.recipes import load_experiment
 
-    changes = list(chosen.set)
-    if chosen.protocol:
-        changes.insert(0, f"protocol.name={chosen.protocol}")
-    experiment = load_experiment(chosen.recipe, changes)
-    corpora = _located(chosen.corpus)
+    changes = list(options.set)
+    if options.protocol:
+        changes.insert(0, f"protocol.name={options.protocol}")
+    experiment = load_experiment(options.recipe, changes)
+    corpora = _located(options.corpus)
     quiet_tensorflow()
     from ser_keras.training import crossvalidation
     from ser_keras.training.estimate import dry_run
 
-    if chosen.dry_run:
-        for line in dry_run(experiment, corpora, only_fold=chosen.fold, init=chosen.init):
-            print(line)
+    if options.dry_run:
+        _show(dry_run(experiment, corpora, only_fold=options.fold, init=options.init))
         return
     run = crossvalidation.train(
-        experiment, corpora, chosen.out, resume=chosen.resume, only_fold=chosen.fold, init=chosen.init
+        experiment, corpora, options.out, resume=options.resume, only_fold=options.fold, init=options.init
     )
     if run.finished:
-        print(headline(run.metrics))
-        print(f"report: {run.path / 'report.html'}")
+        _show([texts.headline(run.metrics), f"report: {run.path / 'report.html'}"])
 
 
-def run_evaluate(chosen):
+def run_evaluate(options: argparse.Namespace) -> None:
     from ser_keras.experiment.run import Run
 
-    run = Run.existing(chosen.run_directory)
+    run = Run.existing(options.run_directory)
     from ser_keras.features import conditions
 
-    distortions = [conditions.parse(text) for text in chosen.condition]
+    distortions = [conditions.parse(text) for text in options.condition]
     quiet_tensorflow()
     from ser_keras.training import reevaluation
 
-    for name, folder, figures in reevaluation.evaluate(run, _located(chosen.corpus), distortions):
-        print(f"{name}: {headline(figures)}\ntables: {folder}")
+    for name, folder, metrics in reevaluation.evaluate(run, _located(options.corpus), distortions):
+        _show(texts.evaluation(name, folder, metrics))
 
 
-def run_reproduce(chosen):
+def run_reproduce(options: argparse.Namespace) -> None:
     from ser_keras import reproduction
 
-    if chosen.list:
-        print("\n".join(reproduction.ids()))
+    if options.list:
+        _show(reproduction.ids())
         return
-    for given, name in ((chosen.ids, "ID"), (chosen.corpus, "--corpus NAME=PATH"), (chosen.out, "--out DIR")):
-        if not given:
+    for value, name in ((options.ids, "ID"), (options.corpus, "--corpus NAME=PATH"), (options.out, "--out DIR")):
+        if not value:
             raise SerKerasError(f"reproduce: {name} is missing (`ser-keras reproduce --list` lists the ids)")
     quiet_tensorflow()
-    for line in reproduction.reproduce(chosen.ids, _located(chosen.corpus), chosen.out, chosen.protocol, chosen.set):
-        print(line, flush=True)
+    corpora = _located(options.corpus)
+    _show(reproduction.reproduce(options.ids, corpora, options.out, protocols=options.protocol, changes=options.set))
 
 
-def run_attention(chosen):
+def run_attention(options: argparse.Namespace) -> int:
     from ser_keras.experiment.run import Run
 
-    run = Run.existing(chosen.run_directory)
+    run = Run.existing(options.run_directory)
     quiet_tensorflow()
     from ser_keras.evaluation.reports.attention import draw_attention
 
-    drawn = draw_attention(run, chosen.audio, chosen.out, chosen.fold)
-    for file, result in drawn:
-        print(f"{file}: {getattr(result, 'reason', result)}")
-    return 2 if any(isinstance(result, SerKerasError) for _, result in drawn) else 0
+    drawings = draw_attention(run, options.audio, options.out, fold=options.fold)
+    _show(texts.attention(file, drawing) for file, drawing in drawings)
+    return 2 if any(isinstance(drawing, SerKerasError) for _, drawing in drawings) else 0
 
 
-def run_tune(chosen):
+def run_tune(options: argparse.Namespace) -> None:
     quiet_tensorflow()
-    if chosen.list:
+    if options.list:
         from ser_keras.tuning.space import load_space, spaces
 
-        for name in spaces():
-            space = load_space(name)
-            print(f"{name:<16} {space.title}; from {space.start.recipe}, {len(space.grid())} grid points")
+        _show(texts.space_line(name, load_space(name)) for name in spaces())
         return
-    for given, name in ((chosen.space, "SPACE"), (chosen.corpus, "--corpus NAME=PATH"), (chosen.out, "--out DIR")):
-        if not given and not (name == "--out DIR" and chosen.dry_run):
+    for value, name in ((options.space, "SPACE"), (options.corpus, "--corpus NAME=PATH"), (options.out, "--out DIR")):
+        if not value and not (name == "--out DIR" and options.dry_run):
             raise SerKerasError(f"tune: {name} is missing (`ser-keras tune --list` lists the spaces)")
-    if chosen.chief and chosen.join:
+    if options.chief and options.join:
         raise SerKerasError("--chief and --join exclude each other: a chief takes workers of its own by --workers")
     from ser_keras.tuning import running
     from ser_keras.tuning.request import Request
-    from ser_keras.tuning.running import dry_run
 
-    workers = chosen.workers if chosen.workers is not None else 0 if chosen.chief else 1
+    workers = options.workers if options.workers is not None else 0 if options.chief else 1
     request = Request(
-        *(chosen.space, _located(chosen.corpus), chosen.strategy, chosen.max_trials, chosen.set, chosen.folds),
-        test_speakers=[name.strip() for name in chosen.test_speakers.split(",")] if chosen.test_speakers else None,
-        outer_folds=chosen.outer_folds,
-        objective=chosen.objective,
-        limits=chosen.limit,
-        stop_behind=chosen.stop_behind,
-        seed=chosen.seed,
+        space=options.space,
+        corpora=_located(options.corpus),
+        strategy=options.strategy,
+        max_trials=options.max_trials,
+        changes=options.set,
+        folds=options.folds,
+        test_speakers=[name.strip() for name in options.test_speakers.split(",")] if options.test_speakers else None,
+        outer_folds=options.outer_folds,
+        objective=options.objective,
+        limits=options.limit,
+        stop_behind=options.stop_behind,
+        seed=options.seed,
         workers=workers,
-        lease_s=chosen.lease,
+        lease_s=options.lease,
     )
-    lines = dry_run(request) if chosen.dry_run else running.tune(request, chosen.out, chosen.chief, chosen.join)
-    for line in lines:
-        print(line)
+    _show(
+        running.dry_run(request) if options.dry_run else running.tune(request, options.out, options.chief, options.join)
+    )
 
 
-def run_export(chosen):
+def run_export(options: argparse.Namespace) -> None:
     from ser_keras.experiment.run import Run
 
-    run = Run.existing(chosen.run_directory)
+    run = Run.existing(options.run_directory)
     quiet_tensorflow()
     from ser_keras.export.from_run import export
 
-    for line in export(run, chosen.out, chosen.fold, default=chosen.default, all_variants=chosen.all_variants):
-        print(line)
+    _show(export(run, options.out, options.fold, default=options.default, all_variants=options.all_variants))
 
 
-def run_predict(chosen):
+def run_predict(options: argparse.Namespace) -> int:
     from ser_keras.audio.containers import FileError
     from ser_keras.runtime.model import load
 
-    model = load(chosen.model)
-    results, failed = [], 0
-    for path in chosen.audio:
+    model = load(options.model)
+    results, n_failed = [], 0
+    for path in options.audio:
         try:
-            results.append(model.predict(path, hop_s=chosen.hop).to_dict())
+            results.append(model.predict(path, hop_s=options.hop).to_dict())
         except SerKerasError as error:
-            failed += 1
+            n_failed += 1
             reason = error.reason if isinstance(error, FileError) else str(error)
             results.append({"file": path, "error": " ".join(reason.split())})
-    if chosen.json:
-        print(json.dumps(results, indent=1, ensure_ascii=False))
+    if options.json:
+        _show([json.dumps(results, indent=1, ensure_ascii=False)])
     else:
-        for result in results:
-            print(readable(result))
-    return 2 if failed else 0
+        _show(texts.prediction(result) for result in results)
+    return 2 if n_failed else 0
 
 
-def run_listen(chosen):
+def run_listen(options: argparse.Namespace) -> None:
     from ser_keras.runtime import listening
     from ser_keras.runtime.model import load
 
     try:
-        listening.listen(load(chosen.model), chosen.audio, chosen.device, as_json=chosen.json)
+        listening.listen(load(options.model), options.audio, options.device, as_json=options.json)
     except KeyboardInterrupt:  # the way to end it
         print(file=sys.stderr)
 
 
-def run_serve(chosen):
+def run_serve(options: argparse.Namespace) -> None:
     from ser_keras.runtime import web_server
 
     try:
-        address = {"host": chosen.host, "port": chosen.port, "cert": chosen.cert, "key": chosen.key}
-        for line in web_server.serve(chosen.model, **address, demo=chosen.demo):
-            print(line, flush=True)
+        certificate = {"cert": options.cert, "key": options.key}
+        _show(web_server.serve(options.model, options.host, options.port, **certificate, demo=options.demo))
     except KeyboardInterrupt:
         print(file=sys.stderr)
 
 
-def run_benchmark(chosen):
+def run_benchmark(options: argparse.Namespace) -> None:
     from ser_keras.runtime import benchmark
 
-    models = [chosen.model] + ([chosen.against] if chosen.against else [])
-    found = benchmark.benchmark(models, chosen.runtime, (chosen.threads,) if chosen.threads else (1, 2))
-    print(json.dumps(found, indent=1) if chosen.json else "\n".join(benchmark.table(found)))
+    models = [options.model] + ([options.against] if options.against else [])
+    result = benchmark.benchmark(models, options.runtime, (options.threads,) if options.threads else (1, 2))
+    _show([json.dumps(result, indent=1)] if options.json else benchmark.table(result))
 
 
-def run_report(chosen):
+def run_report(options: argparse.Namespace) -> None:
     from ser_keras.evaluation.reports.run_report import write_comparison, write_report
 
-    if len(chosen.run_directories) > 1:
-        print(write_comparison(chosen.run_directories, chosen.out or Path("comparison.html")))
+    if len(options.run_directories) > 1:
+        page = write_comparison(options.run_directories, options.out or Path("comparison.html"))
+        _show([str(page)])
     else:
         from ser_keras.common.files import write_atomic
         from ser_keras.experiment.run import Run
 
-        written = write_report(Run.existing(chosen.run_directories[0]).path)
-        if chosen.out:
-            write_atomic(chosen.out, written.read_bytes())
-        print(chosen.out or written)
+        page = write_report(Run.existing(options.run_directories[0]).path)
+        if options.out:
+            write_atomic(options.out, page.read_bytes())
+        _show([str(options.out or page)])
 
 
-def quiet_tensorflow():
+def quiet_tensorflow() -> None:
     """TensorFlow's start-up lines say nothing to a user; its errors still come through."""
-    import os
-
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -1,10 +1,15 @@
 """The main job, whole: prepare, train, evaluate on unseen speakers, export, check parity, classify a file, report."""
 
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 from ser_keras import corpora as readers
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.progress import say
+from ser_keras.evaluation import Metrics
 from ser_keras.experiment.recipes import load_experiment
 from ser_keras.experiment.run import Run
 from ser_keras.runtime import model
@@ -12,19 +17,44 @@ from ser_keras.runtime import model
 RECIPE = "anand2015.r2"
 
 
-def demo(corpora, out, seed=0):
+@dataclasses.dataclass(frozen=True)
+class DemoResult:
+    """What the demo came to.
+
+    Attributes:
+        corpora: their titles.
+        metrics: of the run.
+        exported: lines about the bundle.
+        file: name of the file that was classified.
+        predicted: the emotion that the exported model hears in it.
+        true: the emotion that it is labelled with.
+        report: the run's page.
+        bundle: the bundle's folder.
+    """
+
+    corpora: str
+    metrics: Metrics
+    exported: Sequence[str]
+    file: str
+    predicted: str
+    true: str
+    report: Path
+    bundle: Path
+
+
+def demo(corpora: Sequence[tuple[str, Path]], out: Path, seed: int = 0) -> DemoResult:
     """Run the demo into `out/run` and `out/bundle`, afresh each time.
 
     Args:
-        corpora: list of (registry name, path).
+        corpora: (registry name, path) of each.
         out: folder; a former demo in it is replaced.
         seed: of the experiment.
 
     Returns:
-        Lines for the person at the terminal: what came out, where it is, what to try next.
+        What came out, and where it is.
 
     Raises:
-        SerKerasError: a corpus can't be read or split, or `out` is in use or holds another run.
+        SerKerasError: a corpus cannot be read or split, or `out` is in use or holds another run.
     """
     out = Path(out)
     utterances = [u for name, root in corpora for u in readers.read(name, root)]
@@ -47,20 +77,14 @@ def demo(corpora, out, seed=0):
             run.clear()
     crossvalidation.train(experiment, corpora, run.path)
     exported = from_run.export(run, out / "bundle", default="auto")
-    figures = run.metrics
     first = utterances[0]
-    heard = model.load(out / "bundle").predict(first.path)
-    low, high = figures["uar_ci95"]
-    chance = 1 / len(figures["classes"])
-    return [
-        "",
-        f"Speaker-independent UAR {figures['uar']:.3f} [{low:.3f}, {high:.3f}], chance {chance:.3f}, "
-        f"{figures['n_utterances']} utterances of {figures['n_speakers']} speakers ({names})",
-        *exported,
-        f"Classified {first.name}: {heard.emotion} (it is {first.emotion}; the final model was trained on it)",
-        f"Report:  {run.path / 'report.html'}",
-        f"Bundle:  {out / 'bundle'}",
-        "Next:    ser-keras predict YOUR.wav",
-        "         ser-keras demo --corpus emodb=PATH        the same on real speech",
-        "         ser-keras train --help                    your own experiment",
-    ]
+    return DemoResult(
+        corpora=names,
+        metrics=run.metrics,
+        exported=exported,
+        file=first.name,
+        predicted=model.load(out / "bundle").predict(first.path).emotion,
+        true=first.emotion,
+        report=run.path / "report.html",
+        bundle=out / "bundle",
+    )

@@ -1,31 +1,38 @@
 """The entry point of the command line: exit codes, and one line for each error."""
 
+from __future__ import annotations
+
+import io
 import sys
+from collections.abc import Sequence
 
 from ser_keras.cli.options import parser
-from ser_keras.cli.texts import missing_package
+from ser_keras.cli.texts import internal_error, missing_package
 from ser_keras.common.errors import SerKerasError
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
+    Args:
+        arguments: those behind the program's name; None: the process's.
+
     Returns:
-        0 done; 2 bad usage or input, said in one line on standard error; 1 a fault of ours; 130 interrupted.
+        0 done; 2 bad usage or input, with one line on standard error; 1 internal error; 130 interrupted.
     """
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # file names that aren't UTF-8 are printed escaped; valid JSON, too
+        if isinstance(stream, io.TextIOWrapper):  # file names that aren't UTF-8 are printed escaped; valid JSON, too
             stream.reconfigure(errors="backslashreplace")
-    chosen = parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
-        return chosen.run(chosen) or 0
+        return options.run(options) or 0
     except SerKerasError as error:
-        if chosen.debug:
+        if options.debug:
             raise
         print(f"ser-keras: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
-        if chosen.debug or (error.name or "").startswith("ser_keras"):
+        if options.debug or (error.name or "").startswith("ser_keras"):
             raise
         print(f"ser-keras: {missing_package(error.name)}", file=sys.stderr)
         return 2
@@ -36,11 +43,7 @@ def main(arguments=None):
         sys.stderr.close()
         return 0
     except Exception as error:
-        if chosen.debug:
+        if options.debug:
             raise
-        first = (str(error).splitlines() or [""])[0]
-        print(
-            f"ser-keras: a fault of ours, please report it: {type(error).__name__}: {first} (--debug shows where)",
-            file=sys.stderr,
-        )
+        print(f"ser-keras: {internal_error(error)}", file=sys.stderr)
         return 1

@@ -1,34 +1,40 @@
 """The options of all commands."""
 
+from __future__ import annotations
+
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from ser_keras.cli import commands
 from ser_keras.common.version import __version__
+
+Command = Callable[[argparse.Namespace], int | None]  # returns the exit code, None for 0
 
 
 class Parser(argparse.ArgumentParser):
     """Bad usage is one line and exit code 2."""
 
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message} (`{self.prog} --help` says more)\n")
 
 
-def parser():
+def parser() -> argparse.ArgumentParser:
     """The argument parser of all commands."""
     top = Parser(prog="ser-keras", description="Speech emotion recognition: train, judge honestly, run on a phone.")
     top.add_argument("--version", action="version", version=f"ser-keras {__version__}")
     top.add_argument("--debug", action="store_true", help="show a traceback when something goes wrong")
-    added_commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    subparsers = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def command(name, run, summary):
-        added = added_commands.add_parser(name, help=summary, description=summary)
-        added.set_defaults(run=run)
-        added.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-        return added
+    def command(name: str, run: Command, summary: str) -> argparse.ArgumentParser:
+        subparser = subparsers.add_parser(name, help=summary, description=summary)
+        subparser.set_defaults(run=run)
+        subparser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        return subparser
 
-    def takes_corpora(added, required):
-        added.add_argument(
+    def takes_corpora(subparser: argparse.ArgumentParser, required: bool) -> None:
+        subparser.add_argument(
             "--corpus",
             metavar="NAME=PATH",
             action="append",
@@ -45,7 +51,7 @@ def parser():
     demo.add_argument("--out", metavar="DIR", type=Path, default=Path("runs/demo"), help="default: %(default)s")
     demo.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
 
-    corpora = added_commands.add_parser("corpora", help="what can be read, and what a folder holds")
+    corpora = subparsers.add_parser("corpora", help="what can be read, and what a folder holds")
     kinds = corpora.add_subparsers(metavar="COMMAND", required=True)
     kinds.add_parser("list", help="the corpora that can be read").set_defaults(run=commands.run_corpora_list)
     check = kinds.add_parser("check", help="what a folder holds, against the published counts")
@@ -190,13 +196,13 @@ def parser():
     return top
 
 
-def _has_default_root(corpus):
+def _has_default_root(corpus: str) -> bool:
     from ser_keras.corpora import CORPORA
 
     return corpus in CORPORA and CORPORA[corpus].default_root is not None
 
 
-def _corpus(text):
+def _corpus(text: str) -> tuple[str, str | None]:
     name, equals, path = text.partition("=")
     if not name or (equals and not path):
         raise argparse.ArgumentTypeError(f"'{text}': write NAME=PATH, as in emodb=data/emodb")
@@ -205,7 +211,7 @@ def _corpus(text):
     return name, path or None
 
 
-def _threads(text):
+def _threads(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 256):
         raise argparse.ArgumentTypeError(f"'{text}': give a number of threads from 1 to 256")
     return int(text)

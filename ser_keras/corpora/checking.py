@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO, TypedDict
@@ -96,7 +96,7 @@ def check(name: str, root: str | Path, progress: Callable[[int, int], None] | No
         "warnings": warnings,
         "notes": list(listing.notes),
     }
-    published = _edition(result)
+    published = nearest_edition(result)
     if published is not None:
         result["matches_published"] = (
             result["n_utterances"] == published.n_utterances
@@ -106,7 +106,7 @@ def check(name: str, root: str | Path, progress: Callable[[int, int], None] | No
     return result
 
 
-def _edition(result: CheckResult) -> Published | None:
+def nearest_edition(result: CheckResult) -> Published | None:
     """The published counts to hold a result against: where there are several, those nearest to it; or None."""
     editions = CORPORA[result["corpus"]].editions
     return min(editions, key=lambda edition: abs(edition.n_utterances - result["n_utterances"]), default=None)
@@ -145,69 +145,3 @@ def _digest(file: BinaryIO) -> bytes:
     while block := file.read(1 << 20):
         digest.update(block)
     return digest.digest()
-
-
-def format_check(result: CheckResult, limit: int = 10) -> str:
-    """The result of `check` as text for people.
-
-    Args:
-        result: what `check` returned.
-        limit: how many bad files, warnings and duplicates are listed; the rest is counted.
-
-    Returns:
-        str of several lines, the last of which says whether the published counts are met.
-    """
-    published = _edition(result)
-    lines = [
-        CORPORA[result["corpus"]].title,
-        f"{result['n_utterances']} utterances, {result['n_speakers']} speakers, {result['hours']:.2f} hours, "
-        + ", ".join(f"{n} at {rate} Hz" for rate, n in result["sample_rates"].items()),
-        "",
-    ]
-    expected: Mapping[str, int] = published.emotions if published else {}
-    emotions = sorted(result["emotions"].keys() | expected.keys())
-    width = max([len(e) for e in emotions] + [len("emotion")])
-    lines.append(
-        f"{'emotion':<{width}}  {'found':>6}" + (f"  {'published':>9}  {'difference':>10}" if published else "")
-    )
-    for emotion in emotions:
-        found = result["emotions"].get(emotion, 0)
-        line = f"{emotion:<{width}}  {found:>6}"
-        if published:
-            difference = found - expected.get(emotion, 0)
-            line += f"  {expected.get(emotion, 0):>9}  {f'{difference:+d}' if difference else '':>10}"
-        lines.append(line.rstrip())
-    lines.append("")
-    lines += _listed("bad file", [f"{name}: {reason}" for name, reason in result["bad_files"].items()], limit)
-    lines += _listed("warning", [f"{n}: {line}" for n, found in result["warnings"].items() for line in found], limit)
-    lines += _listed("byte-identical", [" = ".join(names) for names in result["duplicates"]], limit)
-    lines += result["notes"]
-    lines.append(_verdict(result, published))
-    return "\n".join(lines)
-
-
-def _listed(what: str, items: Sequence[str], limit: int) -> list[str]:
-    # repr's escapes keep a name with a line break in it on one line
-    lines = [f"{what}: {''.join(c if c.isprintable() else repr(c)[1:-1] for c in item)}" for item in items[:limit]]
-    if len(items) > limit:
-        lines.append(f"{what}: {len(items) - limit} more")
-    return lines
-
-
-def _verdict(result: CheckResult, published: Published | None) -> str:
-    if published is None:
-        return "no published counts to compare with"
-    if result["matches_published"]:
-        return "matches the published counts"
-    counts = (
-        ("utterances", result["n_utterances"], published.n_utterances),
-        ("speakers", result["n_speakers"], published.n_speakers),
-    )
-    wrong = [f"{label} {n} instead of {expected}" for label, n, expected in counts if n != expected]
-    wrong += [
-        f"{emotion} {result['emotions'].get(emotion, 0)} instead of {n}"
-        for emotion, n in published.emotions.items()
-        if result["emotions"].get(emotion, 0) != n
-    ]
-    wrong += [f"{e} is none of its emotions" for e in result["emotions"] if e not in published.emotions]
-    return "differs from the published counts: " + ", ".join(wrong)

@@ -1,6 +1,11 @@
-"""From predictions to figures: UAR, WA, macro F1, intervals, per class, per speaker, per fold. numpy only."""
+"""From predictions to metrics: UAR, WA, macro F1, intervals, per class, per speaker, per fold. numpy only."""
 
 from ser_keras.evaluation.measures import (
+    MEASURES,
+    Estimate,
+    Interval,
+    Measure,
+    PairedDifference,
     bootstrap_ci,
     confusion,
     ece,
@@ -12,11 +17,17 @@ from ser_keras.evaluation.measures import (
     uar,
     wa,
 )
-from ser_keras.evaluation.metrics_json import metrics
+from ser_keras.evaluation.metrics_json import Metrics, metrics
 from ser_keras.evaluation.predictions import Predictions
 from ser_keras.evaluation.tables import confusion_csv
 
 __all__ = [
+    "MEASURES",
+    "Estimate",
+    "Interval",
+    "Measure",
+    "Metrics",
+    "PairedDifference",
     "Predictions",
     "bootstrap_ci",
     "confusion",

@@ -1,11 +1,16 @@
 """The table of predictions: one row an utterance (predictions.csv) or a window (segments.csv)."""
 
+from __future__ import annotations
+
 import csv
 import io
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from ser_keras.common.errors import DamagedFile, MissingFile
 from ser_keras.common.files import write_atomic
@@ -13,20 +18,24 @@ from ser_keras.common.files import write_atomic
 TEXT_COLUMNS = ("file", "corpus", "speaker", "gender")
 COLUMNS = (*TEXT_COLUMNS, "fold", "start", "end", "true", "predicted")
 
+Texts: TypeAlias = Sequence[str | None] | NDArray[np.object_] | NDArray[np.str_]
+Rows: TypeAlias = NDArray[np.bool_] | NDArray[np.int64] | Sequence[int] | slice
 
-def geometric_mean(probabilities):
+
+def geometric_mean(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
     """[n, C] to [C], sum 1. Of softmaxed decision values it is the softmax of their mean."""
     logarithms = np.log(np.maximum(probabilities, 1e-30)).mean(axis=0)
-    return np.exp(logarithms - logarithms.max()) / np.exp(logarithms - logarithms.max()).sum()
+    means: NDArray[np.float64] = np.exp(logarithms - logarithms.max())
+    return np.asarray(means / means.sum())
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Predictions:
     """Predicted probabilities beside the truth, as columns of equal length n.
 
     Args:
         file: [n] names of the audio files.
-        corpus: [n] names of the corpora, or None.
+        corpus: [n] names of the corpora; None for the whole column where they are unknown.
         speaker: [n] names, None where unknown; or None for the whole column.
         gender: [n], None where unknown; or None for the whole column.
         fold: int [n], the fold in whose test part the row was; or one int for all rows.
@@ -37,31 +46,57 @@ class Predictions:
         classes: names of the classes in the order of the outputs.
 
     Raises:
-        ValueError: columns of different lengths, labels outside `classes`, probabilities that aren't finite.
+        ValueError: columns of different lengths, labels outside `classes`, probabilities that are not finite.
+
+    Example:
+        >>> table = Predictions(
+        ...     file=["a.wav", "b.wav"], speaker=["ann", None], true=[0, 1], classes=("anger", "neutral"),
+        ...     probabilities=[[0.7, 0.3], [0.6, 0.4]],
+        ... )
+        >>> table.predicted
+        array([0, 0])
     """
 
-    file: np.ndarray
-    corpus: np.ndarray
-    speaker: np.ndarray
-    gender: np.ndarray
-    fold: np.ndarray
-    start: np.ndarray
-    end: np.ndarray
-    true: np.ndarray
-    probabilities: np.ndarray
-    classes: tuple
+    file: NDArray[np.object_]
+    corpus: NDArray[np.object_]
+    speaker: NDArray[np.object_]
+    gender: NDArray[np.object_]
+    fold: NDArray[np.int64]
+    start: NDArray[np.float64]
+    end: NDArray[np.float64]
+    true: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+    classes: tuple[str, ...]
 
-    def __post_init__(self):
-        n = len(self.file)
-        for name in TEXT_COLUMNS:
-            _set(self, name, _text_column(getattr(self, name), n))
-        for name in ("start", "end"):
-            value = getattr(self, name)
-            _set(self, name, np.full(n, np.nan) if value is None else np.array(value, dtype=float))
-        _set(self, "fold", np.full(n, self.fold) if np.ndim(self.fold) == 0 else np.array(self.fold, dtype=int))
-        _set(self, "true", np.array(self.true, dtype=int))
-        _set(self, "classes", tuple(self.classes))
-        _set(self, "probabilities", np.array(self.probabilities, dtype=float).reshape(-1, len(self.classes)))
+    def __init__(
+        self,
+        *,
+        file: Texts,
+        true: ArrayLike,
+        probabilities: ArrayLike,
+        classes: Sequence[str],
+        corpus: Texts | None = None,
+        speaker: Texts | None = None,
+        gender: Texts | None = None,
+        fold: ArrayLike = 0,
+        start: ArrayLike | None = None,
+        end: ArrayLike | None = None,
+    ) -> None:
+        n = len(file)
+        columns = {
+            "file": _text_column(file, n),
+            "corpus": _text_column(corpus, n),
+            "speaker": _text_column(speaker, n),
+            "gender": _text_column(gender, n),
+            "fold": np.full(n, fold) if np.ndim(fold) == 0 else np.array(fold, dtype=int),
+            "start": np.full(n, np.nan) if start is None else np.array(start, dtype=float),
+            "end": np.full(n, np.nan) if end is None else np.array(end, dtype=float),
+            "true": np.array(true, dtype=int),
+            "probabilities": np.array(probabilities, dtype=float).reshape(-1, len(classes)),
+            "classes": tuple(classes),
+        }
+        for name, column in columns.items():
+            object.__setattr__(self, name, column)  # the table is frozen
         for field in fields(self):
             if field.name != "classes" and len(getattr(self, field.name)) != n:
                 raise ValueError(f"column '{field.name}' has {len(getattr(self, field.name))} rows, 'file' has {n}")
@@ -71,21 +106,20 @@ class Predictions:
             bad = int(np.argmin(np.isfinite(self.probabilities).all(axis=1)))
             raise ValueError(f"the probabilities of '{self.file[bad]}' are not finite")
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.file)
 
     @property
-    def predicted(self):
+    def predicted(self) -> NDArray[np.int64]:
         """int [n]: the class of the largest probability, the first of equals."""
-        return self.probabilities.argmax(axis=1) if len(self) else np.zeros(0, int)
+        return self.probabilities.argmax(axis=1).astype(np.int64) if len(self) else np.zeros(0, np.int64)
 
-    def take(self, rows):
-        """The given rows (index or bool array) as a table of its own."""
-        kept = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "classes"}
-        return replace(self, **kept)
+    def take(self, rows: Rows) -> Predictions:
+        """The rows that an index or bool array names, as a table of its own."""
+        return replace(self, **{f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "classes"})
 
     @staticmethod
-    def concatenate(tables):
+    def concatenate(tables: Iterable[Predictions]) -> Predictions:
         """Join tables of the same classes, in order.
 
         Raises:
@@ -97,7 +131,9 @@ class Predictions:
         names = [f.name for f in fields(Predictions) if f.name != "classes"]
         return replace(tables[0], **{name: np.concatenate([getattr(t, name) for t in tables]) for name in names})
 
-    def by_utterance(self, utterances=None, geometric=False):
+    def by_utterance(
+        self, utterances: Sequence[int] | NDArray[np.int64] | None = None, geometric: bool = False
+    ) -> Predictions:
         """Average the probabilities of the windows of each utterance.
 
         Args:
@@ -106,16 +142,17 @@ class Predictions:
             geometric: take `geometric_mean`.
 
         Returns:
-            Predictions with one row an utterance, in the order of first appearance; `start` is the first window's
+            One row an utterance, in the order of first appearance; `start` is the first window's
             start, `end` the last one's end, the other columns those of the first window.
         """
+        keys: list[Hashable]
         if utterances is None:
-            keys = zip(self.corpus, self.file, self.true, self.fold, strict=True)
+            keys = list(zip(self.corpus, self.file, self.true, self.fold, strict=True))
         else:
             keys = np.asarray(utterances).tolist()
             if len(keys) != len(self):
                 raise ValueError(f"{len(self)} windows but {len(keys)} utterance names")
-        order = {}
+        order: dict[Hashable, int] = {}
         member = np.array([order.setdefault(key, len(order)) for key in keys], dtype=int)
         first = np.unique(member, return_index=True)[1]
         sums = np.zeros((len(order), len(self.classes)))
@@ -128,7 +165,7 @@ class Predictions:
             means = np.array([geometric_mean(self.probabilities[member == i]) for i in range(len(order))])
         return replace(self.take(first), probabilities=means, start=start, end=end)
 
-    def write_csv(self, path):
+    def write_csv(self, path: Path) -> None:
         """Write the table; numbers keep 9 significant digits, which float32 survives exactly. Atomic."""
         buffer = io.StringIO(newline="")
         writer = csv.writer(buffer, lineterminator="\n")
@@ -143,7 +180,7 @@ class Predictions:
         write_atomic(path, buffer.getvalue().encode("utf-8", "surrogateescape"))
 
     @classmethod
-    def read_csv(cls, path):
+    def read_csv(cls, path: Path | str) -> Predictions:
         """Read a table that `write_csv` wrote.
 
         Raises:
@@ -168,30 +205,44 @@ class Predictions:
                 f"and is '{','.join(header)[:200]}'",
             )
         index = {name: i for i, name in enumerate(classes)}
-        parsed = []
+        texts: dict[str, list[str | None]] = {name: [] for name in TEXT_COLUMNS}
+        times: dict[str, list[float]] = {"start": [], "end": []}
+        folds: list[int] = []
+        true: list[int] = []
+        probabilities: list[list[float]] = []
         for number, row in enumerate(rows, start=2):
             try:
                 record = dict(zip(header, row, strict=True))
-                numbers = [float(value) for value in row[len(COLUMNS) :]]
-                times = [float(record[name] or "nan") for name in ("start", "end")]
-                texts = [record[name] or None for name in TEXT_COLUMNS]
-                parsed.append((*texts, int(record["fold"]), *times, index[record["true"]], numbers))
+                probabilities.append([float(value) for value in row[len(COLUMNS) :]])
+                for name, seconds in times.items():
+                    seconds.append(float(record[name] or "nan"))
+                for name, column in texts.items():
+                    column.append(record[name] or None)
+                folds.append(int(record["fold"]))
+                true.append(index[record["true"]])
             except (ValueError, KeyError) as error:
                 raise DamagedFile(
                     path, f", row {number}: not a row of predictions ({error}); cut off? make the file again"
                 ) from error
-        columns = [list(column) for column in zip(*parsed, strict=True)] or [[] for _ in range(9)]
         try:
-            return cls(*columns, classes=classes)
+            return cls(
+                file=texts["file"],
+                corpus=texts["corpus"],
+                speaker=texts["speaker"],
+                gender=texts["gender"],
+                fold=folds,
+                start=times["start"],
+                end=times["end"],
+                true=true,
+                probabilities=probabilities,
+                classes=classes,
+            )
         except ValueError as error:
             raise DamagedFile(path, f": {error}") from error
 
 
-def _set(table, name, value):
-    object.__setattr__(table, name, value)
-
-
-def _text_column(values, n):
+def _text_column(values: Texts | None, n: int) -> NDArray[np.object_]:
+    """Texts with None for the unknown or empty; all None where the whole column is unknown."""
     column = np.full(n if values is None else len(values), None, dtype=object)
     for i, value in enumerate(() if values is None else values):
         column[i] = None if value is None or value == "" else str(value)

@@ -1,8 +1,12 @@
 """Rows that are made from other rows' runs: averages over time or models, heads on class scores, weights drawn."""
 
+from __future__ import annotations
+
 import dataclasses
 import hashlib
 import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -16,11 +20,14 @@ from ser_keras.evaluation.tables import write_tables
 from ser_keras.experiment import protocols, saved_model
 from ser_keras.experiment.provenance import provenance
 from ser_keras.experiment.recipes import from_tree
+from ser_keras.experiment.run import Run
 from ser_keras.experiment.tensorflow_session import tensorflow_session
 from ser_keras.features.descriptors import DESCRIPTORS
 from ser_keras.models.fitted_head import cut_at, fit_head
 from ser_keras.reproduction import metrics
 from ser_keras.reproduction.drawings import beliefs, filters
+from ser_keras.reproduction.reported import Derived
+from ser_keras.reproduction.rows import Row
 from ser_keras.training.data.examples import training_examples
 from ser_keras.training.prediction import predict_items
 from ser_keras.training.reevaluation import reopen_prepared
@@ -28,13 +35,13 @@ from ser_keras.training.reevaluation import reopen_prepared
 MADE_FROM = "made_from.json"  # written last: what a derived row was made from, and how long it took
 
 
-def make(row, folder, sources):
+def make(row: Row, folder: Path, sources: Sequence[Run]) -> bool:
     """Make a derived row, unless it stands there already, made from the same runs.
 
     Args:
-        row: rows.Row with `derived`.
+        row: one with `derived`.
         folder: where its tables or pictures go.
-        sources: list of Run, finished, in the order of `row.sources`.
+        sources: finished runs, in the order of `row.sources`.
 
     Returns:
         Whether anything had to be made.
@@ -44,33 +51,33 @@ def make(row, folder, sources):
     """
     if is_made(row, folder, sources):
         return False
-    record, made = folder / MADE_FROM, _origin(row, sources)
-    how = row.derived["how"]
+    record, origin = folder / MADE_FROM, _origin(row, sources)
+    how = row.require_derived()["how"]
     if how not in HOW:
         raise SerKerasError(f"{row.id}: derived.how is '{how}'; it can be {', '.join(HOW)}")
     record.unlink(missing_ok=True)
     started = time.monotonic()
     with tensorflow_session(sources[0].trained_with()[0]):
         HOW[how](row, folder, sources)
-    write_json(record, made | {"seconds": round(time.monotonic() - started, 1)})
+    write_json(record, {**origin, "seconds": round(time.monotonic() - started, 1)})
     return True
 
 
-def is_made(row, folder, sources):
-    """Whether a derived row stands in a folder, made from the same runs."""
+def is_made(row: Row, folder: Path, sources: Sequence[Run]) -> bool:
+    """Whether a folder holds a derived row, made from the same runs."""
     try:
         record = read_json(folder / MADE_FROM)
     except Unreadable:
         return False
-    made = _origin(row, sources)
-    return {key: record.get(key) for key in made} == made
+    origin = _origin(row, sources)
+    return {key: record.get(key) for key in origin} == origin
 
 
-def _origin(row, sources):
-    return {"derived": row.derived, "from": {run.path.parent.name: digest(run) for run in sources}}
+def _origin(row: Row, sources: Sequence[Run]) -> dict[str, Derived | dict[str, str]]:
+    return {"derived": row.require_derived(), "from": {run.path.parent.name: digest(run) for run in sources}}
 
 
-def draw_dense_weights(run):
+def draw_dense_weights(run: Run) -> None:
     """Draw the first-layer weights of the first fold's dense net into `weights.png`, unless they are drawn.
 
     Args:
@@ -81,27 +88,28 @@ def draw_dense_weights(run):
         filters.write_dense_weights(saved_model.load_keras_model(run.fold(0)), picture)
 
 
-def digest(run):
+def digest(run: Run) -> str:
     """A hash of a run's predictions."""
     files = (run.path / name for name in ("predictions.csv", "segments.csv"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files if file.is_file())).hexdigest()
 
 
-def _tables(run):
+def _tables(run: Run) -> tuple[Predictions, Predictions]:
     """A run's predictions by utterance and by window."""
-    return [Predictions.read_csv(run.path / name) for name in ("predictions.csv", "segments.csv")]
+    return Predictions.read_csv(run.path / "predictions.csv"), Predictions.read_csv(run.path / "segments.csv")
 
 
-def _utterance_mean(row, folder, sources):
-    _write(folder, sources[0], *_tables(sources[0]))
+def _utterance_mean(row: Row, folder: Path, sources: Sequence[Run]) -> None:
+    utterances, windows = _tables(sources[0])
+    _write(folder, sources[0], utterances, windows=windows)
 
 
-def _ensemble(row, folder, sources):
-    pairs = zip(*map(_tables, sources), strict=True)  # the utterances of all sources, then the windows of all
-    _write(folder, sources[0], *(_mean(row, tables) for tables in pairs))
+def _ensemble(row: Row, folder: Path, sources: Sequence[Run]) -> None:
+    utterances, windows = zip(*map(_tables, sources), strict=True)
+    _write(folder, sources[0], _mean(row, utterances), windows=_mean(row, windows))
 
 
-def _mean(row, tables):
+def _mean(row: Row, tables: Sequence[Predictions]) -> Predictions:
     first = tables[0]
     for other in tables[1:]:
         same = first.classes == other.classes and len(first) == len(other)
@@ -111,7 +119,7 @@ def _mean(row, tables):
     return dataclasses.replace(first, probabilities=np.mean([table.probabilities for table in tables], axis=0))
 
 
-def _head(row, folder, sources):
+def _head(row: Row, folder: Path, sources: Sequence[Run]) -> None:
     run = sources[0]
     prepared = reopen_prepared(run, unfinished=True)
     material, parts = prepared.material, []
@@ -121,7 +129,7 @@ def _head(row, folder, sources):
         examples, _ = training_examples(prepared.experiment, material, fold.train, labelled=fold.train, seeds=seeds)
         head = fit_head(
             cut_at(classifier, "logits"),
-            row.derived["head"],
+            row.require_derived()["head"],
             material.store,
             indices=examples.rows,
             labels=material.labels[examples.owner],
@@ -130,43 +138,48 @@ def _head(row, folder, sources):
             seed=[seeds.integer(Stream.CLASSIFIER)],
         )
         parts.append(predict_items(head, material, fold.test, experiment=prepared.experiment, fold=fold.number))
-    _write(folder, run, *(Predictions.concatenate(tables) for tables in zip(*parts, strict=True)))
+    utterances, windows = (Predictions.concatenate(tables) for tables in zip(*parts, strict=True))
+    _write(folder, run, utterances, windows=windows)
 
 
-def _filters(row, folder, sources):
+def _filters(row: Row, folder: Path, sources: Sequence[Run]) -> None:
     run = sources[0]
     prepared = reopen_prepared(run, unfinished=True)
     experiment, material, train = prepared.experiment, prepared.material, prepared.folds[0].train
     window, hop, tail = experiment.window_samples, experiment.hop_samples, experiment.tail_rule
     describe = DESCRIPTORS["acoustic26"]()
     cuts = (cut_windows(material.samples(item), window, hop, tail=tail) for item in train)
-    described = np.concatenate([describe(windows) for windows in cuts])
+    descriptors = np.concatenate([describe(windows) for windows in cuts])
     classifier = saved_model.load_keras_model(run.fold(0))
     filters.write_filters(
-        classifier, lambda: material.batches(train), described, describe.names, folder / "filters.png"
+        classifier,
+        lambda: material.batches(train),
+        descriptors,
+        names=describe.names,
+        out=folder / "filters.png",
     )
 
 
-def _beliefs(row, folder, sources):
+def _beliefs(row: Row, folder: Path, sources: Sequence[Run]) -> None:
     _utterance_mean(row, folder, sources)
     write_json(folder / "beliefs.json", beliefs.write_beliefs(_tables(sources[0])[1], folder / "beliefs.png"))
 
 
-def _stages(row, folder, sources):
+def _stages(row: Row, folder: Path, sources: Sequence[Run]) -> None:
     """Accuracy of each source by utterance, over folds."""
-    values = {}
-    for run, stage in zip(sources, row.derived["labels"], strict=True):
+    values: dict[str, tuple[float, float | None]] = {}
+    for run, stage in zip(sources, row.require_derived()["labels"], strict=True):
         judged = metrics.read(run.path)
         by_speaker = run.experiment["protocol"]["name"] == metrics.BY_SPEAKER
         mean, deviation = metrics.over_folds(judged.utterances, "wa", by_speaker)
-        whole = metrics.figure(judged.utterances, "wa", by_speaker).value
+        whole = metrics.estimate(judged.utterances, "wa", by_speaker).value
         values[stage] = (whole, None) if mean is None else (mean, deviation)
     write_atomic(folder / "stages.png", plots.png(plots.stages(values)))
     lines = [f"{stage},{mean},{'' if deviation is None else deviation}" for stage, (mean, deviation) in values.items()]
     write_atomic(folder / "stages.csv", "\n".join(["stage,mean,deviation", *lines]) + "\n")
 
 
-HOW = {
+HOW: Mapping[str, Callable[[Row, Path, Sequence[Run]], None]] = {
     "utterance_mean": _utterance_mean,
     "ensemble": _ensemble,
     "head": _head,
@@ -176,18 +189,18 @@ HOW = {
 }
 
 
-def _write(folder, run, items, windows):
+def _write(folder: Path, run: Run, utterances: Predictions, *, windows: Predictions | None) -> None:
     """A derived row's tables and its confusion matrix, marked as its source is."""
     tree = {key: value for key, value in run.experiment.items() if key not in ("corpora", "init")}
     kind = protocols.PROTOCOLS[tree["protocol"]["name"]]
-    written = write_tables(
+    content = write_tables(
         folder,
         from_tree(tree, run.settings_file),
-        items,
+        utterances,
         segments=windows,
         protocol=tree["protocol"]["name"],
         leaky_reason=kind.claim if kind.leaky else None,
         commit=provenance()["commit"],
     )
-    drawn = plots.confusion(written["confusion"], list(written["classes"]))
-    write_atomic(folder / "confusion.png", plots.png(drawn))
+    figure = plots.confusion(content["confusion"], list(content["classes"]))
+    write_atomic(folder / "confusion.png", plots.png(figure))

@@ -1,18 +1,23 @@
 """reproduce.html: the tables with confusion matrices, learning curves and pictures of weights, in one file."""
 
+from __future__ import annotations
+
 import base64
 import struct
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypedDict
 
-from ser_keras.evaluation import confusion
+from ser_keras.evaluation import MEASURES, Estimate, confusion
 from ser_keras.evaluation.reports import plots
-from ser_keras.evaluation.reports.page import picture, write_page
+from ser_keras.evaluation.reports.page import Picture, picture, write_page
 from ser_keras.evaluation.reports.run_data import load_run
 from ser_keras.experiment.protocols import PROTOCOLS
 from ser_keras.reproduction import claims as judging
 from ser_keras.reproduction import rows, table
-from ser_keras.reproduction.metrics import MEASURES
+from ser_keras.reproduction.metrics import OverFolds
 from ser_keras.reproduction.notes import notes
+from ser_keras.reproduction.outcomes import Outcome
 
 PICTURES = {
     "curve.png": "curve",
@@ -23,13 +28,34 @@ PICTURES = {
 }
 
 
-def write(directory, heading, outcomes):
+class ShownRow(TypedDict, total=False):
+    """A row for the template; of one without metrics, the first keys alone."""
+
+    row: rows.Row
+    problem: str | None
+    seconds: float | None
+    report: str | None
+    pictures: list[tuple[str, Picture]]
+    reported: float | None
+    deviation: float | None
+    metric: Estimate
+    over_folds: OverFolds
+    uar: Estimate
+    n: int
+    speakers: int
+    classes: list[str]
+    trained: str
+    learned: str
+    confusion: list[list[tuple[int, float]]]  # count, share of the true class
+
+
+def write(directory: Path, heading: Sequence[str], outcomes: Sequence[Outcome]) -> Path:
     """Write the page.
 
     Args:
-        directory: Path.
+        directory: where it goes.
         heading: lines that stand above the tables.
-        outcomes: list of running.Outcome.
+        outcomes: rows that were run or refused.
 
     Returns:
         Path of the page.
@@ -39,20 +65,20 @@ def write(directory, heading, outcomes):
     parts = [
         {
             "name": setup.replace("_", " "),
-            "claim": PROTOCOLS[own[0].protocol].claim,
-            "leaky": own[0].leaky,
-            "rows": [_row(o) for o in own],
-            "methods": list(dict.fromkeys(o.figure.method for o in own if o.has_figures)),
-            "notes": notes(own),
+            "claim": PROTOCOLS[of_setup[0].protocol].claim,
+            "leaky": of_setup[0].leaky,
+            "rows": [_row(o) for o in of_setup],
+            "methods": list(dict.fromkeys(o.metric.method for o in of_setup if o.has_metrics)),
+            "notes": notes(of_setup),
             "verdicts": [v for v in verdicts if v.setup == setup],
         }
-        for setup, own in table.by_setup(outcomes).items()
+        for setup, of_setup in table.by_setup(outcomes).items()
     ]
     titles = [rows.paper_title(name) for name in dict.fromkeys(o.row.paper for o in outcomes)]
     write_page(
         path,
         "reproduction.html",
-        [Path(__file__).parent],
+        folders=[Path(__file__).parent],
         titles=titles,
         heading=heading,
         parts=parts,
@@ -61,10 +87,17 @@ def write(directory, heading, outcomes):
     return path
 
 
-def _row(outcome):
+def _row(outcome: Outcome) -> ShownRow:
     row = outcome.row
-    shown = {"row": row, "problem": outcome.problem, "seconds": outcome.seconds, "report": None, "pictures": []}
-    shown["reported"], shown["deviation"] = outcome.reported
+    shown: ShownRow = {
+        "row": row,
+        "problem": outcome.problem,
+        "seconds": outcome.seconds,
+        "report": None,
+        "pictures": [],
+        "reported": outcome.reported.test,
+        "deviation": outcome.reported.deviation,
+    }
     if outcome.problem is not None:
         return shown
     shown["pictures"] = _pictures(outcome)
@@ -72,10 +105,11 @@ def _row(outcome):
         shown["report"] = f"{row.id}/{outcome.protocol}/report.html"
     if row.level is None:
         return shown
-    judged = outcome.judged.at(row.level)
+    judged = outcome.table
     matrix = confusion(judged.true, judged.predicted, len(judged.classes)).tolist()
-    return shown | {
-        "figure": outcome.figure,
+    return {
+        **shown,
+        "metric": outcome.metric,
         "over_folds": outcome.over_folds,
         "uar": outcome.uar,
         "n": len(judged),
@@ -87,21 +121,21 @@ def _row(outcome):
     }
 
 
-def _pictures(outcome):
-    """What the row draws: pictures for the template, with captions."""
-    drawn = []
+def _pictures(outcome: Outcome) -> list[tuple[str, Picture]]:
+    """What the row draws: captions, and pictures for the template."""
+    pictures: list[tuple[str, Picture]] = []
     for name, words in PICTURES.items():
         if (outcome.folder / name).is_file():
-            drawn.append((words, _file(outcome.folder / name, f"{outcome.row.id}: {words}")))
+            pictures.append((words, _file(outcome.folder / name, f"{outcome.row.id}: {words}")))
     if "curves" in outcome.row.draws:
         histories = load_run(outcome.folder).histories
         alt = f"Learning curves of {outcome.row.id}: accuracy and loss over epochs"
         curves = picture(lambda theme: plots.learning_curves(histories, theme), alt)
-        drawn += [("learning curves", curves)] if curves else []
-    return drawn
+        pictures += [("learning curves", curves)] if curves else []
+    return pictures
 
 
-def _file(path, alt):
+def _file(path: Path, alt: str) -> Picture:
     """A PNG file as the template's picture; the same in light and dark."""
     content = path.read_bytes()
     width, height = struct.unpack(">II", content[16:24])  # PNG's first chunk

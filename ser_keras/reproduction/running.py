@@ -1,7 +1,10 @@
 """Run rows one after the other, go on where a former call stopped, and keep the tables up to date."""
 
+from __future__ import annotations
+
 import dataclasses
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import keras
@@ -9,17 +12,25 @@ import keras
 from ser_keras.common.errors import BadInput, SerKerasError, Unreadable
 from ser_keras.common.files import read_json, write_json
 from ser_keras.common.row_store import fingerprint
+from ser_keras.corpora.utterance import Utterance
 from ser_keras.experiment.protocols import PROTOCOLS
 from ser_keras.experiment.run import Run
 from ser_keras.features import conditions
 from ser_keras.reproduction import curves, derived, page, rows, table
-from ser_keras.reproduction.outcomes import outcome_of
-from ser_keras.reproduction.plan import DONE, digests, estimate, make_plan
+from ser_keras.reproduction.outcomes import Outcome, outcome_of
+from ser_keras.reproduction.plan import DONE, Job, digests, estimate, make_plan
 from ser_keras.training import crossvalidation, reevaluation
 from ser_keras.training.data.labelled_audio import read_corpora
 
 
-def reproduce(names, corpora, out, protocols=None, changes=()):
+def reproduce(
+    names: Sequence[str],
+    corpora: Sequence[tuple[str, Path]],
+    out: Path,
+    *,
+    protocols: Sequence[str] | None = None,
+    changes: Sequence[str] = (),
+) -> Iterator[str]:
     """Run rows of papers beside what the papers report; a generator of lines, each given when it is known.
 
     Writes `reproduce.txt`, `reproduce.csv` and `reproduce.html` into `out`, and each row into `out/ROW/PROTOCOL/`.
@@ -28,7 +39,7 @@ def reproduce(names, corpora, out, protocols=None, changes=()):
 
     Args:
         names: ids of rows, or papers' names, which stand for all their rows. A row's sources are run with it.
-        corpora: list of (registry name, path).
+        corpora: (registry name, path) of each.
         out: the directory.
         protocols: names of protocols; None: speaker-independent, then the papers' own.
         changes: strings `a.b=value`, applied to every trained row.
@@ -43,19 +54,20 @@ def reproduce(names, corpora, out, protocols=None, changes=()):
         if change.partition("=")[0].strip() in ("protocol", "protocol.name"):
             raise SerKerasError(f"--set {change}: choose protocols by --protocol, which may be repeated")
     jobs = rows.jobs(rows.select(names), protocols)
-    known = _describe(corpora)
+    corpora_fingerprint = fingerprint_of_corpora(corpora)
     with Run(out).locked() as directory:
         directory.sweep()
-        given = [name for name, _ in corpora]
-        heading = [*rows.missing_corpora([row for row, *_ in jobs], given), *_conditions(given, changes)]
+        corpus_names = tuple(name for name, _ in corpora)
+        heading = [*rows.missing_corpora([job.row for job in jobs], corpus_names), *_conditions(corpus_names, changes)]
         yield from heading
-        outcomes = [outcome_of(directory.path, tuple(given), *job) for job in jobs]
-        plan = make_plan(outcomes, changes, known)
+        outcomes = [outcome_of(directory.path, corpus_names, job) for job in jobs]
+        plan = make_plan(outcomes, changes, corpora_fingerprint)
         _refuse_what_no_row_takes(outcomes)
-        earlier = _done_earlier(directory.path, tuple(given), jobs, changes, known)
+        others = [outcome_of(directory.path, corpus_names, job) for job in _jobs_of_earlier(directory.path, jobs)]
+        earlier = _done(others, directory.path, changes, corpora_fingerprint=corpora_fingerprint)
         yield estimate(plan, corpora)
         for i, outcome in enumerate(outcomes):
-            made = outcome.problem is None and _run(outcome, outcomes[:i], plan[outcome], corpora)
+            made = outcome.problem is None and _run(outcome, outcomes[:i], plan[outcome], corpora=corpora)
             yield table.line(outcome)
             if made:  # so that an interrupted job leaves the tables of what it has
                 table.write(directory.path, heading, _in_order([*earlier, *outcomes[: i + 1]]))
@@ -68,7 +80,7 @@ def reproduce(names, corpora, out, protocols=None, changes=()):
         raise SerKerasError(f"{len(failed)} of {len(outcomes)} rows couldn't be run: {', '.join(failed)}; see above")
 
 
-def _refuse_what_no_row_takes(outcomes):
+def _refuse_what_no_row_takes(outcomes: Sequence[Outcome]) -> None:
     """One line, and nothing written, where all rows are refused for one reason: a misspelt setting, say."""
     trained = [o for o in outcomes if o.row.derived is None and o.condition is None]
     reasons = {o.reason for o in trained}
@@ -76,24 +88,30 @@ def _refuse_what_no_row_takes(outcomes):
         raise BadInput(reasons.pop())
 
 
-def _done_earlier(directory, corpora, jobs, changes, known):
-    """Outcomes of rows that weren't asked for, but stand in the directory, done with the same corpora and changes."""
-    asked = {(row.id, *rest) for row, *rest in jobs}
+def _jobs_of_earlier(directory: Path, jobs: Sequence[rows.Job]) -> list[rows.Job]:
+    """Jobs that were not asked for, but whose folders stand in the directory."""
+    asked = {(job.row.id, job.protocol, job.condition) for job in jobs}
     folders = [(row, folder) for row in rows.table().values() for folder in (directory / row.id).glob("*/")]
-    found = [job for row, folder in folders if folder.name in PROTOCOLS for job in rows.jobs([row], [folder.name])]
-    outcomes = [outcome_of(directory, corpora, *job) for job in found if (job[0].id, *job[1:]) not in asked]
-    plan = make_plan(outcomes, changes, known)
+    earlier = [job for row, folder in folders if folder.name in PROTOCOLS for job in rows.jobs([row], [folder.name])]
+    return [job for job in earlier if (job.row.id, job.protocol, job.condition) not in asked]
+
+
+def _done(
+    outcomes: Sequence[Outcome], directory: Path, changes: Sequence[str], *, corpora_fingerprint: str
+) -> list[Outcome]:
+    """Outcomes that are done, with the same corpora and changes."""
+    plan = make_plan(outcomes, changes, corpora_fingerprint)
     done = []
     for outcome in outcomes:
         try:
-            if outcome.problem is None and _stands(outcome, plan[outcome], directory):
+            if outcome.problem is None and _is_done(outcome, plan[outcome], directory):
                 done.append(outcome)
         except SerKerasError:  # damaged: it will be made again when it is asked for
             continue
     return done
 
 
-def _stands(outcome, jobs, directory):
+def _is_done(outcome: Outcome, jobs: Sequence[Job], directory: Path) -> bool:
     """Whether all that an outcome is made of is done; its time is noted."""
     if jobs:
         outcome.seconds = round(sum(Run(job.folder).provenance.get("seconds", 0.0) for job in jobs), 1)
@@ -108,39 +126,42 @@ def _stands(outcome, jobs, directory):
             return False
         outcome.seconds = read_json(outcome.folder / derived.MADE_FROM)["seconds"]
     if outcome.row.level is not None:
-        outcome.read_figures()
-        read_json(outcome.folder / "metrics.json")
+        outcome.read_all()  # damaged tables show now
+        _ = outcome.metrics
     return True
 
 
-def _in_order(outcomes):
+def _in_order(outcomes: Sequence[Outcome]) -> list[Outcome]:
     """Speaker-independent first, then the other protocols; conditions behind the protocol that they are run under."""
     protocols, ids = list(PROTOCOLS), rows.ids()
     return sorted(outcomes, key=lambda o: (protocols.index(o.protocol), o.condition or "", ids.index(o.row.id)))
 
 
-def _describe(corpora):
+def fingerprint_of_corpora(corpora: Sequence[tuple[str, Path]]) -> str:
     """A fingerprint of what the corpora hold, as far as it shows without decoding: labels, sizes, times of change."""
     listing = read_corpora(corpora)
     places = sorted([name, str(Path(root).resolve())] for name, root in corpora)
-    return fingerprint(places, sorted((_described(u) for u in listing.utterances), key=str))
+    return fingerprint(places, sorted((_with_size_and_time(u) for u in listing.utterances), key=str))
 
 
-def _described(utterance):
+def _with_size_and_time(utterance: Utterance) -> list[object]:
+    size_and_time: list[object] = []
     try:
         stat = Path(utterance.path).stat()
-        size = [stat.st_size, stat.st_mtime_ns]
+        size_and_time = [stat.st_size, stat.st_mtime_ns]
     except OSError:
-        size = []
-    return [*dataclasses.astuple(utterance), *size]
+        pass
+    return [*dataclasses.astuple(utterance), *size_and_time]
 
 
-def _conditions(given, changes):
-    lines = [f"corpora: {', '.join(given)}"]
+def _conditions(corpus_names: Sequence[str], changes: Sequence[str]) -> list[str]:
+    lines = [f"corpora: {', '.join(corpus_names)}"]
     return [*lines, f"changed from the recipes: {', '.join(changes)}"] if changes else lines
 
 
-def _run(outcome, before, jobs, corpora):
+def _run(
+    outcome: Outcome, before: Sequence[Outcome], jobs: Sequence[Job], *, corpora: Sequence[tuple[str, Path]]
+) -> bool:
     """Run a row, or note its problem. Returns whether anything was made."""
     try:
         if outcome.condition is not None:
@@ -148,22 +169,21 @@ def _run(outcome, before, jobs, corpora):
         else:
             made = _train(outcome, jobs, corpora) if jobs else _make(outcome, before)
         if outcome.row.level is not None:
-            if outcome.judged.at(outcome.row.level) is None:
-                raise SerKerasError(f"{outcome.row.id} is reported by {outcome.row.level}, and judged utterances alone")
-            outcome.read_figures()
+            outcome.read_all()  # now, so that a damaged table is this row's problem
         return made
     except SerKerasError as error:
         outcome.refuse(error)
         return False
 
 
-def _train(outcome, jobs, corpora):
-    made, seconds = False, []
+def _train(outcome: Outcome, jobs: Sequence[Job], corpora: Sequence[tuple[str, Path]]) -> bool:
+    made = False
+    seconds: list[float] = []
     for job in jobs:
         if not job.is_done:
             crossvalidation.train(job.experiment, corpora, job.folder, resume=True, refit=False)
             keras.utils.clear_session()
-            write_json(job.folder / DONE, job.mark | {"tables": digests(job.folder)})
+            write_json(job.folder / DONE, {**job.mark, "tables": digests(job.folder)})
             made = True
         seconds.append(Run(job.folder).provenance.get("seconds", 0.0))
     if "dense_weights" in outcome.row.draws:
@@ -174,7 +194,7 @@ def _train(outcome, jobs, corpora):
     return made
 
 
-def _distort(outcome, before):
+def _distort(outcome: Outcome, before: Sequence[Outcome]) -> bool:
     """Run a trained row's folds on their test audio under a condition, unless that was done with the same models."""
     [source] = [o for o in before if (o.row, o.protocol, o.condition) == (outcome.row, outcome.protocol, None)]
     if source.problem is not None:
@@ -192,19 +212,19 @@ def _distort(outcome, before):
     return True
 
 
-def _is_distorted(outcome, run):
+def _is_distorted(outcome: Outcome, run: Run) -> bool:
     """Whether an outcome under a condition stands there, made by these models; its time is noted."""
     try:
         record = read_json(outcome.folder / DONE)
     except Unreadable:
         return False
     outcome.seconds = record.get("seconds")
-    return record.get("models") == derived.digest(run) and record.get("tables") == digests(outcome.folder)
+    return bool(record.get("models") == derived.digest(run) and record.get("tables") == digests(outcome.folder))
 
 
-def _make(outcome, before):
-    found = {o.row.id: o for o in before if (o.protocol, o.condition) == (outcome.protocol, None)}
-    sources = [found[source] for source in outcome.row.sources]
+def _make(outcome: Outcome, before: Sequence[Outcome]) -> bool:
+    by_row = {o.row.id: o for o in before if (o.protocol, o.condition) == (outcome.protocol, None)}
+    sources = [by_row[source] for source in outcome.row.sources]
     for source in sources:
         if source.problem is not None:
             raise SerKerasError(f"{outcome.row.id} is made from {source.row.id}, which couldn't be run")

@@ -1,173 +1,226 @@
 """Rows beside the reported figures, as text and as CSV."""
 
+from __future__ import annotations
+
 import csv
 import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypedDict
 
 from ser_keras.common.files import write_atomic
 from ser_keras.common.text import duration
+from ser_keras.evaluation import MEASURES, Estimate
 from ser_keras.experiment.protocols import PROTOCOLS
 from ser_keras.reproduction import claims as judging
-from ser_keras.reproduction.metrics import MEASURES
 from ser_keras.reproduction.notes import notes
-
-COLUMNS = (
-    *("id", "paper", "where", "protocol", "condition", "leaky", "reported_test", "reported_deviation"),
-    *("reported_train", "reported_validation", "measure", "level"),
-    *(
-        "value",
-        "ci95_low",
-        "ci95_high",
-        "mean_of_folds",
-        "deviation_of_folds",
-        "n",
-        "uar_utterances",
-        "uar_ci95_low",
-        "uar_ci95_high",
-    ),
-    *("n_utterances", "n_speakers", "n_classes", "classes", "folds", "epochs", "trained_to_low", "trained_to_high"),
-    *("seconds", "seed", "commit", "ci_method", "problem"),
-)
+from ser_keras.reproduction.outcomes import Outcome
 
 
-def line(outcome):
-    """What is said of a row when it is done."""
+class Record(TypedDict, total=False):
+    """A row of reproduce.csv, in the order of its columns; None, or without metrics no entry, is blank there."""
+
+    id: str
+    paper: str
+    where: str
+    protocol: str
+    condition: str | None
+    leaky: bool
+    reported_test: float | None
+    reported_deviation: float | None
+    reported_train: float | None
+    reported_validation: float | None
+    measure: str | None
+    level: str | None
+    value: float
+    ci95_low: float
+    ci95_high: float
+    mean_of_folds: float | None
+    deviation_of_folds: float | None
+    n: int
+    uar_utterances: float
+    uar_ci95_low: float
+    uar_ci95_high: float
+    n_utterances: int
+    n_speakers: int
+    n_classes: int
+    classes: str
+    folds: int
+    epochs: str
+    trained_to_low: float | None
+    trained_to_high: float | None
+    seconds: float | None
+    seed: int | None
+    commit: str | None
+    ci_method: str
+    problem: str | None
+
+
+def line(outcome: Outcome) -> str:
+    """The line about a row that is done."""
     name = f"{outcome.row.id}, {outcome.setup}"
     if outcome.problem is not None:
         return f"{name}: {outcome.problem}"
     took = f"; took {duration(outcome.seconds)}" if outcome.seconds is not None else ""
     if outcome.row.level is None:
         return f"{name}: drawn into {outcome.folder}{took}"
-    figure, uar, row = outcome.figure, outcome.uar, outcome.row
-    test, _ = outcome.reported
+    row = outcome.row
+    measure = MEASURES[row.require_measure()].title
+    test = outcome.reported.test
     reported = f"reported {percent(test)}" if test is not None else "nothing reported"
     return (
-        f"{name}: {'LEAKY ' if outcome.leaky else ''}{MEASURES[row.measure]} by {row.level} {with_interval(figure)} "
-        f"({reported}), UAR by utterance {with_interval(uar)}{took}"
+        f"{name}: {'LEAKY ' if outcome.leaky else ''}{measure} by {row.level} {with_interval(outcome.metric)} "
+        f"({reported}), UAR by utterance {with_interval(outcome.uar)}{took}"
     )
 
 
-def write(directory, heading, outcomes):
+def write(directory: Path, heading: Sequence[str], outcomes: Sequence[Outcome]) -> list[str]:
     """Write `reproduce.txt` and `reproduce.csv`.
 
     Args:
-        directory: Path.
+        directory: where they go.
         heading: lines that stand above the table.
-        outcomes: list of running.Outcome.
+        outcomes: rows that were run or refused.
 
     Returns:
         The lines of the tables, without `heading`.
+
+    Raises:
+        SerKerasError: the files cannot be written.
     """
-    lines = []
-    for setup, own in by_setup(outcomes).items():
-        lines += ["", f"{setup}: {PROTOCOLS[own[0].protocol].claim}", *_block(own)]
+    lines: list[str] = []
+    for setup, of_setup in by_setup(outcomes).items():
+        lines += ["", f"{setup}: {PROTOCOLS[of_setup[0].protocol].claim}", *_block(of_setup)]
     lines += ["", *judging.text(judging.judge(outcomes))]
     write_atomic(directory / "reproduce.txt", "\n".join([*heading, *lines]) + "\n")
     write_atomic(directory / "reproduce.csv", _csv(outcomes).encode("utf-8", "surrogateescape"))
     return lines
 
 
-def by_setup(outcomes):
+def by_setup(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
     """Outcomes that stand in one table, by what they share."""
     return {setup: [o for o in outcomes if o.setup == setup] for setup in dict.fromkeys(o.setup for o in outcomes)}
 
 
-def spread(mean, deviation):
+def spread(mean: float | None, deviation: float | None) -> str:
     """`39.7 +- 2.1 %`, or a dash."""
-    return (
-        "-" if mean is None else percent(mean) if deviation is None else f"{100 * mean:.1f} +- {100 * deviation:.1f} %"
-    )
+    if mean is None or deviation is None:
+        return percent(mean)
+    return f"{100 * mean:.1f} +- {100 * deviation:.1f} %"
 
 
-def percent(value):
+def percent(value: float | None) -> str:
     """`39.7 %`, or a dash."""
     return "-" if value is None else f"{100 * value:.1f} %"
 
 
-def with_interval(figure):
+def with_interval(metric: Estimate) -> str:
     """`39.7 % [36.0, 43.1]`."""
-    return f"{percent(figure.value)} [{100 * figure.low:.1f}, {100 * figure.high:.1f}]"
+    return f"{percent(metric.value)} {_interval(metric)}"
 
 
-def trained(outcome):
+def _interval(metric: Estimate) -> str:
+    """`[36.0, 43.1]`."""
+    return f"[{100 * metric.low:.1f}, {100 * metric.high:.1f}]"
+
+
+def trained(outcome: Outcome) -> str:
     """`10 x 20`: folds and epochs; folds alone where nothing was trained."""
-    n = len(outcome.metrics["folds"])
-    return (
-        f"{n} x {'-'.join(str(e) for e in sorted({min(outcome.epochs), max(outcome.epochs)}))}"
-        if outcome.epochs
-        else str(n)
-    )
+    n_folds = len(outcome.metrics["folds"])
+    if not outcome.epochs:
+        return str(n_folds)
+    return f"{n_folds} x {'-'.join(str(e) for e in sorted({min(outcome.epochs), max(outcome.epochs)}))}"
 
 
-def learned(outcome):
+def learned(outcome: Outcome) -> str:
     """`98-100 %`: training accuracy of the folds' last epochs; a dash where nothing was trained."""
     span = outcome.trained_to
     return "-" if span is None else f"{'-'.join(sorted({f'{100 * share:.0f}' for share in span}, key=int))} %"
 
 
-def _block(outcomes):
+def _block(outcomes: Sequence[Outcome]) -> list[str]:
     """The table of one protocol, in columns."""
-    titles = ("row", "reported", "ours", "95 %", "over folds", "of", "UAR by utterance", "n", "classes")
-    titles += ("folds x epochs", "trained to", "took")
-    body = [
+    titles: tuple[str, ...] = ("row", "reported", "ours", "95 %", "over folds", "of", "UAR by utterance", "n")
+    titles += ("classes", "folds x epochs", "trained to", "took")
+    body: list[tuple[str, ...]] = [
         (
             o.row.id,
             spread(*o.reported),
-            percent(o.figure.value),
-            f"[{100 * o.figure.low:.1f}, {100 * o.figure.high:.1f}]",
+            percent(o.metric.value),
+            _interval(o.metric),
             spread(*o.over_folds),
-            f"{MEASURES[o.row.measure]}, {o.row.level}s",
+            f"{MEASURES[o.row.require_measure()].title}, {o.row.level}s",
             with_interval(o.uar),
-            str(len(o.judged.at(o.row.level))),
+            str(len(o.table)),
             str(len(o.metrics["classes"])),
             trained(o),
             learned(o),
             "-" if o.seconds is None else duration(o.seconds),
         )
         for o in outcomes
-        if o.has_figures
+        if o.has_metrics
     ]
-    lines = []
+    lines: list[str] = []
     if body:
         widths = [max(map(len, column)) for column in zip(titles, *body, strict=True)]
         lines = ["  ".join(cell.ljust(w) for cell, w in zip(r, widths, strict=True)).rstrip() for r in (titles, *body)]
-    methods = dict.fromkeys(o.figure.method for o in outcomes if o.has_figures)
+    methods = dict.fromkeys(o.metric.method for o in outcomes if o.has_metrics)
     lines += [*(f"intervals: {method}" for method in methods), *notes(outcomes)]
-    return [*lines, *(line(o) for o in outcomes if not o.has_figures)]
+    return [*lines, *(line(o) for o in outcomes if not o.has_metrics)]
 
 
-def _csv(outcomes):
+def _csv(outcomes: Sequence[Outcome]) -> str:
+    records = [_record(outcome) for outcome in outcomes]
     buffer = io.StringIO(newline="")
-    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n", restval="")
+    writer = csv.DictWriter(buffer, list(Record.__annotations__), lineterminator="\n", restval="")
     writer.writeheader()
-    writer.writerows(_record(outcome) for outcome in outcomes)
+    writer.writerows({key: "" if value is None else value for key, value in record.items()} for record in records)
     return buffer.getvalue()
 
 
-def _record(outcome):
-    """A row of the CSV: raw numbers, blank where there is none."""
+def _record(outcome: Outcome) -> Record:
+    """A row of the CSV: raw numbers, None where there is none; of a row without metrics the other columns alone."""
     row = outcome.row
-    record = {
-        **{"id": row.id, "paper": row.paper, "where": row.where, "protocol": outcome.protocol},
-        **{"condition": outcome.condition, "leaky": outcome.leaky, "reported_train": row.train},
-        **dict(zip(("reported_test", "reported_deviation"), outcome.reported, strict=True)),
-        **{"reported_validation": row.validation, "measure": row.measure, "level": row.level},
-        **{"seconds": outcome.seconds, "problem": outcome.problem},
+    record: Record = {
+        "id": row.id,
+        "paper": row.paper,
+        "where": row.where,
+        "protocol": outcome.protocol,
+        "condition": outcome.condition,
+        "leaky": outcome.leaky,
+        "reported_test": outcome.reported.test,
+        "reported_deviation": outcome.reported.deviation,
+        "reported_train": row.train,
+        "reported_validation": row.validation,
+        "measure": row.measure,
+        "level": row.level,
+        "seconds": outcome.seconds,
+        "problem": outcome.problem,
     }
-    if outcome.has_figures:
-        figure, uar, metrics, utterances = outcome.figure, outcome.uar, outcome.metrics, outcome.judged.utterances
-        record |= {"value": figure.value, "ci95_low": figure.low, "ci95_high": figure.high, "ci_method": figure.method}
-        record |= dict(zip(("trained_to_low", "trained_to_high"), outcome.trained_to or (None, None), strict=True))
-        record |= dict(zip(("mean_of_folds", "deviation_of_folds"), outcome.over_folds, strict=True))
-        record |= {"uar_utterances": uar.value, "uar_ci95_low": uar.low, "uar_ci95_high": uar.high}
-        record |= {
-            "n": len(outcome.judged.at(row.level)),
-            "n_utterances": len(utterances),
-            "n_speakers": metrics["n_speakers"],
-            "n_classes": len(metrics["classes"]),
-            "classes": " ".join(metrics["classes"]),
-            "folds": len(metrics["folds"]),
-            "epochs": "-".join(map(str, outcome.epochs)),
-            "seed": metrics["seed"],
-            "commit": metrics["commit"],
-        }
-    return {key: "" if value is None else value for key, value in record.items()}
+    if not outcome.has_metrics:
+        return record
+    metric, uar, metrics = outcome.metric, outcome.uar, outcome.metrics
+    trained_to_low, trained_to_high = outcome.trained_to or (None, None)
+    return {
+        **record,
+        "value": metric.value,
+        "ci95_low": metric.low,
+        "ci95_high": metric.high,
+        "ci_method": metric.method,
+        "mean_of_folds": outcome.over_folds.mean,
+        "deviation_of_folds": outcome.over_folds.deviation,
+        "n": len(outcome.table),
+        "uar_utterances": uar.value,
+        "uar_ci95_low": uar.low,
+        "uar_ci95_high": uar.high,
+        "n_utterances": len(outcome.judged.utterances),
+        "n_speakers": metrics["n_speakers"],
+        "n_classes": len(metrics["classes"]),
+        "classes": " ".join(metrics["classes"]),
+        "folds": len(metrics["folds"]),
+        "epochs": "-".join(map(str, outcome.epochs)),
+        "trained_to_low": trained_to_low,
+        "trained_to_high": trained_to_high,
+        "seed": metrics["seed"],
+        "commit": metrics["commit"],
+    }

@@ -10,9 +10,10 @@ import pytest
 import soundfile
 
 from ser_keras import corpora
+from ser_keras.cli.texts import corpus_check
 from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora import CORPORA, NotThisCorpus
-from ser_keras.corpora.checking import check, format_check
+from ser_keras.corpora.checking import check
 from ser_keras.corpora.classes import select
 from ser_keras.corpora.folders import find_folder
 from ser_keras.corpora.readers import casia, cremad, enterface, iemocap
@@ -255,7 +256,7 @@ class TestCasia:
     def test_check_takes_the_nearer_edition(self, tmp_path):
         for speaker in self.SAME:
             record(tmp_path / speaker / "angry" / "201.wav")
-        assert "utterances 4 instead of 1200" in format_check(check("casia", tmp_path))
+        assert "utterances 4 instead of 1200" in "\n".join(corpus_check(check("casia", tmp_path)))
 
 
 class TestCremad:

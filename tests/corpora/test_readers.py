@@ -11,9 +11,10 @@ import pytest
 import soundfile
 
 from ser_keras import corpora
+from ser_keras.cli.texts import corpus_check
 from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora import CORPORA, NotThisCorpus
-from ser_keras.corpora.checking import check, format_check
+from ser_keras.corpora.checking import check
 from ser_keras.corpora.corpus import Published
 from ser_keras.corpora.emotions import EMOTION_ALIASES, EMOTIONS, canonical_emotion
 from ser_keras.corpora.readers import emodb, ravdess, savee
@@ -494,7 +495,7 @@ class TestCheck:
         assert result["speakers"]["emodb/03"] == 7 and result["sample_rates"] == {"16000": 70}
         assert result["hours"] == round(70 * 0.05 / 3600, 4)
         assert seen == [(i, 70) for i in range(1, 71)]
-        text = format_check(result)
+        text = "\n".join(corpus_check(result))
         assert "anger" in text and "-117" in text and "anger 10 instead of 127" in text.splitlines()[-1]
 
     def test_corrupt_files_are_found_and_not_counted(self, tmp_path, monkeypatch):
@@ -503,7 +504,7 @@ class TestCheck:
         reader = dataclasses.replace(emodb.READER, editions=(Published(70, 10, counts),))
         monkeypatch.setitem(CORPORA, "emodb", reader)
         assert check("emodb", tmp_path)["matches_published"] is True
-        assert format_check(check("emodb", tmp_path)).endswith("matches the published counts")
+        assert "\n".join(corpus_check(check("emodb", tmp_path))).endswith("matches the published counts")
         broken = tmp_path / "03a01Wa.wav"
         broken.write_bytes(broken.read_bytes()[:-100])
         (tmp_path / "08a01Wa.wav").write_bytes(b"")
@@ -513,7 +514,7 @@ class TestCheck:
         assert "truncated" in result["bad_files"]["03a01Wa.wav"] and "empty" in result["bad_files"]["08a01Wa.wav"]
         assert result["n_utterances"] == 68 and result["emotions"]["anger"] == 8
         assert result["matches_published"] is False
-        assert "bad file: strange\\nname.wav" in format_check(result)
+        assert "bad file: strange\\nname.wav" in "\n".join(corpus_check(result))
 
     def test_duplicates_and_warnings(self, tmp_path):
         make_emodb(tmp_path)
@@ -529,7 +530,7 @@ class TestCheck:
         result = check("manifest", tmp_path / "m.csv")
         assert result["n_utterances"] == 1 and "outside" in result["bad_files"]["a.wav"]
         assert result["n_speakers"] == 0 and result["speakers"] == {}
-        assert "no published counts" in format_check(result)
+        assert "no published counts" in "\n".join(corpus_check(result))
 
     @pytest.mark.parametrize("name", ["emodb", "ravdess", "nemo"])
     def test_real_corpora_match_their_published_counts(self, name):

@@ -1,8 +1,12 @@
 """Measures against scikit-learn and a literal bootstrap, the table's round trip, the content of metrics.json."""
 
+import doctest
+import inspect
 import json
 import math
+import re
 import time
+from typing import get_type_hints
 
 import numpy as np
 import pytest
@@ -10,7 +14,8 @@ from sklearn import metrics as reference
 
 from ser_keras import evaluation
 from ser_keras.common.errors import SerKerasError
-from ser_keras.evaluation import Predictions
+from ser_keras.common.files import write_json
+from ser_keras.evaluation import Predictions, measures, metrics_json, predictions
 
 CLASSES = ("anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness")
 
@@ -77,9 +82,9 @@ def test_nothing_gives_nan():
     assert math.isnan(evaluation.uar(nothing, nothing, 3))
     assert math.isnan(evaluation.wa(nothing, nothing))
     assert math.isnan(evaluation.macro_f1(nothing, nothing, 3))
-    low, high, method = evaluation.bootstrap_ci(nothing, nothing, nothing, 3)
+    low, high, method = evaluation.bootstrap_ci(nothing, nothing, nothing, n_classes=3)
     assert math.isnan(low) and math.isnan(high) and "utterances only" in method
-    assert math.isnan(evaluation.paired_difference(nothing, nothing, nothing, None, 3)["difference"])
+    assert math.isnan(evaluation.paired_difference(nothing, nothing, nothing, speakers=None, n_classes=3)["difference"])
 
 
 @pytest.mark.parametrize(
@@ -113,7 +118,7 @@ def literal_bootstrap(t, draws, seed, with_speakers=True):
 
 def test_interval_equals_the_definition():
     t = table(n=200, skill=3.0)
-    low, high, method = evaluation.bootstrap_ci(t.true, t.predicted, t.speaker, len(CLASSES), draws=4000)
+    low, high, method = evaluation.bootstrap_ci(t.true, t.predicted, t.speaker, n_classes=len(CLASSES), draws=4000)
     np.testing.assert_allclose([low, high], literal_bootstrap(t, 4000, 1), atol=0.012)
     assert "speakers with replacement" in method
     # what separates it from utterances alone must be more than the tolerance above
@@ -123,16 +128,16 @@ def test_interval_equals_the_definition():
 
 def test_few_or_unknown_speakers_fall_back_to_utterances_and_say_so():
     t = table(n=200, n_speakers=5)
-    low, high, method = evaluation.bootstrap_ci(t.true, t.predicted, t.speaker, len(CLASSES))
+    low, high, method = evaluation.bootstrap_ci(t.true, t.predicted, t.speaker, n_classes=len(CLASSES))
     assert "utterances only (5 speakers" in method
     np.testing.assert_allclose([low, high], literal_bootstrap(t, 2000, 1, with_speakers=False), atol=0.012)
     unknown = t.speaker.copy()
     unknown[0] = None
     for speakers in (None, unknown):
-        assert evaluation.bootstrap_ci(t.true, t.predicted, speakers, len(CLASSES))[:2] == (low, high)
-        assert "speakers unknown" in evaluation.bootstrap_ci(t.true, t.predicted, speakers, len(CLASSES))[2]
+        assert evaluation.bootstrap_ci(t.true, t.predicted, speakers, n_classes=len(CLASSES))[:2] == (low, high)
+        assert "speakers unknown" in evaluation.bootstrap_ci(t.true, t.predicted, speakers, n_classes=len(CLASSES))[2]
     six = table(n=200, n_speakers=6)
-    assert "utterances only" not in evaluation.bootstrap_ci(six.true, six.predicted, six.speaker, 7)[2]
+    assert "utterances only" not in evaluation.bootstrap_ci(six.true, six.predicted, six.speaker, n_classes=7)[2]
 
 
 @pytest.mark.parametrize("n_speakers", [4, 8])
@@ -150,47 +155,51 @@ def test_mean_of_speakers_equals_the_definition(n_speakers):
         chosen = names if few else rng.choice(names, len(names))
         own = [np.flatnonzero(t.speaker == name) for name in chosen]
         values.append(np.mean([above(rng.choice(rows, len(rows))) for rows in own]))
-    found = evaluation.mean_of_speakers(t.true, t.predicted, t.speaker, len(CLASSES), worse.predicted, draws=4000)
+    found = evaluation.mean_of_speakers(
+        t.true, t.predicted, t.speaker, n_classes=len(CLASSES), other=worse.predicted, draws=4000
+    )
     assert found[0] == pytest.approx(np.mean([above(np.flatnonzero(t.speaker == name)) for name in names]))
     np.testing.assert_allclose(found[1:3], np.percentile(values, [2.5, 97.5]), atol=0.015)
     assert ("utterances only" in found[3]) == few
     # windows of an utterance are drawn together: each twice is the same interval
     twice = [np.repeat(x, 2) for x in (t.true, t.predicted, t.speaker, worse.predicted)]
-    doubled = evaluation.mean_of_speakers(*twice[:3], 7, twice[3], utterances=np.repeat(np.arange(160), 2))
+    doubled = evaluation.mean_of_speakers(
+        *twice[:3], n_classes=7, other=twice[3], utterances=np.repeat(np.arange(160), 2)
+    )
     np.testing.assert_allclose(doubled[:3], found[:3], atol=0.015)
 
 
 def test_interval_is_deterministic_holds_the_figure_and_shrinks_with_data():
     small, large = table(n=150), table(n=3000)
-    intervals = [evaluation.bootstrap_ci(t.true, t.predicted, None, 7) for t in (small, small, large)]
+    intervals = [evaluation.bootstrap_ci(t.true, t.predicted, None, n_classes=7) for t in (small, small, large)]
     assert intervals[0] == intervals[1]
     assert intervals[0][0] < evaluation.uar(small.true, small.predicted, 7) < intervals[0][1]
     assert intervals[2][1] - intervals[2][0] < 0.5 * (intervals[0][1] - intervals[0][0])
-    assert evaluation.bootstrap_ci(small.true, small.predicted, None, 7, seed=1)[:2] != intervals[0][:2]
+    assert evaluation.bootstrap_ci(small.true, small.predicted, None, n_classes=7, seed=1)[:2] != intervals[0][:2]
 
 
 def test_class_missing_from_a_draw_is_skipped():
     """One utterance of class 1 is in about 63 % of the draws; all figures are perfect, so is every draw."""
     true = np.array([0] * 30 + [1])
-    assert evaluation.bootstrap_ci(true, true, None, 2)[:2] == (1.0, 1.0)
+    assert evaluation.bootstrap_ci(true, true, None, n_classes=2)[:2] == (1.0, 1.0)
 
 
 def test_windows_of_an_utterance_are_drawn_together():
     t = table(n=100, n_speakers=4)
     repeated = np.repeat(np.arange(100), 8)
-    copies = (t.true[repeated], t.predicted[repeated], t.speaker[repeated], 7)
-    whole = evaluation.bootstrap_ci(t.true, t.predicted, t.speaker, 7)
-    together = evaluation.bootstrap_ci(*copies, utterances=t.file[repeated])
-    naive = evaluation.bootstrap_ci(*copies)
+    copies = (t.true[repeated], t.predicted[repeated], t.speaker[repeated])
+    whole = evaluation.bootstrap_ci(t.true, t.predicted, t.speaker, n_classes=7)
+    together = evaluation.bootstrap_ci(*copies, n_classes=7, utterances=t.file[repeated])
+    naive = evaluation.bootstrap_ci(*copies, n_classes=7)
     np.testing.assert_allclose(together[:2], whole[:2], atol=0.01)
     assert naive[1] - naive[0] < 0.5 * (whole[1] - whole[0])
     with pytest.raises(ValueError, match="utterance names"):
-        evaluation.bootstrap_ci(*copies, utterances=t.file)
+        evaluation.bootstrap_ci(*copies, n_classes=7, utterances=t.file)
 
 
 def test_recall_intervals_hold_the_recalls():
     t = table()
-    intervals = evaluation.recall_intervals(t.true, t.predicted, t.speaker, 8)
+    intervals = evaluation.recall_intervals(t.true, t.predicted, t.speaker, n_classes=8)
     recalls = evaluation.recalls(t.true, t.predicted, 8)
     assert ((intervals[:7, 0] <= recalls[:7]) & (recalls[:7] <= intervals[:7, 1])).all()
     assert np.isnan(intervals[7]).all()
@@ -202,16 +211,16 @@ def test_paired_difference_uses_the_same_draws():
     other = t.predicted.copy()
     changed = rng.choice(np.flatnonzero(t.predicted != t.true), 20, replace=False)
     other[changed] = t.true[changed]
-    same = evaluation.paired_difference(t.true, t.predicted, t.predicted, t.speaker, 7)
+    same = evaluation.paired_difference(t.true, t.predicted, t.predicted, speakers=t.speaker, n_classes=7)
     assert same["difference"] == 0 and same["ci95"] == (0, 0)
-    better = evaluation.paired_difference(t.true, other, t.predicted, t.speaker, 7)
+    better = evaluation.paired_difference(t.true, other, t.predicted, speakers=t.speaker, n_classes=7)
     expected = evaluation.uar(t.true, other, 7) - evaluation.uar(t.true, t.predicted, 7)
     assert better["difference"] == pytest.approx(expected)
     low, high = better["ci95"]
     assert 0 < low < expected < high
-    single = evaluation.bootstrap_ci(t.true, t.predicted, t.speaker, 7)
+    single = evaluation.bootstrap_ci(t.true, t.predicted, t.speaker, n_classes=7)
     assert high - low < 0.5 * (single[1] - single[0])  # unpaired intervals would overlap widely
-    worse = evaluation.paired_difference(t.true, t.predicted, other, t.speaker, 7)
+    worse = evaluation.paired_difference(t.true, t.predicted, other, speakers=t.speaker, n_classes=7)
     assert worse["difference"] == pytest.approx(-expected)
     assert "paired" in worse["method"]
 
@@ -219,13 +228,48 @@ def test_paired_difference_uses_the_same_draws():
 def test_intervals_of_5000_utterances_take_under_a_second():
     t = table(n=5000, n_speakers=24)
     start = time.perf_counter()
-    evaluation.bootstrap_ci(t.true, t.predicted, t.speaker, 7)
+    evaluation.bootstrap_ci(t.true, t.predicted, t.speaker, n_classes=7)
     assert time.perf_counter() - start < 1
 
 
 def test_speakers_of_another_length_are_refused():
     with pytest.raises(ValueError, match="3 true labels but 2 speakers"):
-        evaluation.bootstrap_ci(np.array([0, 1, 1]), np.array([0, 1, 1]), ["a", "b"], 2)
+        evaluation.bootstrap_ci(np.array([0, 1, 1]), np.array([0, 1, 1]), ["a", "b"], n_classes=2)
+
+
+def test_every_measure_of_the_registry_works_on_probabilities_and_stands_in_metrics_json():
+    t = table()
+    content = evaluation.metrics(t, protocol="speaker_independent")
+    for name, measure in evaluation.MEASURES.items():
+        assert measure(t.true, t.probabilities) == content[name]
+        assert measure.unit == "fraction" and 0 <= content[name] <= 1 and measure.title
+        assert math.isnan(measure(np.array([], int), np.zeros((0, 7))))
+        with pytest.raises(ValueError, match="don't fit 7 classes"):
+            measure(np.full(len(t), 7), t.probabilities)
+        with pytest.raises(ValueError, match="299 true labels but 300"):
+            measure(t.true[1:], t.probabilities)
+    perfect = np.eye(7)[t.true]
+    assert [m(t.true, perfect) for m in evaluation.MEASURES.values()] == [
+        float(m.higher_is_better) for m in evaluation.MEASURES.values()
+    ]
+
+
+@pytest.mark.parametrize("module", [measures, predictions])
+def test_examples_in_docstrings_hold(module):
+    results = doctest.testmod(module)
+    assert results.attempted >= 2 and results.failed == 0
+
+
+def test_docstrings_describe_every_parameter_and_refer_to_what_exists():
+    for name in evaluation.__all__:
+        function = getattr(measures, name, None)
+        if not inspect.isfunction(function):
+            continue
+        assert "{parameters}" not in function.__doc__
+        for parameter in inspect.signature(function).parameters:
+            assert re.search(rf"^        {parameter}: ", function.__doc__, re.MULTILINE), (name, parameter)
+        for other in re.findall(r"`([a-z0-9_]+)`", function.__doc__.partition("See Also:")[2]):
+            assert hasattr(measures, other) or other in inspect.signature(function).parameters, (name, other)
 
 
 # --- the table ---
@@ -301,11 +345,11 @@ def test_broken_files_are_named_with_the_row(tmp_path):
 
 def test_columns_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="'true' has 1 rows"):
-        Predictions(["a", "b"], None, None, None, 0, None, None, [0], [[1, 0], [0, 1]], ("x", "y"))
+        Predictions(file=["a", "b"], true=[0], probabilities=[[1, 0], [0, 1]], classes=("x", "y"))
     with pytest.raises(ValueError, match="don't fit"):
-        Predictions(["a"], None, None, None, 0, None, None, [2], [[1, 0]], ("x", "y"))
+        Predictions(file=["a"], true=[2], probabilities=[[1, 0]], classes=("x", "y"))
     with pytest.raises(ValueError, match="'a' are not finite"):
-        Predictions(["a"], None, None, None, 0, None, None, [0], [[math.nan, 0]], ("x", "y"))
+        Predictions(file=["a"], true=[0], probabilities=[[math.nan, 0]], classes=("x", "y"))
 
 
 def test_concatenate_joins_and_refuses_other_classes():
@@ -373,7 +417,6 @@ def test_metrics_hold_the_contract_keys_and_are_json():
         seed=3,
         commit="abc",
         selection_overlap=0,
-        folds_info={0: {"epochs": 12}},
     )
     json.dumps(m, allow_nan=False)
     contract = (
@@ -396,13 +439,46 @@ def test_metrics_hold_the_contract_keys_and_are_json():
         "wa": evaluation.wa(t.true[one], t.predicted[one]),
     }
     assert [fold["fold"] for fold in m["folds"]] == [0, 1, 2, 3, 4]
-    assert m["folds"][0]["epochs"] == 12
     fold_uars = [fold["uar"] for fold in m["folds"]]
     assert m["folds_mean"]["uar"] == pytest.approx(np.mean(fold_uars))
     assert m["folds_sd"]["uar"] == pytest.approx(np.std(fold_uars, ddof=1))
     assert sum(fold["n"] for fold in m["folds"]) == 300
     assert m["segment"]["n"] == 600 and m["segment"]["uar"] == pytest.approx(m["uar"])
     assert np.array(m["confusion"]).sum() == 300
+
+
+def test_metrics_json_is_written_as_ever(tmp_path):
+    """Names, order, rounding: tools and older runs rely on the file as it is."""
+    rng = np.random.default_rng(0)
+    speaker, true = rng.integers(0, 8, 64), rng.integers(0, 3, 64)
+    predicted = np.where(rng.uniform(size=64) < 0.7, true, (true + 1) % 3)
+    t = Predictions(
+        file=[f"{i}.wav" for i in range(64)],
+        corpus=[f"corpus {s % 2}" for s in speaker],
+        speaker=[f"s{s}" for s in speaker],
+        fold=speaker % 2,
+        true=true,
+        probabilities=(np.eye(3)[predicted] + 0.25) / 1.75,
+        classes=("anger", "neutral", "unheard"),
+    )
+    content = evaluation.metrics(t, t, protocol="speaker_independent", seed=0, commit="abc", selection_overlap=0)
+    write_json(tmp_path / "metrics.json", content)
+    text = (tmp_path / "metrics.json").read_text()
+    assert text.startswith('{\n "protocol": "speaker_independent",\n "leaky": false,\n "leaky_reason": null,\n')
+    assert json.loads(text) == content, "nothing is rounded"
+    of_table = [
+        *["uar", "uar_ci95", "ci_method", "ci_utterances_only", "wa", "macro_f1", "ece", "per_class_recall"],
+        *["per_class_recall_ci95", "per_speaker", "per_corpus", "folds", "folds_mean", "folds_sd"],
+    ]
+    described = ["protocol", "leaky", "leaky_reason", "n_utterances", "n_speakers", "classes"]
+    assert list(content) == [*described, *of_table, "confusion", "segment", "selection_overlap", "seed", "commit"]
+    assert list(content["segment"]) == ["n", *of_table]
+    assert {tuple(entry) for entry in content["per_speaker"].values()} == {("gender", "n", "uar", "wa")}
+    assert {tuple(entry) for entry in content["folds"]} == {("fold", "n", "uar", "wa")}
+    in_corpus = ("n", "uar", "wa", "uar_ci95", "ci_utterances_only")
+    assert {tuple(entry) for entry in content["per_corpus"].values()} == {in_corpus}
+    assert set(content) == set(get_type_hints(metrics_json.Metrics))
+    assert set(content["segment"]) == set(get_type_hints(metrics_json.SegmentMetrics))
 
 
 def test_more_windows_of_the_same_utterances_narrow_no_interval():
@@ -413,7 +489,7 @@ def test_more_windows_of_the_same_utterances_narrow_no_interval():
 
 def test_metrics_of_a_leaky_run_without_speakers_or_segments():
     t = table(n=40)
-    bare = Predictions(t.file, None, None, None, 0, None, None, t.true, t.probabilities, t.classes)
+    bare = Predictions(file=t.file, true=t.true, probabilities=t.probabilities, classes=t.classes)
     m = evaluation.metrics(bare, protocol="chunk_random", leaky=True, leaky_reason="chunks on both sides")
     json.dumps(m, allow_nan=False)
     assert m["leaky"] is True and m["leaky_reason"] == "chunks on both sides"
@@ -423,7 +499,7 @@ def test_metrics_of_a_leaky_run_without_speakers_or_segments():
 
 
 def test_figures_without_data_are_none_in_metrics():
-    two = Predictions(["a", "b"], None, None, None, 0, None, None, [0, 1], [[1, 0, 0], [1, 0, 0]], ("x", "y", "z"))
+    two = Predictions(file=["a", "b"], true=[0, 1], probabilities=[[1, 0, 0], [1, 0, 0]], classes=("x", "y", "z"))
     m = evaluation.metrics(two, protocol="utterance_random")
     assert m["per_class_recall"] == {"x": 1.0, "y": 0.0, "z": None}
     assert m["per_class_recall_ci95"]["z"] == [None, None]

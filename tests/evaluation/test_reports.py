@@ -480,7 +480,9 @@ def test_comparison_aggregates_seeds_and_pairs_runs(several, tmp_path):
     assert f"log_mel_small 0, 1, 2 {100 * mean:.1f} % {100 * deviation:.1f} %" in page.text
     assert f"log_mel_wide 7 {100 * uars[3]:.1f} % –" in page.text
     tables = [Predictions.read_csv(r / "predictions.csv") for r in several]
-    d = evaluation.paired_difference(tables[0].true, tables[0].predicted, tables[3].predicted, tables[0].speaker, 7)
+    d = evaluation.paired_difference(
+        tables[0].true, tables[0].predicted, tables[3].predicted, speakers=tables[0].speaker, n_classes=7
+    )
     expected = f"{100 * d['difference']:+.1f} {100 * d['ci95'][0]:+.1f} to {100 * d['ci95'][1]:+.1f} wide is better"
     assert f"small-0 wide {expected}" in page.text
     assert "no reliable difference" in page.text

@@ -283,13 +283,30 @@ def test_windows_and_genders_are_compared(stored):
     corpora, names, _ = zip(*keys, strict=True)
     gender = ["female", "male"] * 6
     speakers = [f"toy/{i % 3}" for i in range(12)]
-    table = Predictions(names, corpora, speakers, gender, 0, [0.0] * 12, [9.0] * 12, labels, rows, small_run.CLASSES)
+    table = Predictions(
+        file=names,
+        corpus=corpora,
+        speaker=speakers,
+        gender=gender,
+        start=[0.0] * 12,
+        end=[9.0] * 12,
+        true=labels,
+        probabilities=rows,
+        classes=small_run.CLASSES,
+    )
     of = np.repeat(np.arange(12), [len(c) for c in cuts])
     starts = [0.512 * i for c in cuts for i in range(len(c))]
     pick = lambda values: [values[i] for i in of]  # noqa: E731
     windows = Predictions(
-        *(pick(names), pick(corpora), pick(speakers), pick(gender), 0, starts, [s + 0.55 for s in starts]),
-        *(pick(labels), np.concatenate(cuts), small_run.CLASSES),
+        file=pick(names),
+        corpus=pick(corpora),
+        speaker=pick(speakers),
+        gender=pick(gender),
+        start=starts,
+        end=[s + 0.55 for s in starts],
+        true=pick(labels),
+        probabilities=np.concatenate(cuts),
+        classes=small_run.CLASSES,
     )
     settings = Settings(small_run.CLASSES, small_run.WINDOW, small_run.HOP)
     chosen = {0: {"whole": files["float32"], "int8": files["int8"]}}

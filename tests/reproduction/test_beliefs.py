@@ -1,4 +1,4 @@
-"""The running belief in each emotion, what it says of files, and its figure."""
+"""The running belief in each emotion, what it says of files, and its plot."""
 
 import json
 import struct
@@ -9,13 +9,13 @@ import pytest
 from ser_keras.common.errors import SerKerasError
 from ser_keras.evaluation import Predictions
 from ser_keras.evaluation.reports.plots import DARK
-from ser_keras.reproduction.drawings.beliefs import (
-    belief_figures,
+from ser_keras.reproduction.drawings.belief_metrics import (
+    belief_metrics,
     file_beliefs,
     running_belief,
     typical_files,
-    write_beliefs,
 )
+from ser_keras.reproduction.drawings.beliefs import write_beliefs
 
 CLASSES = ("anger", "fear", "neutral")
 # Of each file: true class, and what each window is taken for with .6 (or the number given), the rest shared.
@@ -41,7 +41,13 @@ def windows(files=FILES, order=None):
     n = len(columns["file"])
     start = np.array(columns["start"])
     table = Predictions(
-        columns["file"], ["c"] * n, None, None, 0, start, start + 1, columns["true"], columns["probabilities"], CLASSES
+        file=columns["file"],
+        corpus=["c"] * n,
+        start=start,
+        end=start + 1,
+        true=columns["true"],
+        probabilities=columns["probabilities"],
+        classes=CLASSES,
     )
     return table if order is None else table.take(order)
 
@@ -74,39 +80,46 @@ def test_windows_of_one_file_in_other_folds_are_another_file():
     table = windows({"a1": (0, "aa"), "a2": (0, "ff")})
     parts = [table.take([0, 1]), table.take([2, 3])]
     again = Predictions(
-        ["a1"] * 2, ["c"] * 2, None, None, 1, parts[1].start, parts[1].end, [0, 0], parts[1].probabilities, CLASSES
+        file=["a1"] * 2,
+        corpus=["c"] * 2,
+        fold=1,
+        start=parts[1].start,
+        end=parts[1].end,
+        true=[0, 0],
+        probabilities=parts[1].probabilities,
+        classes=CLASSES,
     )
     assert [f.right for f in file_beliefs(Predictions.concatenate([parts[0], again]))] == [True, False]
 
 
-def test_the_figures_are_those_counted_by_hand():
-    figures = belief_figures(windows())
-    assert (figures["n_files"], figures["n_windows"]) == (6, 4 + 4 + 3 + 3 + 4 + 10)
-    assert figures["file_accuracy"] == pytest.approx(4 / 6)  # a1, a3, f2, n1
-    assert figures["window_accuracy"] == pytest.approx((4 + 1 + 1 + 0 + 2 + 5) / 28)
-    fear = figures["classes"]["fear"]
+def test_the_metrics_are_those_counted_by_hand():
+    metrics = belief_metrics(windows())
+    assert (metrics["n_files"], metrics["n_windows"]) == (6, 4 + 4 + 3 + 3 + 4 + 10)
+    assert metrics["file_accuracy"] == pytest.approx(4 / 6)  # a1, a3, f2, n1
+    assert metrics["window_accuracy"] == pytest.approx((4 + 1 + 1 + 0 + 2 + 5) / 28)
+    fear = metrics["classes"]["fear"]
     assert fear["n_windows"] == 7 and fear["n_files"] == 2
     assert fear["mean"] == pytest.approx((2 * 0.6 + 5 * 0.2) / 7)
     assert fear["rival"] == "anger" and fear["rival_mean"] == pytest.approx((4 * 0.6 + 3 * 0.2) / 7)
-    shares = {row["to"]: (row["n_files"], row["accuracy"]) for row in figures["by_share"]}
+    shares = {row["to"]: (row["n_files"], row["accuracy"]) for row in metrics["by_share"]}
     assert shares[0.0] == (1, 0.0)  # f1
     assert shares[0.3] == (1, 0.0)  # a2
     assert shares[0.4] == (1, 1.0)  # a3
     assert shares[0.5] == (2, 1.0)  # f2 and n1
     assert shares[1.0] == (1, 1.0)  # a1
     assert shares[0.1] == (0, None)
-    assert sum(row["n_files"] for row in figures["by_share"]) == 6
-    assert figures["claimed"] == {"from": 0.25, "to": 0.3, "n_files": 1, "accuracy": 0.0}
+    assert sum(row["n_files"] for row in metrics["by_share"]) == 6
+    assert metrics["claimed"] == {"from": 0.25, "to": 0.3, "n_files": 1, "accuracy": 0.0}
 
 
 def test_both_ends_of_the_claim_count():
     tenth = windows({"three of ten": (0, "aaafffffff"), "a quarter": (0, "afff"), "more": (0, "aaff")})
-    assert belief_figures(tenth)["claimed"]["n_files"] == 2
+    assert belief_metrics(tenth)["claimed"]["n_files"] == 2
 
 
-def test_a_class_without_data_has_no_figures(tmp_path):
+def test_a_class_without_data_has_no_metrics(tmp_path):
     table = windows({"a1": (0, "aa"), "n1": (2, "na")})
-    assert belief_figures(table)["classes"]["fear"]["mean"] is None
+    assert belief_metrics(table)["classes"]["fear"]["mean"] is None
     assert set(write_beliefs(table, tmp_path / "beliefs.png")["drawn"]) == {"anger", "neutral"}
 
 
@@ -119,8 +132,8 @@ def test_the_file_drawn_is_the_median_of_the_longer_ones():
 @pytest.mark.smoke
 def test_the_figure_is_written_with_its_numbers(tmp_path):
     path = tmp_path / "beliefs.png"
-    figures = write_beliefs(windows(), path)
-    assert json.loads(json.dumps(figures)) == figures
+    metrics = write_beliefs(windows(), path)
+    assert json.loads(json.dumps(metrics)) == metrics
     content = path.read_bytes()
     width, height = struct.unpack(">II", content[16:24])
     assert content.startswith(b"\x89PNG") and width == 768 and height > width
@@ -131,7 +144,7 @@ def test_the_figure_is_written_with_its_numbers(tmp_path):
 
 
 def test_what_can_not_be_drawn_gets_one_line(tmp_path):
-    whole = Predictions(["a"], ["c"], None, None, 0, None, None, [0], [[1.0, 0, 0]], CLASSES)
+    whole = Predictions(file=["a"], corpus=["c"], true=[0], probabilities=[[1.0, 0, 0]], classes=CLASSES)
     for table in (whole, windows().take([])):
         with pytest.raises(SerKerasError, match="give the run's segments.csv"):
             write_beliefs(table, tmp_path / "beliefs.png")

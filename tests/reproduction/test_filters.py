@@ -12,7 +12,7 @@ from ser_keras.features.frontends import SpectrogramPair
 from ser_keras.models.layers.adaptation import adapt_model
 from ser_keras.models.own.log_mel_cnn import log_mel_cnn
 from ser_keras.models.papers.anand2015 import anand2015_cnn, anand2015_dense
-from ser_keras.reproduction.drawings import filters
+from ser_keras.reproduction.drawings import filter_choice, filters, image_page
 
 PAIR = (64, 64, 2)
 BANDS = {"low": (300, 500), "middle": (900, 1100), "high": (1500, 1800)}  # Hz
@@ -66,7 +66,9 @@ def test_a_planted_filter_is_ranked_first_for_its_band(tmp_path, chunks, planted
     features, level = chunks
     descriptors = np.concatenate([level, np.full((len(level), 1), 7.3)], axis=1)
     names = [*BANDS, "constant"]
-    written = filters.write_filters(planted[0], lambda: batches(features), descriptors, names, tmp_path / "f.png")
+    written = filters.write_filters(
+        planted[0], lambda: batches(features), descriptors, names=names, out=tmp_path / "f.png"
+    )
     assert written == [tmp_path / "f.png", tmp_path / "f.csv"]
     table = rows(tmp_path / "f.csv")
     assert [(row["feature"], row["rank"]) for row in table] == [
@@ -82,7 +84,7 @@ def test_a_planted_filter_is_ranked_first_for_its_band(tmp_path, chunks, planted
         ranked = [abs(float(row["r"])) for row in table if row["feature"] == feature]
         assert ranked == sorted(ranked, reverse=True)
     data = (tmp_path / "f.png").read_bytes()
-    assert data.startswith(b"\x89PNG") and struct.unpack(">I", data[16:20])[0] == filters.PAGE
+    assert data.startswith(b"\x89PNG") and struct.unpack(">I", data[16:20])[0] == image_page.PAGE
 
 
 def test_pooled_activation_is_the_maximum_over_time_after_the_rectifier(chunks, planted):
@@ -92,7 +94,7 @@ def test_pooled_activation_is_the_maximum_over_time_after_the_rectifier(chunks, 
     maps = [np.einsum("bhwc,hwcf->bf", centred[:, :, t : t + 5], kernel) for t in range(60)]
     expected = np.maximum(np.max(maps, axis=0), 0)
     np.testing.assert_allclose(
-        filters.pooled_activations(classifier, [features[:2], features[2:]]), expected, atol=2e-3
+        filter_choice.pooled_activations(classifier, [features[:2], features[2:]]), expected, atol=2e-3
     )
 
 
@@ -101,12 +103,12 @@ def test_correlations_are_numpys_and_missing_where_constant():
     activations, descriptors = rng.normal(5, 2, (30, 4)), rng.normal(1e3, 1e-1, (30, 3))
     activations[:, 1] = 0
     descriptors[:, 2] = 0.1 + 0.2
-    r = filters.correlations(activations, descriptors)
+    r = filter_choice.correlations(activations, descriptors)
     expected = np.corrcoef(activations[:, [0, 2, 3]].T, descriptors[:, :2].T)[3:, :3]
     np.testing.assert_allclose(r[:2][:, [0, 2, 3]], expected, atol=1e-9)
     assert np.isnan(r[:, 1]).all() and np.isnan(r[2]).all()
-    assert filters.strongest(np.array([0.2, np.nan, -0.5, 0.5])) == [(2, -0.5), (3, 0.5), (0, 0.2)]
-    assert filters.strongest(r[2]) == []
+    assert filter_choice.strongest(np.array([0.2, np.nan, -0.5, 0.5])) == [(2, -0.5), (3, 0.5), (0, 0.2)]
+    assert filter_choice.strongest(r[2]) == []
 
 
 def test_a_filter_is_drawn_as_both_channels_over_hz_and_ms(planted):
@@ -126,7 +128,7 @@ def test_a_filter_is_drawn_as_both_channels_over_hz_and_ms(planted):
 
 def test_filters_of_a_square_kernel_are_drawn_without_absolute_hz(chunks):
     classifier = anand2015_cnn(PAIR, 3, filters=(4, 4), kernel=(5, 5))
-    pooled = filters.pooled_activations(classifier, batches(chunks[0]))
+    pooled = filter_choice.pooled_activations(classifier, batches(chunks[0]))
     assert pooled.shape == (48, 4)
     figure = filters.filter_figure(classifier, [[(0, 0.5)]], ["low"])
     assert figure.axes[0].images[0].get_extent()[3] == 5 * 31.25
@@ -160,7 +162,7 @@ def test_other_architectures_are_refused(tmp_path):
     convolutional = anand2015_cnn(PAIR, 3, filters=(4,), kernel=(64, 5))
     for classifier in (log_mel_cnn(PAIR, 3), dense(), anand2015_cnn((64, 64, 1), 3, filters=(4,))):
         with pytest.raises(SerKerasError, match="anand2015_cnn"):
-            filters.write_filters(classifier, lambda: [], descriptors, ["a"], out)
+            filters.write_filters(classifier, lambda: [], descriptors, names=["a"], out=out)
     for classifier in (convolutional, anand2015_dense(PAIR, 3, hidden=()), anand2015_dense((26,), 3)):
         with pytest.raises(SerKerasError, match="anand2015_dense"):
             filters.write_dense_weights(classifier, out)
@@ -180,6 +182,6 @@ def test_other_architectures_are_refused(tmp_path):
 def test_chunks_that_do_not_fit_are_refused_in_one_line(tmp_path, features, descriptors, names, said):
     classifier = anand2015_cnn(PAIR, 3, filters=(4,), kernel=(64, 5))
     with pytest.raises(SerKerasError, match=said) as error:
-        filters.write_filters(classifier, lambda: [features], descriptors, names, tmp_path / "f.png")
+        filters.write_filters(classifier, lambda: [features], descriptors, names=names, out=tmp_path / "f.png")
     assert "\n" not in str(error.value)
     assert not list(tmp_path.iterdir())

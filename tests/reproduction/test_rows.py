@@ -17,7 +17,7 @@ from ser_keras.experiment.protocols import PROTOCOLS
 from ser_keras.experiment.recipes import load_experiment, recipes
 from ser_keras.experiment.run import Run
 from ser_keras.features import conditions
-from ser_keras.reproduction import claims, derived, metrics, notes, plan, rows, running
+from ser_keras.reproduction import claims, derived, metrics, notes, plan, reported, rows, running
 from tests.made_corpus import write_corpus
 
 CLASSES = ("anger", "neutral", "sadness")
@@ -115,14 +115,33 @@ def made_table(skill, seed, utterances=120, windows=3):
     probabilities = np.eye(3)[np.where(right, true, (true + 1) % 3)]
     start = np.tile(np.arange(windows) / 2.0, utterances)
     return Predictions(
-        *([f"{u:03d}.wav" for u in utterance], ["made"] * len(true), [f"s{u % 8}" for u in utterance], None),
-        *(utterance % 2, start, start + 0.5, true, probabilities, CLASSES),
+        file=[f"{u:03d}.wav" for u in utterance],
+        corpus=["made"] * len(true),
+        speaker=[f"s{u % 8}" for u in utterance],
+        fold=utterance % 2,
+        start=start,
+        end=start + 0.5,
+        true=true,
+        probabilities=probabilities,
+        classes=CLASSES,
     )
+
+
+def test_what_papers_report_has_no_unknown_keys():
+    for paper in reported.papers().values():
+        assert set(paper) <= set(reported.Paper.__annotations__)
+        for row_id, row in paper["rows"].items():
+            assert set(row) <= set(reported.PaperRow.__annotations__), row_id
+            if isinstance(row.get("test"), list):
+                assert all(set(test) <= set(reported.ReportedTest.__annotations__) for test in row["test"]), row_id
+        assert all(set(claim) == set(reported.PaperClaim.__annotations__) for claim in paper.get("claims", ()))
+    for row in rows.table().values():
+        assert row.derived is None or set(row.derived) <= set(reported.Derived.__annotations__), row.id
 
 
 def test_interval_of_accuracy_draws_utterances_whole():
     single, repeated = made_table(0.6, 0, windows=1), made_table(0.6, 0, windows=20)
-    once, often = metrics.figure(single, "wa"), metrics.figure(repeated, "wa")
+    once, often = metrics.estimate(single, "wa"), metrics.estimate(repeated, "wa")
     assert once.value == often.value == np.mean(single.predicted == single.true)
     assert 0.1 < once.high - once.low < 0.3
     assert often.high - often.low == pytest.approx(once.high - once.low, abs=0.02)
@@ -133,10 +152,10 @@ def test_difference(measure):
     a, b = made_table(0.8, 0, windows=1), made_table(0.5, 1, windows=1)
     found, n = metrics.difference(a, b, measure)
     assert n == 120
-    assert found.value == pytest.approx(metrics.figure(a, measure).value - metrics.figure(b, measure).value)
+    assert found.value == pytest.approx(metrics.estimate(a, measure).value - metrics.estimate(b, measure).value)
     assert found.low < found.value < found.high
     if measure == "uar":
-        known = paired_difference(a.true, a.predicted, b.predicted, a.speaker, 3)
+        known = paired_difference(a.true, a.predicted, b.predicted, speakers=a.speaker, n_classes=3)
         assert (found.low, found.high) == pytest.approx(known["ci95"], abs=0.015)
     same, _ = metrics.difference(a, a, measure)
     assert (same.low, same.value, same.high) == pytest.approx((0, 0, 0), abs=1e-12)
@@ -159,20 +178,19 @@ def test_single_speakers_are_compared_speaker_by_speaker():
         parts = np.concatenate([np.arange(20) % 2, 2 + np.arange(10) % 2])
         files = [f"{i}.wav" for i in range(30)]
         return Predictions(
-            files,
-            ["made"] * 30,
-            speakers,
-            None,
-            parts,
-            [0.0] * 30,
-            [1.0] * 30,
-            np.zeros(30, int),
-            np.eye(3)[predicted],
-            CLASSES,
+            file=files,
+            corpus=["made"] * 30,
+            speaker=speakers,
+            fold=parts,
+            start=[0.0] * 30,
+            end=[1.0] * 30,
+            true=np.zeros(30, int),
+            probabilities=np.eye(3)[predicted],
+            classes=CLASSES,
         )
 
     good, poor = table(0.9, 0.3), table(0.5, 0.5)
-    assert metrics.figure(good, "wa", by_speaker=True).value == pytest.approx(0.6)
+    assert metrics.estimate(good, "wa", by_speaker=True).value == pytest.approx(0.6)
     found, n = metrics.difference(good, poor, "wa", by_speaker=True)
     assert (found.value, n) == (pytest.approx((0.4 - 0.2) / 2), 30)
     assert found.low < found.value < found.high and "utterances only (2 speakers" in found.method
@@ -185,8 +203,8 @@ def test_single_speakers_are_compared_speaker_by_speaker():
 
 def test_notes_beneath_a_table():
     def done(row_id, value, derived=(), selected=0):
-        said = {"has_figures": True, "metrics": {"selection_overlap": selected}, "derived_from_class": list(derived)}
-        return types.SimpleNamespace(row=rows.table()[row_id], figure=types.SimpleNamespace(value=value), **said)
+        said = {"has_metrics": True, "metrics": {"selection_overlap": selected}, "derived_from_class": list(derived)}
+        return types.SimpleNamespace(row=rows.table()[row_id], metric=types.SimpleNamespace(value=value), **said)
 
     single = [done("neumann2016.logmel", 0.50), done("neumann2016.mfcc", 0.60)]
     several = [done("neumann2016.logmel_mtl", 0.51, ["emodb"]), done("neumann2016.mfcc_mtl", 0.57, ["emodb"])]
@@ -211,7 +229,7 @@ def outcome(row_id, table, protocol="speaker_independent", problem=None):
         corpora=("manifest",),
         leaky=PROTOCOLS[protocol].leaky,
         by_speaker=protocol == "single_speaker",
-        has_figures=problem is None,
+        has_metrics=problem is None,
         judged=metrics.Judged(table, table.by_utterance()),
     )
 
@@ -245,12 +263,10 @@ def fake_run(folder, experiment, table):
     tree = {**experiment.model_dump(), "classes": {name: [name] for name in CLASSES}, "corpora": []}
     write_atomic(folder / "experiment.yaml", yaml.safe_dump(tree))
     write_tables(
-        *(
-            folder,
-            types.SimpleNamespace(seed=0, classes=CLASSES, selected_on=[]),
-            table.by_utterance(),
-            table,
-        ),
+        folder,
+        types.SimpleNamespace(seed=0, classes=CLASSES, selected_on=[]),
+        table.by_utterance(),
+        segments=table,
         protocol=experiment.protocol.name,
         leaky_reason=kind.claim if kind.leaky else None,
         commit=None,
@@ -325,30 +341,38 @@ def test_rows_that_are_done_are_not_run_again(fakes, corpus, tmp_path):
     assert "nothing to train; 4 rows done already" in lines
     assert not fakes.calls
     # other settings: training is asked, and refuses by itself
-    list(reproduction.reproduce(["anand2015.r3"], corpus, tmp_path, ["chunk_random"], ["training.epochs=3"]))
+    list(
+        reproduction.reproduce(
+            ["anand2015.r3"], corpus, tmp_path, protocols=["chunk_random"], changes=["training.epochs=3"]
+        )
+    )
     assert fakes.calls == [("anand2015.r3", "chunk_random")]
 
 
 def test_tables_hold_what_was_done_earlier_and_survive_a_call_that_fails(fakes, corpus, tmp_path):
-    list(reproduction.reproduce(["anand2015.r1", "anand2015.er1"], corpus, tmp_path, ["chunk_random"]))
-    text = "\n".join(reproduction.reproduce(["anand2015.r7"], corpus, tmp_path, ["chunk_random"]))
+    list(reproduction.reproduce(["anand2015.r1", "anand2015.er1"], corpus, tmp_path, protocols=["chunk_random"]))
+    text = "\n".join(reproduction.reproduce(["anand2015.r7"], corpus, tmp_path, protocols=["chunk_random"]))
     assert "held        anand2015.r7 > anand2015.r1: +" in text
     with open(tmp_path / "reproduce.csv", newline="") as file:
         assert [row["id"] for row in csv.DictReader(file)] == ["anand2015.r1", "anand2015.r7", "anand2015.er1"]
     written = (tmp_path / "reproduce.txt").read_text()
     fakes.refuse["anand2015.r7"] = SerKerasError("other settings")
     with pytest.raises(SerKerasError):
-        list(reproduction.reproduce(["anand2015.r7"], corpus, tmp_path, ["chunk_random"], ["seed=1"]))
+        list(reproduction.reproduce(["anand2015.r7"], corpus, tmp_path, protocols=["chunk_random"], changes=["seed=1"]))
     assert (tmp_path / "reproduce.txt").read_text() == written
     del fakes.refuse["anand2015.r7"]
-    text = "\n".join(reproduction.reproduce(["anand2015.r1"], corpus, tmp_path, ["chunk_random"]))
+    text = "\n".join(reproduction.reproduce(["anand2015.r1"], corpus, tmp_path, protocols=["chunk_random"]))
     assert "held        anand2015.r7 > anand2015.r1: +" in text, "a refused call takes nothing away"
 
 
 def test_the_order_of_corpora_changes_nothing(monkeypatch):
     monkeypatch.setattr(running, "read_corpora", lambda corpora: types.SimpleNamespace(utterances=[]))
     given = [("emodb", "a"), ("ravdess", "b")]
-    assert running._describe(given) == running._describe(given[::-1]) != running._describe(given[:1])
+    assert (
+        running.fingerprint_of_corpora(given)
+        == running.fingerprint_of_corpora(given[::-1])
+        != running.fingerprint_of_corpora(given[:1])
+    )
 
 
 def test_what_a_curve_varies_cannot_be_set(fakes, corpus, tmp_path):
@@ -362,16 +386,16 @@ def test_what_a_curve_varies_cannot_be_set(fakes, corpus, tmp_path):
 
 @pytest.mark.parametrize("name", ["segments.csv", "predictions.csv", "metrics.json", "reproduced.json"])
 def test_a_damaged_row_is_made_again(fakes, corpus, tmp_path, name):
-    table = (["anand2015.r1"], corpus, tmp_path, ["chunk_random"])
-    list(reproduction.reproduce(*table))
+    rows_and_place = (["anand2015.r1"], corpus, tmp_path)
+    list(reproduction.reproduce(*rows_and_place, protocols=["chunk_random"]))
     file = tmp_path / "anand2015.r1" / "chunk_random" / name
     lines = file.read_text().splitlines(keepends=True)
     file.write_text("".join(lines[: len(lines) // 2]))
     fakes.calls.clear()
-    list(reproduction.reproduce(*table))
+    list(reproduction.reproduce(*rows_and_place, protocols=["chunk_random"]))
     assert fakes.calls == [("anand2015.r1", "chunk_random")]
     file.unlink()
-    list(reproduction.reproduce(*table))
+    list(reproduction.reproduce(*rows_and_place, protocols=["chunk_random"]))
     assert len(fakes.calls) == 2
 
 
@@ -405,7 +429,9 @@ def test_a_failing_row_does_not_stop_the_others(fakes, corpus, tmp_path):
     fakes.refuse["anand2015.r3"] = SerKerasError("one class\nis left")
     said = []
     with pytest.raises(SerKerasError, match=r"2 of 4 rows couldn't be run: anand2015.r3 \(chunk_random\), anand2015"):
-        for line in reproduction.reproduce(["anand2015.er2", "anand2015.s1"], corpus, tmp_path, ["chunk_random"]):
+        for line in reproduction.reproduce(
+            ["anand2015.er2", "anand2015.s1"], corpus, tmp_path, protocols=["chunk_random"]
+        ):
             said.append(line)
     assert "anand2015.r3, chunk_random: one class is left" in said
     assert "anand2015.er2, chunk_random: anand2015.er2 is made from anand2015.r3, which couldn't be run" in said
@@ -429,7 +455,7 @@ def test_end_to_end(corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(plan.estimates, "estimate", lambda experiment, corpora, out: 1.0)  # it trains a few steps
     names = ["anand2015.er2", "anand2015.scores_lda", "anand2015.weights"]
     changes = ["training.epochs=1", "model.filters=[2, 2]", "model.hidden=4"]
-    lines = list(reproduction.reproduce(names, corpus, tmp_path, ["chunk_random"], changes))
+    lines = list(reproduction.reproduce(names, corpus, tmp_path, protocols=["chunk_random"], changes=changes))
     assert "disgust" not in "\n".join(lines)
     for name in ("r1", "r3", "er2", "scores_lda"):
         folder = tmp_path / f"anand2015.{name}" / "chunk_random"
@@ -444,6 +470,8 @@ def test_end_to_end(corpus, tmp_path, monkeypatch):
     # changed settings are refused, and the row that is there stays
     said = []
     with pytest.raises(SerKerasError, match="1 of 1 rows"):
-        for line in reproduction.reproduce(["anand2015.r1"], corpus, tmp_path, ["chunk_random"], [*changes, "seed=1"]):
+        for line in reproduction.reproduce(
+            ["anand2015.r1"], corpus, tmp_path, protocols=["chunk_random"], changes=[*changes, "seed=1"]
+        ):
             said.append(line)
     assert any("was started with other settings" in line for line in said)

@@ -105,7 +105,7 @@ def test_a_curve_is_trained_and_drawn(row, corpus, tmp_path, monkeypatch):
     monkeypatch.setitem(row.derived, "points", few)
     of = next(iter(row.derived["lines"].values()))["row"]
     changes = [c for c in changes_of(of) if not c.startswith("protocol.name")]
-    list(reproduction.reproduce([row.id], corpus, tmp_path, ["speaker_independent"], changes))
+    list(reproduction.reproduce([row.id], corpus, tmp_path, protocols=["speaker_independent"], changes=changes))
     folder = tmp_path / row.id / "speaker_independent"
     lines = (folder / "curve.csv").read_text().splitlines()
     assert len(lines) == 1 + len(few) * len(row.derived["lines"]) and (folder / "curve.png").is_file()

@@ -136,10 +136,10 @@ def test_train_takes_the_recipe_and_marks_what_was_selected_on(done, corpus, tmp
     table = Predictions.read_csv(run.path / "predictions.csv")
     plain = quick.model_copy(update={"selected_on": [], "classes": {c: [c] for c in table.classes}})
     assert "selected_on" not in plain.model_dump()
-    named = {"protocol": "p", "leaky_reason": None, "commit": None}
-    marked = write_tables(tmp_path, plain, table, None, selected_on=start.selected_on, **named)
+    named = {"segments": None, "protocol": "p", "leaky_reason": None, "commit": None}
+    marked = write_tables(tmp_path, plain, table, selected_on=start.selected_on, **named)
     assert marked["selection_overlap"] == 3 * len(result["selected_on"])
-    assert write_tables(tmp_path, plain, table, None, **named)["selection_overlap"] == 0
+    assert write_tables(tmp_path, plain, table, **named)["selection_overlap"] == 0
 
 
 def test_a_finished_search_starts_nothing_again(done, corpus, monkeypatch):

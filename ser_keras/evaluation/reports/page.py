@@ -1,18 +1,43 @@
-"""How a page is rendered: templates, the form of figures, pictures inlined in light and in dark."""
+"""Rendering of HTML pages: templates, the format of numbers, pictures inlined in light and in dark."""
+
+from __future__ import annotations
 
 import base64
 import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypedDict, TypeGuard
 
 import jinja2
+from matplotlib.figure import Figure
 
 from ser_keras.common.files import write_atomic
 from ser_keras.common.text import duration
 from ser_keras.evaluation.reports import plots
 
 
-def write_page(path, template, folders=(), **content):
-    """Render a template of this folder, or of one of `folders`, to a file; every string is escaped."""
+class Picture(TypedDict):
+    """What the template's `picture` takes: PNG as base64 in both themes, size in pixels, and the text for the blind."""
+
+    light: str
+    dark: str
+    width: int
+    height: int
+    alt: str
+
+
+def write_page(path: Path, template: str, *, folders: Sequence[Path] = (), **content: object) -> None:
+    """Render a template to a file; every string is escaped.
+
+    Args:
+        path: the file.
+        template: name of a file of this folder, or of one of `folders`.
+        folders: where else templates are looked for.
+        content: the template's variables.
+
+    Raises:
+        SerKerasError: the file cannot be written.
+    """
     loader = jinja2.FileSystemLoader([Path(__file__).parent, *folders])
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"percent": percent, "interval": interval, "duration": time_taken, "capitalise": capitalise}
@@ -20,18 +45,18 @@ def write_page(path, template, folders=(), **content):
     write_atomic(path, text.encode("utf-8", "replace"))  # file names may hold bytes that are no UTF-8
 
 
-def percent(value, digits=1):
-    """`68.0 %`, or a dash where there is no figure."""
+def percent(value: float | None, digits: int = 1) -> str:
+    """`68.0 %`, or a dash where there is no number."""
     return f"{100 * value:.{digits}f}\u202f%" if is_number(value) else "–"
 
 
-def interval(pair):
+def interval(bounds: Sequence[float | None] | None) -> str:
     """`63.9 to 72.0 %`, or a dash where there is none."""
-    low, high = pair if isinstance(pair, list | tuple) and len(pair) == 2 else (None, None)
+    low, high = bounds if isinstance(bounds, list | tuple) and len(bounds) == 2 else (None, None)
     return f"{100 * low:.1f} to {100 * high:.1f}\u202f%" if is_number(low) and is_number(high) else "–"
 
 
-def capitalise(text):
+def capitalise(text: str) -> str:
     """The text with its first letter large (Python's own makes the others small)."""
     return text[:1].upper() + text[1:]
 
@@ -41,24 +66,29 @@ def time_taken(seconds: float | None) -> str:
     return duration(seconds, exact=True) if is_number(seconds) else "–"
 
 
-def picture(draw, alt):
-    """Draw a figure in light and in dark for inlining.
+def picture(draw: Callable[[plots.Theme], Figure | None], alt: str) -> Picture | None:
+    """A plot in light and in dark, for inlining.
 
     Args:
-        draw: function of a theme -> matplotlib Figure, or None where there is nothing to draw.
-        alt: what the figure shows, for those who don't see it.
+        draw: draws in a theme; None where there is nothing to draw.
+        alt: what the plot shows, for those who do not see it.
 
     Returns:
-        dict for the template's `picture`, or None.
+        None where there is nothing to draw.
     """
-    figure = draw(plots.LIGHT)
-    if figure is None:
+    light, dark = draw(plots.LIGHT), draw(plots.DARK)
+    if light is None or dark is None:
         return None
-    width, height = figure.get_size_inches()
-    light, dark = (base64.b64encode(plots.png(f)).decode() for f in (figure, draw(plots.DARK)))
-    return {"light": light, "dark": dark, "width": round(width * 100), "height": round(height * 100), "alt": alt}
+    width, height = light.get_size_inches()
+    return {
+        "light": base64.b64encode(plots.png(light)).decode(),
+        "dark": base64.b64encode(plots.png(dark)).decode(),
+        "width": round(width * 100),
+        "height": round(height * 100),
+        "alt": alt,
+    }
 
 
-def is_number(value):
+def is_number(value: object) -> TypeGuard[float]:
     """Whether a value from JSON is a finite number."""
     return isinstance(value, int | float) and math.isfinite(value)

@@ -1,68 +1,90 @@
 """A run directory as a report needs it: whatever is there, and a line for everything that isn't."""
 
+from __future__ import annotations
+
 import csv
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any, TypeAlias, TypedDict, TypeVar, cast
 
 from ser_keras.common.errors import DamagedFile, MissingFile, SerKerasError, Unreadable
 from ser_keras.common.files import read_json
 from ser_keras.corpora import CORPORA
-from ser_keras.evaluation import Predictions, metrics
+from ser_keras.evaluation import Metrics, Predictions, metrics
 from ser_keras.experiment.protocols import PROTOCOLS
 from ser_keras.experiment.run import Run
+
+History: TypeAlias = dict[str, list[float]]  # column of history.csv -> a value an epoch, NaN where blank
+Tree: TypeAlias = dict[str, Any]  # Any: a file that anybody may have written or edited; every value is checked on use
+T = TypeVar("T")
+
+
+class FoldRecord(TypedDict, total=False):
+    """What a report reads of fold.json."""
+
+    train: list[str | None]
+    validation: list[str | None]
+    test: list[str | None]
+    epochs: int
+    best_epoch: int
 
 
 @dataclass
 class RunData:
-    """What was found in a run directory.
+    """The content of a run directory, as far as it is there.
 
     Attributes:
         path: the directory.
         experiment: the resolved settings with `corpora`, {} where missing.
         provenance: {} where missing.
         metrics: content of metrics.json, computed from predictions.csv where that file is missing; None without both.
-        predictions: Predictions, or None.
-        histories: fold number as text, or "final" -> {column: list of floats, NaN where blank}.
+            Files of older versions lack some keys.
+        predictions: content of predictions.csv, or None.
+        histories: fold number as text, or "final" -> columns of history.csv.
         folds: fold number -> content of fold.json.
-        missing: lines that say what isn't there.
+        missing: lines that say what is not there.
     """
 
     path: Path
-    experiment: dict = field(default_factory=dict)
-    provenance: dict = field(default_factory=dict)
-    metrics: dict | None = None
+    experiment: Tree = field(default_factory=dict)
+    provenance: Tree = field(default_factory=dict)
+    metrics: Metrics | None = None
     predictions: Predictions | None = None
-    histories: dict = field(default_factory=dict)
-    folds: dict = field(default_factory=dict)
-    missing: list = field(default_factory=list)
+    histories: dict[str, History] = field(default_factory=dict)
+    folds: dict[int, FoldRecord] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
 
     @property
-    def recipe(self):
+    def recipe(self) -> str:
         return str(self.experiment.get("recipe") or self.path.resolve().name)
 
     @property
-    def title(self):
+    def title(self) -> str:
         return str(self.experiment.get("title") or self.recipe)
 
     @property
-    def protocol(self):
+    def protocol(self) -> str | None:
         settings = self.experiment.get("protocol")
         configured = settings.get("name") if isinstance(settings, dict) else settings
-        return (self.metrics or {}).get("protocol") or configured
+        measured = None if self.metrics is None else self.metrics.get("protocol")
+        name: str | None = measured or configured
+        return name
 
     @property
-    def corpora(self):
+    def corpora(self) -> list[Tree]:
         return [c if isinstance(c, dict) else {"name": c} for c in self.experiment.get("corpora") or []]
 
     @property
-    def synthetic(self):
+    def synthetic(self) -> bool:
         """Whether any of its speech came from a synthesiser."""
         names = {c.get("name") for c in self.corpora}
         names |= set(() if self.predictions is None else self.predictions.corpus)
         return any(name in CORPORA and not CORPORA[name].human for name in names)
 
-    def speakers_on_both_sides(self):
+    def speakers_on_both_sides(self) -> dict[int, list[str]]:
         """Fold number -> test speakers that stand in its training or validation part too, by its fold.json."""
         shared = {}
         for number, fold in self.folds.items():
@@ -73,29 +95,29 @@ class RunData:
         return shared
 
 
-def load_run(path):
+def load_run(path: Path | str) -> RunData:
     """Read a run directory; files that are missing or broken become lines in `missing`.
 
     Args:
         path: the run directory.
 
     Returns:
-        RunData.
+        What could be read.
 
     Raises:
-        SerKerasError: the folder isn't there, or nothing in it belongs to a run.
+        SerKerasError: the folder is not there, or nothing in it belongs to a run.
     """
     path = Path(path)
-    known = ("experiment.yaml", "metrics.json", "predictions.csv", "provenance.json")
+    files = ("experiment.yaml", "metrics.json", "predictions.csv", "provenance.json")
     if not path.is_dir():
         raise SerKerasError(f"{path}: no such run directory")
-    if not any((path / name).is_file() for name in known):
+    if not any((path / name).is_file() for name in files):
         raise SerKerasError(
-            f"{path} is no run directory (none of {', '.join(known)} in it); `ser-keras train` makes one"
+            f"{path} is no run directory (none of {', '.join(files)} in it); `ser-keras train` makes one"
         )
     data, run = RunData(path), Run(path)
 
-    def attempt(name, read, otherwise):
+    def attempt(name: str, read: Callable[[], T], otherwise: T) -> T:
         try:
             value = read()
         except Unreadable as error:
@@ -109,24 +131,26 @@ def load_run(path):
     data.experiment = attempt("experiment.yaml", lambda: run.experiment, {})
     data.provenance = attempt("provenance.json", lambda: run.provenance, {})
     data.predictions = attempt("predictions.csv", lambda: Predictions.read_csv(path / "predictions.csv"), None)
-    data.metrics = attempt("metrics.json", lambda: run.metrics, {}) or None
+    content: Mapping[str, object] = attempt("metrics.json", lambda: run.metrics, {})
+    data.metrics = cast(Metrics, content) if content else None
     for folder in run.folds():
-        data.folds[int(folder.name)] = attempt("fold.json", lambda f=folder: read_json(f / "fold.json"), {})
-    refitted = (run.final / "fold.json").is_file()  # the figures don't need it: `reproduce` trains none
+        empty: FoldRecord = {}
+        record = attempt("fold.json", partial(_read_fold, folder / "fold.json"), empty)
+        data.folds[int(folder.name)] = record
+    refitted = (run.final / "fold.json").is_file()  # the metrics do not need it: `reproduce` trains none
     for folder in [*run.folds(), *([run.final] if refitted else [])]:
-        history = attempt("history.csv", lambda f=folder: read_history(f / "history.csv"), {})
-        if history:
+        no_history: History = {}
+        if history := attempt("history.csv", partial(read_history, folder / "history.csv"), no_history):
             data.histories[folder.name] = history
     if not data.folds:
         data.missing.append("no finished folds (folds/K/fold.json): what training saw can't be checked")
     if data.metrics is None and data.predictions is not None and len(data.predictions):
-        kind = PROTOCOLS.get(data.protocol)
-        leaky = bool(kind and kind.leaky)
+        kind = PROTOCOLS.get(data.protocol or "")
         data.metrics = metrics(
             data.predictions,
-            protocol=data.protocol,
-            leaky=leaky,
-            leaky_reason=kind.claim if leaky else None,
+            protocol=data.protocol or "",
+            leaky=kind is not None and kind.leaky,
+            leaky_reason=kind.claim if kind is not None and kind.leaky else None,
             seed=data.experiment.get("seed"),
             commit=data.provenance.get("commit"),
         )
@@ -134,14 +158,19 @@ def load_run(path):
     return data
 
 
-def read_history(path):
+def _read_fold(path: Path) -> FoldRecord:
+    record: FoldRecord = read_json(path)
+    return record
+
+
+def read_history(path: Path) -> History:
     """Columns of a history.csv.
 
     Args:
         path: the file.
 
     Returns:
-        {column: list of floats}, NaN for a blank; a last line that was cut off is left out.
+        A value an epoch in each; a last line that was cut off is left out.
 
     Raises:
         SerKerasError: missing, or no table of numbers.

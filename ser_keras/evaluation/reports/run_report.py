@@ -1,22 +1,53 @@
 """The report of one run as a single HTML file: no request leaves it, and it reads well on a phone, light or dark."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeAlias, TypedDict, cast
 
 import numpy as np
 import yaml
 
+from ser_keras.evaluation import Metrics, Predictions
 from ser_keras.evaluation.reports import plots
 from ser_keras.evaluation.reports.comparison import write_comparison
-from ser_keras.evaluation.reports.page import is_number, percent, picture, write_page
-from ser_keras.evaluation.reports.run_data import load_run
+from ser_keras.evaluation.reports.page import Picture, is_number, percent, picture, write_page
+from ser_keras.evaluation.reports.run_data import RunData, load_run
 from ser_keras.experiment.protocols import PROTOCOLS
 
 __all__ = ["write_comparison", "write_report"]
 
 MISTAKES = 15
 
+Share: TypeAlias = tuple[int, float]  # a cell of a confusion matrix: count, share of the true class
 
-def write_report(run_dir):
+
+class ClassRow(TypedDict):
+    """A class: its recall with interval, and the class it is most often taken for, how often; None where unknown."""
+
+    name: str
+    n: int
+    recall: float | None
+    interval: Sequence[float | None] | None
+    taken_for: str | None
+    taken: int
+
+
+class Mistake(TypedDict):
+    """A wrong prediction: its probability, and that of the true class."""
+
+    file: str | None
+    start: float | None
+    speaker: str | None
+    true: str
+    predicted: str
+    p: float
+    p_true: float
+
+
+def write_report(run_dir: Path | str) -> Path:
     """Write `report.html`, `confusion.png` and `learning_curves.png` into a run directory, from whatever is in it.
 
     Args:
@@ -35,9 +66,26 @@ def write_report(run_dir):
     return path
 
 
-def _content(data):
-    metrics = data.metrics or {}
-    kind = PROTOCOLS.get(data.protocol)
+class _Content(TypedDict):
+    """The template's variables beside the run and its metrics."""
+
+    claim: str
+    checked_unseen: bool
+    shared: dict[int, list[str]]
+    chance: float | None
+    majority: float | None
+    pictures: dict[str, Picture | None]
+    class_rows: list[ClassRow]
+    fold_rows: list[dict[str, object]]
+    confusion: list[list[Share]]
+    mistakes: list[Mistake]
+    bad_files: list[tuple[str, str]]
+    settings: str
+
+
+def _content(data: RunData) -> _Content:
+    metrics = _metrics(data)
+    kind = PROTOCOLS.get(data.protocol or "")
     classes = metrics.get("classes") or {}
     return {
         "claim": kind.claim if kind else f"Protocol: {data.protocol or 'unknown'}.",
@@ -45,7 +93,7 @@ def _content(data):
         "shared": data.speakers_on_both_sides() if kind and kind.unseen in ("speaker", "corpus") else {},
         "chance": 1 / len(classes) if classes else None,
         "majority": max(classes.values()) / sum(classes.values()) if sum(classes.values()) else None,
-        "pictures": _pictures(data, metrics),
+        "pictures": _pictures(data),
         "class_rows": _class_rows(metrics),
         "fold_rows": [{**data.folds.get(f.get("fold"), {}), **f} for f in metrics.get("folds") or []],
         "confusion": _shares(metrics.get("confusion")),
@@ -55,7 +103,13 @@ def _content(data):
     }
 
 
-def _pictures(data, metrics):
+def _metrics(data: RunData) -> Metrics:
+    """The run's metrics; every key may be missing, so they are read by `get`."""
+    return data.metrics if data.metrics is not None else cast(Metrics, {})
+
+
+def _pictures(data: RunData) -> dict[str, Picture | None]:
+    metrics = _metrics(data)
     pictures = {
         "curves": picture(
             lambda theme: plots.learning_curves(data.histories, theme),
@@ -67,26 +121,32 @@ def _pictures(data, metrics):
     if classes and recalls:
         words = ", ".join(f"{name} {percent(value, 0)}" for name, value in recalls.items())
         pictures["per_class"] = picture(
-            lambda theme: plots.per_class(recalls, intervals, 1 / len(classes), theme), f"Recall of each class: {words}"
+            lambda theme: plots.per_class(recalls, intervals, 1 / len(classes), theme=theme),
+            f"Recall of each class: {words}",
         )
-    if metrics.get("per_speaker"):
-        uars = [s["uar"] for s in metrics["per_speaker"].values() if is_number(s.get("uar"))]
+    speakers = metrics.get("per_speaker")
+    if speakers:
+        uars = [uar for uar in (speaker.get("uar") for speaker in speakers.values()) if is_number(uar)]
         span = f" from {percent(min(uars), 0)} to {percent(max(uars), 0)}" if uars else ""
         pictures["per_speaker"] = picture(
-            lambda theme: plots.per_speaker(metrics["per_speaker"], metrics.get("uar"), theme),
-            f"UAR of each of {len(metrics['per_speaker'])} speakers{span}",
+            lambda theme: plots.per_speaker(speakers, metrics.get("uar"), theme),
+            f"UAR of each of {len(speakers)} speakers{span}",
         )
     return pictures
 
 
-def _class_rows(metrics):
-    """One dict a class: name, n, recall, interval, and the class it is most often taken for."""
+def _class_rows(metrics: Metrics) -> list[ClassRow]:
     classes, matrix = list(metrics.get("classes") or {}), np.array(metrics.get("confusion") or [])
     rows = []
     for index, name in enumerate(classes):
-        row = {"name": name, "n": metrics["classes"][name], "taken_for": None, "taken": 0}
-        row["recall"] = (metrics.get("per_class_recall") or {}).get(name)
-        row["interval"] = (metrics.get("per_class_recall_ci95") or {}).get(name)
+        row: ClassRow = {
+            "name": name,
+            "n": metrics["classes"][name],
+            "recall": (metrics.get("per_class_recall") or {}).get(name),
+            "interval": (metrics.get("per_class_recall_ci95") or {}).get(name),
+            "taken_for": None,
+            "taken": 0,
+        }
         if matrix.size:
             errors = matrix[index].copy()
             errors[index] = 0
@@ -96,12 +156,12 @@ def _class_rows(metrics):
     return rows
 
 
-def _shares(matrix):
-    """Rows of (count, share of the true class) from a confusion matrix of counts."""
+def _shares(matrix: Sequence[Sequence[int]] | None) -> list[list[Share]]:
+    """The cells of a confusion matrix of counts."""
     return [[(count, count / max(sum(row), 1)) for count in row] for row in matrix or []]
 
 
-def _mistakes(table):
+def _mistakes(table: Predictions) -> list[Mistake]:
     """The wrong predictions with the largest probability."""
     predicted = table.predicted
     wrong = np.flatnonzero(predicted != table.true)
@@ -120,6 +180,6 @@ def _mistakes(table):
     ]
 
 
-def _pairs(files):
+def _pairs(files: dict[str, str] | Sequence[str] | None) -> list[tuple[str, str]]:
     """(name, reason) of bad files, which may come as a mapping or a list."""
     return list(files.items()) if isinstance(files, dict) else [(name, "") for name in files or []]

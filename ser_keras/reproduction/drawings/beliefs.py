@@ -1,156 +1,38 @@
-"""What each new window adds: the running belief in each emotion over time, and what it comes to for whole files."""
+"""Drawings of what each new window adds: the running belief in each emotion over time, and its accuracy on files."""
 
-import dataclasses
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import write_atomic
+from ser_keras.evaluation import Predictions
 from ser_keras.evaluation.reports import plots
-from ser_keras.evaluation.reports.plots import LIGHT, WIDTH
-
-CLAIMED = (0.25, 0.3)  # the share of right windows that the paper says suffices
-TENTHS = np.linspace(0, 1, 11).round(1)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class FileBelief:
-    """The belief in each class while a file is heard.
-
-    Attributes:
-        file: its name.
-        true: index of its class.
-        ends: [n] seconds within the file, the end of each window, in order of time.
-        beliefs: [n, C] after each window.
-        share_right: share of its windows whose likeliest class is the true one.
-    """
-
-    file: str
-    true: int
-    ends: np.ndarray
-    beliefs: np.ndarray
-    share_right: float
-
-    @property
-    def right(self):
-        """Whether the last belief is strongest in the true class."""
-        return int(self.beliefs[-1].argmax()) == self.true
+from ser_keras.evaluation.reports.plots import LIGHT, WIDTH, Theme
+from ser_keras.reproduction.drawings.belief_metrics import (
+    CLAIMED,
+    BeliefMetrics,
+    ClassMeans,
+    FileBelief,
+    ShareOfFiles,
+    belief_metrics,
+    file_beliefs,
+    typical_files,
+)
 
 
-def running_belief(probabilities):
-    """Belief in each class after each window: b_n = b_(n-1) + (p_n - b_(n-1)) / n, the mean so far.
+class DrawnBeliefs(BeliefMetrics):
+    """`BeliefMetrics`, and class name -> name of the file drawn."""
 
-    Reference: A. M. Badshah et al., PlatCon 2017, section II.E: each prediction is evidence that updates the belief in
-    all emotions.
-
-    Args:
-        probabilities: [n, C], in order of time.
-
-    Returns:
-        float64 [n, C].
-    """
-    probabilities = np.asarray(probabilities, np.float64)
-    return probabilities.cumsum(axis=0) / np.arange(1, len(probabilities) + 1)[:, None]
+    drawn: dict[str, str]
 
 
-def file_beliefs(windows):
-    """The beliefs of every file.
-
-    Args:
-        windows: Predictions, one row a window (segments.csv); the windows of one file, label and fold are put in order
-            of time.
-
-    Returns:
-        list of FileBelief, in order of first appearance.
-
-    Raises:
-        SerKerasError: no windows, or windows without times.
-    """
-    if not len(windows) or not np.isfinite(windows.start).all() or not np.isfinite(windows.end).all():
-        raise SerKerasError("beliefs: no windows with times; give the run's segments.csv, not predictions.csv")
-    rows = {}
-    for row, key in enumerate(zip(windows.corpus, windows.file, windows.true, windows.fold, strict=True)):
-        rows.setdefault(key, []).append(row)
-    found = []
-    for (_, file, true, _), members in rows.items():
-        members = np.array(members)[np.argsort(windows.start[members], kind="stable")]
-        beliefs = running_belief(windows.probabilities[members])
-        right = float((windows.predicted[members] == true).mean())
-        found.append(FileBelief(file, int(true), windows.end[members], beliefs, right))
-    return found
-
-
-def belief_figures(windows):
-    """What the paper says of its figure 3, for any run.
-
-    Args:
-        windows: see `file_beliefs`.
-
-    Returns:
-        dict of plain numbers: `n_windows`, `n_files`, `file_accuracy` (of the last belief), `window_accuracy`;
-        `classes`: class name -> `n_windows`, `n_files`, `mean` (of its windows' probability of the true class),
-        `rival` and `rival_mean` (the other class of the highest mean on them), both None without data;
-        `by_share`: list of `above`, `to` (shares of a file's windows that are right: above < share <= to; the first is
-        files without any), `n_files`, `accuracy` (None without files); `claimed`: the same for shares `from` .25 `to`
-        .3, which the paper says suffice.
-
-    Raises:
-        SerKerasError: see `file_beliefs`.
-    """
-    files = file_beliefs(windows)
-    share = np.array([f.share_right for f in files])
-    right = np.array([f.right for f in files])
-    edges = [(-1.0, 0.0), *zip(TENTHS[:-1], TENTHS[1:], strict=True)]
-    low, high = CLAIMED
-    return {
-        "n_windows": len(windows),
-        "n_files": len(files),
-        "file_accuracy": float(right.mean()),
-        "window_accuracy": float((windows.predicted == windows.true).mean()),
-        "classes": {name: _class_means(windows, files, label) for label, name in enumerate(windows.classes)},
-        "by_share": [
-            {"above": max(0.0, float(above)), "to": float(to), **_accuracy(right[(share > above) & (share <= to)])}
-            for above, to in edges
-        ],
-        "claimed": {"from": low, "to": high, **_accuracy(right[(share >= low) & (share <= high)])},
-    }
-
-
-def _class_means(windows, files, label):
-    probabilities = windows.probabilities[windows.true == label]
-    figures = {"n_windows": len(probabilities), "n_files": sum(f.true == label for f in files)}
-    if not len(probabilities):
-        return {**figures, "mean": None, "rival": None, "rival_mean": None}
-    means = probabilities.mean(axis=0)
-    rival = int(np.where(np.arange(len(means)) == label, -1, means).argmax())
-    return {**figures, "mean": float(means[label]), "rival": windows.classes[rival], "rival_mean": float(means[rival])}
-
-
-def _accuracy(right):
-    return {"n_files": len(right), "accuracy": float(right.mean()) if len(right) else None}
-
-
-def typical_files(files):
-    """One file a class: of those with the most windows (at least the class's median number), the one whose last belief
-    in its class is the median. None of it is chosen by eye.
-
-    Args:
-        files: list of FileBelief.
-
-    Returns:
-        dict, class index -> FileBelief, for classes that have files.
-    """
-    chosen = {}
-    for label in sorted({f.true for f in files}):
-        own = [f for f in files if f.true == label]
-        long = [f for f in own if len(f.ends) >= np.median([len(o.ends) for o in own])]
-        chosen[label] = sorted(long, key=lambda f: (f.beliefs[-1, label], f.file))[len(long) // 2]
-    return chosen
-
-
-def write_beliefs(windows, path, theme=LIGHT):
+def write_beliefs(windows: Predictions, path: Path, theme: Theme = LIGHT) -> DrawnBeliefs:
     """Draw figure 3's analogue: beliefs over time for a file of each class, class means, accuracy by share of right
     windows.
 
@@ -162,28 +44,30 @@ def write_beliefs(windows, path, theme=LIGHT):
         theme: LIGHT or DARK.
 
     Returns:
-        dict, see `belief_figures`; and `drawn`: class name -> name of the file drawn.
+        The metrics that are drawn, and the files.
 
     Raises:
         SerKerasError: see `file_beliefs`; or the file can't be written.
     """
-    figures = belief_figures(windows)
+    metrics = belief_metrics(windows)
     files = typical_files(file_beliefs(windows))
-    write_atomic(path, plots.png(belief_plot(figures, files, windows.classes, theme)))
-    return {**figures, "drawn": {windows.classes[label]: belief.file for label, belief in files.items()}}
+    write_atomic(path, plots.png(belief_plot(metrics, files, windows.classes, theme=theme)))
+    return {**metrics, "drawn": {windows.classes[label]: belief.file for label, belief in files.items()}}
 
 
-def belief_plot(figures, files, classes, theme=LIGHT):
-    """The figure of `write_beliefs`.
+def belief_plot(
+    metrics: BeliefMetrics, files: Mapping[int, FileBelief], classes: Sequence[str], *, theme: Theme = LIGHT
+) -> Figure:
+    """The plot of `write_beliefs`.
 
     Args:
-        figures: of `belief_figures`.
+        metrics: of `belief_metrics`.
         files: of `typical_files`.
         classes: names.
         theme: LIGHT or DARK.
 
     Returns:
-        matplotlib Figure.
+        Panels below one another.
     """
     heights = [1.1] * len(files) + [0.75 + 0.34 * len(classes), 2.6]
     figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained", facecolor=theme.background)
@@ -192,17 +76,18 @@ def belief_plot(figures, files, classes, theme=LIGHT):
         plots.dress(axes, theme)
         axes.set_axisbelow(True)
     longest = max(f.ends[-1] for f in files.values())
-    for axes, (label, belief) in zip(panels, files.items(), strict=False):
-        _draw_file(axes, belief, label, classes, longest, theme)
+    for axes, belief in zip(panels, files.values(), strict=False):
+        _draw_file(axes, belief, classes, longest=longest, theme=theme)
         axes.tick_params(labelbottom=axes is panels[len(files) - 1])
     panels[len(files) - 1].set_xlabel("seconds heard")
-    _draw_class_means(panels[-2], figures["classes"], theme)
-    _draw_shares(panels[-1], figures["by_share"], theme)
+    _draw_class_means(panels[-2], metrics["classes"], theme)
+    _draw_shares(panels[-1], metrics["by_share"], theme)
     return figure
 
 
-def _draw_file(axes, belief, label, classes, longest, theme):
+def _draw_file(axes: Axes, belief: FileBelief, classes: Sequence[str], *, longest: float, theme: Theme) -> None:
     """Belief in the true class, in its strongest rival, and in the others (thin)."""
+    label = belief.true
     rivals = np.where(np.arange(len(classes)) == label, -1, belief.beliefs[-1])
     rival = int(rivals.argmax())
     others = [c for c in range(len(classes)) if c not in (label, rival)]
@@ -221,9 +106,9 @@ def _draw_file(axes, belief, label, classes, longest, theme):
     axes.grid(color=theme.grid, linewidth=0.6)
 
 
-def _draw_class_means(axes, classes, theme):
+def _draw_class_means(axes: Axes, classes: Mapping[str, ClassMeans], theme: Theme) -> None:
     for y, row in enumerate(classes.values()):
-        if row["mean"] is None:
+        if row["mean"] is None or row["rival_mean"] is None:
             axes.text(0.01, y, "no data", va="center", fontsize=8, color=theme.text)
             continue
         axes.barh(y, row["mean"], height=0.62, color=theme.first, alpha=0.85)
@@ -240,15 +125,14 @@ def _draw_class_means(axes, classes, theme):
     axes.set_xlabel("mean probability of the true class\n(diamond: of its strongest rival)")
 
 
-def _draw_shares(axes, rows, theme):
+def _draw_shares(axes: Axes, rows: Sequence[ShareOfFiles], theme: Theme) -> None:
     low, high = CLAIMED
     axes.axvspan(low, high, color=theme.second, alpha=0.25, linewidth=0, label="said to suffice")
-    drawn = [row for row in rows if row["n_files"]]
-    middles = [(row["above"] + row["to"]) / 2 for row in drawn]
-    axes.plot(middles, [row["accuracy"] for row in drawn], "o-", color=theme.first, linewidth=1.8, markersize=5)
-    for x, row in zip(middles, drawn, strict=True):
-        axes.annotate(str(row["n_files"]), (x, row["accuracy"]), (-4, 4), textcoords="offset points", ha="right",
-                      fontsize=8, color=theme.text)  # fmt: skip
+    points = [((r["above"] + r["to"]) / 2, r["accuracy"], r["n_files"]) for r in rows if r["accuracy"] is not None]
+    axes.plot([x for x, *_ in points], [y for _, y, _ in points], "o-", color=theme.first, linewidth=1.8, markersize=5)
+    for x, y, n_files in points:
+        axes.annotate(str(n_files), (x, y), (-4, 4), textcoords="offset points", ha="right", fontsize=8,
+                      color=theme.text)  # fmt: skip
     axes.set_xlim(-0.07, 1.04)
     axes.set_ylim(-0.03, 1.16)
     axes.set_yticks(np.linspace(0, 1, 6))

@@ -159,7 +159,9 @@ def test_attention_is_drawn_below_the_waveform(tmp_path):
     frontend = FRONT_ENDS["log_spectrogram"]()
     classifier = he2019_cnn_blstm((15, 256, 1), 5, **CASES["exp4"][2])
     features, starts = np.asarray(frontend(cut_windows(samples, 2560, 800, tail="drop"))), 800 * np.arange(4)
-    weights = write_attention(classifier, features, starts, 2560, samples, tmp_path / "attention.png")
+    weights = write_attention(
+        classifier, features, tmp_path / "attention.png", starts=starts, window=2560, samples=samples
+    )
     assert weights.shape == (4,) and weights.sum() == pytest.approx(1)
     assert (tmp_path / "attention.png").read_bytes().startswith(b"\x89PNG")
     _, below = attention_figure(weights, (starts + 1280) / 16000, samples).axes
