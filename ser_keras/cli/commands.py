@@ -134,7 +134,12 @@ def run_tune(chosen):
 
     workers = chosen.workers if chosen.workers is not None else 0 if chosen.chief else 1
     request = Request(
-        *(chosen.space, _located(chosen.corpus), chosen.strategy, chosen.max_trials, chosen.set, chosen.folds),
+        chosen.space,
+        _located(chosen.corpus),
+        chosen.strategy,
+        max_trials=chosen.max_trials,
+        changes=chosen.set,
+        folds=chosen.folds,
         test_speakers=[name.strip() for name in chosen.test_speakers.split(",")] if chosen.test_speakers else None,
         outer_folds=chosen.outer_folds,
         objective=chosen.objective,
@@ -144,7 +149,7 @@ def run_tune(chosen):
         workers=workers,
         lease_s=chosen.lease,
     )
-    lines = dry_run(request) if chosen.dry_run else running.tune(request, chosen.out, chosen.chief, chosen.join)
+    lines = dry_run(request) if chosen.dry_run else running.tune(request, chosen.out, chosen.chief, join=chosen.join)
     for line in lines:
         print(line)
 
