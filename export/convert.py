@@ -1,5 +1,7 @@
 """Keras models to TFLite, in a child process: a crash of the converter is one clear line, not the end of the job."""
 
+from __future__ import annotations
+
 import contextlib
 import dataclasses
 import json
@@ -10,7 +12,9 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +22,11 @@ from ser_keras.common.errors import SerKerasError
 from ser_keras.export.names import FEATURES_FILE, STEP_FILE, STEP_FLOAT_FILE
 from ser_keras.export.quantise import quantise
 from ser_keras.export.variants import VARIANTS
+
+if TYPE_CHECKING:
+    import keras
+
+    from ser_keras.export.signatures import Graph
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,22 +47,23 @@ class Conversion:
     source: Path
     float32: Path
     int8: Path
+    _: dataclasses.KW_ONLY
     windows: Path | None = None
     probabilities: Path | None = None
-    further: tuple = ()
+    further: tuple[str, ...] = ()
     calibration: Path | None = None
     parts: bool = False
 
 
-def convert(conversions, advance=None):
+def convert(conversions: Sequence[Conversion], advance: Callable[[], None] | None = None) -> list[dict[str, str]]:
     """Convert models, all in one child process, so that TensorFlow is imported once and not here.
 
     Args:
-        conversions: list of Conversion.
+        conversions: the models.
         advance: called after each model.
 
     Returns:
-        list: of each model, dict of file name -> why it is left out.
+        Of each model: file name -> why it is left out.
 
     Raises:
         SerKerasError: a model can't be read or converted with builtin operations alone, or the converter crashed.
@@ -94,14 +104,14 @@ def convert(conversions, advance=None):
     return left_out
 
 
-def _crash(source, code, log):
+def _crash(source: Path, code: int, log: str) -> str:
     how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
     said = [line.strip() for line in log.splitlines() if line.strip()]
     errors = [line for line in said if re.search(r"error", line, re.IGNORECASE)] or said
     return f"{source} can't be converted: the converter {how}{': ' + errors[-1][:300] if errors else ''}"
 
 
-def _serve():
+def _serve() -> None:
     """The child's side: reads the request, answers one JSON line a model on what was standard output."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # libraries that print must not garble the answers
@@ -120,16 +130,16 @@ def _serve():
             return
 
 
-def _stop_with_parent():
+def _stop_with_parent() -> None:
     sys.stdin.buffer.read()
     os._exit(1)
 
 
-def _one_line(error):
+def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:300]
 
 
-def _convert_one(job):
+def _convert_one(job: Conversion) -> dict[str, str]:
     """Write the files of one model; returns those left out, with reasons."""
     from ser_keras.export import signatures
     from ser_keras.runtime.interpreter import Interpreter
@@ -141,7 +151,7 @@ def _convert_one(job):
     job.float32.write_bytes(content)
     job.int8.write_bytes(quantise(content))
     calibration = None if job.calibration is None else np.load(job.calibration)
-    left_out = {}
+    left_out: dict[str, str] = {}
     for name in job.further:
         try:
             variant = quantise(content, name, calibration)
@@ -150,7 +160,7 @@ def _convert_one(job):
         except Exception as error:  # operations that this way of storing them has no kernel for, and the like
             known = isinstance(error, SerKerasError)
             left_out[VARIANTS[name].file] = str(error) if known else f"{type(error).__name__}: {_one_line(error)}"
-    if job.windows is not None:
+    if job.windows is not None and job.probabilities is not None:
         np.save(job.probabilities, model.predict(np.load(job.windows), batch_size=32, verbose=0))
     if job.parts:
         (folder / FEATURES_FILE).write_bytes(graph_to_tflite(signatures.features(model), folder))
@@ -165,7 +175,7 @@ def _convert_one(job):
     return left_out
 
 
-def _load_keras(source):
+def _load_keras(source: Path) -> keras.Model:
     import keras
 
     import ser_keras.features.frontends
@@ -177,18 +187,18 @@ def _load_keras(source):
         raise SerKerasError(f"it is no Keras model that can be read ({_one_line(error)})") from None
 
 
-def to_tflite(model, scratch=None):
+def to_tflite(model: keras.Model, scratch: Path | None = None) -> bytes:
     """Convert an end-to-end Keras model, [B, N] float32 -> [B, C], N fixed: `graph_to_tflite` of `signatures.whole`."""
     from ser_keras.export import signatures
 
     return graph_to_tflite(signatures.whole(model), scratch)
 
 
-def graph_to_tflite(graph, scratch=None):
+def graph_to_tflite(graph: Graph, scratch: Path | None = None) -> bytes:
     """Convert a graph with builtin operations only.
 
     Args:
-        graph: signatures.Graph.
+        graph: the function, its inputs and variables.
         scratch: folder in which a saved model may lie for a moment; None: the system's.
 
     Returns:
