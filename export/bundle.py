@@ -85,7 +85,7 @@ def export_run(
     source = source_of(Run.existing(run_dir), fold, test_utterances)
     further = tuple(name for name in VARIANTS if name not in ALWAYS) if all_variants else ()
     with (
-        replacing_folder(Path(out), check_out) as folder,
+        replacing_folder(out, check_out) as folder,
         # Beside the bundle and named like its partial folder: the next export clears it after a kill.
         tempfile.TemporaryDirectory(prefix=f"{folder.name}-scratch-", dir=folder.parent) as scratch,
     ):

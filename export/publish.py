@@ -14,7 +14,7 @@ from ser_keras.common.errors import SerKerasError
 
 
 @contextlib.contextmanager
-def replacing_folder(out: Path, check: Callable[[Path], None]) -> Iterator[Path]:
+def replacing_folder(out: str | Path, check: Callable[[Path], None]) -> Iterator[Path]:
     """Give a fresh folder to fill; when the block ends well, it takes the place of `out` in one step.
 
     The folder lies beside `out`. One process at a time: a second one is refused. What a killed process left behind is
@@ -30,7 +30,7 @@ def replacing_folder(out: Path, check: Callable[[Path], None]) -> Iterator[Path]
     Raises:
         SerKerasError: another process works on `out`, or the disk refuses.
     """
-    out = out.resolve()
+    out = Path(out).resolve()
     check(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
