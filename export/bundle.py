@@ -124,7 +124,9 @@ def _describe(
     estimates, missing = estimate_folds(source, converted, windows.missing, names=list(shipped))
     default_file = choose_default(default, estimates)
     with stage("latency and memory", len(shipped), "files") as advance:
-        latency = {name: _latency(name, content, settings.hop_samples, advance) for name, content in shipped.items()}
+        latency = {
+            name: _latency(name, content, settings.hop_samples, advance=advance) for name, content in shipped.items()
+        }
     return {
         "schema_version": SCHEMA_VERSION,
         "default": default_file,
@@ -179,7 +181,7 @@ def _write_index(folder: Path, source: Source, description: Description) -> Bund
     return index
 
 
-def _latency(name: str, content: bytes, hop_samples: int, advance: Callable[[], None]) -> Latency:
+def _latency(name: str, content: bytes, hop_samples: int, *, advance: Callable[[], None]) -> Latency:
     """Times and memory of one file on this machine, on one thread and on two."""
     one, two = (benchmark.measure(content, name, hop_samples, choose(), threads) for threads in (1, 2))
     advance()

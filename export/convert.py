@@ -14,7 +14,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
@@ -54,6 +54,37 @@ class Conversion:
     calibration: Path | None = None
     parts: bool = False
 
+    @classmethod
+    def from_plain(cls, plain: PlainConversion) -> Conversion:
+        """The conversion whose `dataclasses.asdict` went through JSON."""
+        return cls(
+            Path(plain["source"]),
+            Path(plain["float32"]),
+            Path(plain["int8"]),
+            windows=_path(plain["windows"]),
+            probabilities=_path(plain["probabilities"]),
+            further=tuple(plain["further"]),
+            calibration=_path(plain["calibration"]),
+            parts=plain["parts"],
+        )
+
+
+class PlainConversion(TypedDict):
+    """A `Conversion` as JSON has it."""
+
+    source: str
+    float32: str
+    int8: str
+    windows: str | None
+    probabilities: str | None
+    further: list[str]
+    calibration: str | None
+    parts: bool
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)
+
 
 def convert(conversions: Sequence[Conversion], advance: Callable[[], None] | None = None) -> list[dict[str, str]]:
     """Convert models, all in one child process, so that TensorFlow is imported once and not here.
@@ -76,6 +107,7 @@ def convert(conversions: Sequence[Conversion], advance: Callable[[], None] | Non
         child = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env={**os.environ, **quiet}
         )
+        assert child.stdin is not None and child.stdout is not None
         try:
             # The pipe stays open: when this process dies, however it dies, the child reads its end and stops.
             child.stdin.write(json.dumps(request, default=str).encode() + b"\n")
@@ -106,8 +138,8 @@ def convert(conversions: Sequence[Conversion], advance: Callable[[], None] | Non
 
 def _crash(source: Path, code: int, log: str) -> str:
     how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-    said = [line.strip() for line in log.splitlines() if line.strip()]
-    errors = [line for line in said if re.search(r"error", line, re.IGNORECASE)] or said
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    errors = [line for line in lines if re.search(r"error", line, re.IGNORECASE)] or lines
     return f"{source} can't be converted: the converter {how}{': ' + errors[-1][:300] if errors else ''}"
 
 
@@ -119,8 +151,7 @@ def _serve() -> None:
     threading.Thread(target=_stop_with_parent, daemon=True).start()
     for item in request:
         try:
-            paths = {k: Path(v) if isinstance(v, str) else v for k, v in item.items()}
-            answer = {"left_out": _convert_one(Conversion(**paths))}
+            answer: dict[str, dict[str, str] | str] = {"left_out": _convert_one(Conversion.from_plain(item))}
         except SerKerasError as error:
             answer = {"error": f"{item['source']} can't be converted: {error}"}
         except Exception as error:
@@ -158,8 +189,8 @@ def _convert_one(job: Conversion) -> dict[str, str]:
             Interpreter(variant, VARIANTS[name].file)(np.zeros(model.input_shape[1], np.float32))
             (folder / VARIANTS[name].file).write_bytes(variant)
         except Exception as error:  # operations that this way of storing them has no kernel for, and the like
-            known = isinstance(error, SerKerasError)
-            left_out[VARIANTS[name].file] = str(error) if known else f"{type(error).__name__}: {_one_line(error)}"
+            ours = isinstance(error, SerKerasError)
+            left_out[VARIANTS[name].file] = str(error) if ours else f"{type(error).__name__}: {_one_line(error)}"
     if job.windows is not None and job.probabilities is not None:
         np.save(job.probabilities, model.predict(np.load(job.windows), batch_size=32, verbose=0))
     if job.parts:

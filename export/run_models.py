@@ -163,9 +163,9 @@ def convert_models(source: Source, windows: Windows, further: Sequence[str], *, 
         if number != source.fold
     }
     with stage("conversion to TFLite", 1 + len(others), "models") as advance:
-        left = convert([shipped, *others.values()], advance)
+        refusals = convert([shipped, *others.values()], advance)
     # Measured and shipped are the same files: what one of the models can't be is left out of all.
-    left_out = {file: reason for answer in left for file, reason in answer.items()}
+    left_out = {file: reason for of_model in refusals for file, reason in of_model.items()}
     files = _made_files(shipped, left_out)
     of_folds = {number: _made_files(conversion, left_out) for number, conversion in others.items()}
     if source.fold in folds:

@@ -59,10 +59,10 @@ def splits(
             short[name.rpartition("/")[2]].append(name)
         names: list[str] = []
         for name in test_speakers:
-            meant = [name] if name in speakers else short.get(name, [name])
-            if len(meant) > 1:
-                raise SerKerasError(f"--test-speakers: '{name}' may be any of {', '.join(meant)}; write it in full")
-            names += meant
+            matches = [name] if name in speakers else short.get(name, [name])
+            if len(matches) > 1:
+                raise SerKerasError(f"--test-speakers: '{name}' may be any of {', '.join(matches)}; write it in full")
+            names += matches
         if strange := [name for name in names if name not in speakers]:
             raise SerKerasError(
                 f"--test-speakers: nobody is called '{strange[0]}'; nearest: {nearest(strange[0], speakers)}"

@@ -70,9 +70,9 @@ class Board:
 
     def _standing(self, table: list[Row], best: Row | None) -> str:
         """The best trial so far and the time left, for the end of a line."""
-        left = self.time_left(table)
+        seconds = self.time_left(table)
         standing = f"; best {outcome.result_text(best)} (trial {best.id})" if best else ""
-        return standing + (f"; {len(self._shown)} done, about {duration(left)} left" if left is not None else "")
+        return standing + (f"; {len(self._shown)} done, about {duration(seconds)} left" if seconds is not None else "")
 
     def time_left(self, table: list[Row]) -> float | None:
         """Seconds until all trials are done, by the pace of this start; None before the first, or without an end."""
@@ -80,8 +80,8 @@ class Board:
         expected = self.oracle.expected_trials()
         if not done or expected is None:
             return None
-        left = max(0, expected - len([r for r in table if _is_done(r)]))
-        return (time.monotonic() - self._began) / done * left
+        remaining = max(0, expected - len([r for r in table if _is_done(r)]))
+        return (time.monotonic() - self._began) / done * remaining
 
     def table(self) -> Table:
         """The live table: the best trials, and those that run."""
@@ -90,9 +90,9 @@ class Board:
         table = outcome.rows(self.oracle)
         done = [r for r in table if _is_done(r)]
         best = outcome.ranked(table)
-        left, expected = self.time_left(table), self.oracle.expected_trials()
+        seconds, expected = self.time_left(table), self.oracle.expected_trials()
         title = f"{self.search.space.name}: {len(done)}{f' of {expected}' if expected else ''} trials"
-        title += f", about {duration(left)} left" if left is not None else ""
+        title += f", about {duration(seconds)} left" if seconds is not None else ""
         shown = Table(title=title, expand=False)
         shown.add_column("trial")
         shown.add_column("settings", overflow="fold")

@@ -323,8 +323,8 @@ def _logged_to(path: Path) -> Iterator[None]:
 
 def sweep(folder: Path) -> None:
     """Delete the checkpoints of all trials: the search is over."""
-    for left in folder.glob("*/folds/*/checkpoint.npz"):
-        left.unlink(missing_ok=True)
+    for checkpoint in folder.glob("*/folds/*/checkpoint.npz"):
+        checkpoint.unlink(missing_ok=True)
 
 
 def describe(values: Values) -> str:
