@@ -1,16 +1,20 @@
 """model_card.md: what the model is, what it reaches on strangers' voices, and what it must not be used for."""
 
+from __future__ import annotations
+
 import shlex
 import statistics
+from collections.abc import Collection, Mapping, Sequence
 
 from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.corpora import CORPORA
+from ser_keras.export.bundle_json import Description, FileEntry, Origin, Tree, WindowEstimate
 from ser_keras.export.licence import FREE, NAME, corpora_of, share_alike
 from ser_keras.export.variants import ALWAYS, INT8_WEIGHTS, VARIANTS
 from ser_keras.runtime.benchmark import busy
 
 
-def anonymous(command, corpora):
+def anonymous(command: str, corpora: Collection[str]) -> str:
     """A recorded command that trains the whole run anywhere: PATH and RUN for paths, no --fold and no --resume."""
     try:
         words = shlex.split(command)
@@ -35,62 +39,62 @@ def anonymous(command, corpora):
     return shlex.join(result)
 
 
-def render(info, files, experiment, metrics):
+def render(description: Description, files: Mapping[str, FileEntry], experiment: Tree, *, metrics: Tree) -> str:
     """The card.
 
     Args:
-        info: content of bundle.json, without its `files`.
-        files: file name -> {`sha256`, `bytes`}.
+        description: content of bundle.json, without its `files`.
+        files: file name -> checksum and size.
         experiment: content of experiment.yaml.
         metrics: content of metrics.json, {} where the run has none.
 
     Returns:
         Markdown text.
     """
-    origin = info["created_from"]
+    origin = description["created_from"]
     sections = [
-        _what(info, experiment, origin),
+        _what(description, experiment, origin),
         _warnings(origin, metrics),
-        _results(info, metrics),
+        _results(description, metrics),
         _classes(metrics),
-        _groups(info),
+        _groups(description),
         _corpora(metrics),
         _calibration(metrics, origin),
         _speakers(metrics),
-        _conditions(info, metrics),
+        _conditions(description, metrics),
         _data(origin),
-        _files(info, files),
+        _files(description, files),
         _use(),
-        _again(info, origin),
+        _again(description, origin),
     ]
     return "\n\n".join(s for s in sections if s) + "\n"
 
 
-def _what(info, experiment, origin):
+def _what(description: Description, experiment: Tree, origin: Origin) -> str:
     part = (
         "the final model, trained on all speakers"
         if origin["fold"] is None
         else f"the model of fold {origin['fold']} alone"
     )
-    seconds = info["window_samples"] / SAMPLE_RATE
+    seconds = description["window_samples"] / SAMPLE_RATE
     return (
         f"# {origin['recipe']}: speech emotion recognition\n\n"
         f"{origin['title'] or 'A speech emotion classifier'}. This is {part}. It maps {seconds:g} s of speech "
-        f"({info['window_samples']} mono samples in [-1, 1] at {info['sample_rate']} Hz) "
-        f"to the probabilities of {len(info['classes'])} classes: {_named(info)}. "
+        f"({description['window_samples']} mono samples in [-1, 1] at {description['sample_rate']} Hz) "
+        f"to the probabilities of {len(description['classes'])} classes: {_class_names(description)}. "
         f"The front end (`{(experiment.get('frontend') or {}).get('name', 'unknown')}`) is part of the graph. "
-        f"Longer audio is cut into windows every {info['hop_samples'] / SAMPLE_RATE:g} s, "
+        f"Longer audio is cut into windows every {description['hop_samples'] / SAMPLE_RATE:g} s, "
         "and their probabilities are averaged."
     )
 
 
-def _named(info):
+def _class_names(description: Description) -> str:
     """The classes; of one that several emotions were merged into, or one of another name, these too."""
-    meant = info["class_emotions"]
-    return ", ".join(name if meant[name] == [name] else f"{name} ({' or '.join(meant[name])})" for name in meant)
+    merged = description["class_emotions"].items()
+    return ", ".join(name if emotions == [name] else f"{name} ({' or '.join(emotions)})" for name, emotions in merged)
 
 
-def _warnings(origin, metrics):
+def _warnings(origin: Origin, metrics: Tree) -> str:
     lines = []
     if metrics.get("leaky"):
         lines.append(
@@ -104,8 +108,8 @@ def _warnings(origin, metrics):
     return "\n\n".join(lines)
 
 
-def _results(info, metrics):
-    chance = f"chance is {1 / len(info['classes']):.3f}"
+def _results(description: Description, metrics: Tree) -> str:
+    chance = f"chance is {1 / len(description['classes']):.3f}"
     lines = ["## What it reaches", ""]
     if metrics:
         lines += [
@@ -118,7 +122,7 @@ def _results(info, metrics):
     lines += [head, "| --- | --- | --- | --- | --- |"]
     if metrics:
         lines.append(f"| Keras | {_uar(metrics['uar'], metrics['uar_ci95'])} | {_figure(metrics['wa'])} | | |")
-    for name, figures in info["uar_estimate"].items():
+    for name, figures in description["uar_estimate"].items():
         if figures is None:
             lines.append(f"| `{name}` | not measured | | | |")
             continue
@@ -128,32 +132,34 @@ def _results(info, metrics):
             f"| {100 * figures['agreement']:.1f} % of {figures['n']} "
             f"| {_share(windows)} |"
         )
-    if info["uar_estimate_missing"]:
-        lines += ["", f"The converted files were not measured on test audio: {info['uar_estimate_missing']}."]
+    if description["uar_estimate_missing"]:
+        lines += ["", f"The converted files were not measured on test audio: {description['uar_estimate_missing']}."]
     else:
         lines += ["", "The rows of files: each fold's model was converted in the same way and run on its test audio."]
-        lines += [said for said in [_flips(info)] if said]
+        lines += [flips] if (flips := _flips(description)) else []
     if metrics.get("ci_method"):
         lines += ["", f"Interval: {metrics['ci_method']}."]
     return "\n".join(lines)
 
 
-def _share(windows):
+def _share(windows: WindowEstimate | None) -> str:
     return "" if windows is None else f"{100 * windows['agreement']:.1f} % of {windows['n']}"
 
 
-def _flips(info):
+def _flips(description: Description) -> str:
     """How close to a coin's toss the default's changed decisions were."""
-    windows = info["uar_estimate"][info["default"]]["windows"]
+    figures = description["uar_estimate"][description["default"]]
+    windows = figures and figures["windows"]
     if not windows or not windows["flips"]:
         return ""
     return (
-        f"Of `{info['default']}`'s windows {windows['flips']} changed their class; there Keras preferred its own by "
-        f"at most {windows['largest_flip_margin']:.3f} (largest difference of a probability: {windows['largest']:.3f})."
+        f"Of `{description['default']}`'s windows {windows['flips']} changed their class; there Keras preferred its "
+        f"own by at most {windows['largest_flip_margin']:.3f} (largest difference of a probability: "
+        f"{windows['largest']:.3f})."
     )
 
 
-def _classes(metrics):
+def _classes(metrics: Tree) -> str:
     if not metrics:
         return ""
     counts, recall = metrics["classes"], metrics["per_class_recall"]
@@ -161,60 +167,67 @@ def _classes(metrics):
     return "\n".join(["## Recall of each class", "", "| class | utterances | recall |", "| --- | --- | --- |", *rows])
 
 
-def _groups(info):
+def _groups(description: Description) -> str:
     """By gender, as the default file decided."""
-    figures = info["uar_estimate"].get(info["default"])
-    groups = (figures or {}).get("by_gender")
+    figures = description["uar_estimate"].get(description["default"])
+    groups = figures and figures["by_gender"]
     if not groups:
         return ""
     rows = [f"| {name} | {group['n']} | {_figure(group['uar'])} |" for name, group in groups.items()]
     return "\n".join(
-        [f"## By gender (`{info['default']}`)", "", "| gender | utterances | UAR |", "| --- | --- | --- |", *rows]
+        [
+            f"## By gender (`{description['default']}`)",
+            "",
+            "| gender | utterances | UAR |",
+            "| --- | --- | --- |",
+            *rows,
+        ]
     )
 
 
-def _corpora(metrics):
+def _corpora(metrics: Tree) -> str:
     corpora = metrics.get("per_corpus") or {}
     if len(corpora) < 2:
         return ""
     rows = [
-        f"| {name} | {own['n']} | {_uar(own['uar'], own['uar_ci95'])} | {_figure(own['wa'])} |"
-        for name, own in sorted(corpora.items())
+        f"| {name} | {part['n']} | {_uar(part['uar'], part['uar_ci95'])} | {_figure(part['wa'])} |"
+        for name, part in sorted(corpora.items())
     ]
-    said = "Over the classes that a corpus has; an answer that it hasn't counts as wrong."
+    note = "Over the classes that a corpus has; an answer that it hasn't counts as wrong."
     head = ["| corpus | utterances | UAR [95 % interval] | WA |", "| --- | --- | --- | --- |"]
-    return "\n".join(["## By corpus (Keras)", "", said, "", *head, *rows])
+    return "\n".join(["## By corpus (Keras)", "", note, "", *head, *rows])
 
 
-def _calibration(metrics, origin):
+def _calibration(metrics: Tree, origin: Origin) -> str:
     """What a probability is worth."""
     if metrics.get("ece") is None:
         return ""
-    said = f"Expected calibration error of the Keras model, 15 bins, by utterance: {100 * metrics['ece']:.1f} points"
+    text = f"Expected calibration error of the Keras model, 15 bins, by utterance: {100 * metrics['ece']:.1f} points"
     temperature = origin.get("temperature")
     if (metrics.get("segment") or {}).get("ece") is not None:
-        said += f", by window {100 * metrics['segment']['ece']:.1f}"
+        text += f", by window {100 * metrics['segment']['ece']:.1f}"
     if temperature:
-        said += f". The weights hold a temperature of {temperature:g}, chosen on training speakers left out in turn"
-    return f"## How sure it is\n\n{said}. In other rooms and with other people it may be surer than it should be."
+        text += f". The weights hold a temperature of {temperature:g}, chosen on training speakers left out in turn"
+    return f"## How sure it is\n\n{text}. In other rooms and with other people it may be surer than it should be."
 
 
-def _conditions(info, metrics):
+def _conditions(description: Description, metrics: Tree) -> str:
     title = "## In worse conditions"
-    if not info["conditions"]:
+    if not description["conditions"]:
         return f"{title}\n\nNot measured (`ser-keras evaluate RUN --condition noise:20` before the export does it)."
     rows = [
-        f"| {row['condition']} | {_uar(row['uar'], row['ci95'])} | {_figure(row['wa'])} |" for row in info["conditions"]
+        f"| {row['condition']} | {_uar(row['uar'], row['ci95'])} | {_figure(row['wa'])} |"
+        for row in description["conditions"]
     ]
     if metrics:
         rows.insert(0, f"| as recorded | {_uar(metrics['uar'], metrics['uar_ci95'])} | {_figure(metrics['wa'])} |")
-    said = (
+    text = (
         "The same folds' Keras models on the same test speakers, the test audio distorted as `docs/conditions.md` says."
     )
-    return "\n".join([title, "", said, "", "| condition | UAR [95 % interval] | WA |", "| --- | --- | --- |", *rows])
+    return "\n".join([title, "", text, "", "| condition | UAR [95 % interval] | WA |", "| --- | --- | --- |", *rows])
 
 
-def _speakers(metrics):
+def _speakers(metrics: Tree) -> str:
     per_speaker = metrics.get("per_speaker") or {}
     figures = sorted((entry["uar"], name) for name, entry in per_speaker.items() if entry.get("uar") is not None)
     if len(figures) < 2:
@@ -228,7 +241,7 @@ def _speakers(metrics):
     )
 
 
-def _data(origin):
+def _data(origin: Origin) -> str:
     rows = [
         f"| {c['title'] or c['name']} | {c['n_utterances'] or ''} | {c['n_speakers'] or ''} "
         f"| {c['licence'] or 'not stated'} |"
@@ -259,19 +272,19 @@ def _data(origin):
     return "\n".join(["## Training data", "", *table, "", *notes]).rstrip()
 
 
-def _files(info, files):
+def _files(description: Description, files: Mapping[str, FileEntry]) -> str:
     head = "| file | what is in it | KB | ms a window, 1 / 2 threads | processor ms | MB of memory "
     head += "| largest difference from Keras |"
     rows = [
-        f"| `{name}`{' (default)' if name == info['default'] else ''} | {info['variants'][name]} "
+        f"| `{name}`{' (default)' if name == description['default'] else ''} | {description['variants'][name]} "
         f"| {files[name]['bytes'] / 1000:.0f} | {entry['median_ms']:.2f} / {entry['two_threads']['median_ms']:.2f} "
         f"| {entry['cpu_ms']:.2f} "
         f"| {'not told' if entry['memory_mb'] is None else round(entry['memory_mb'])} "
-        f"| {info['difference'][name]['largest']:.1e} |"
-        for name, entry in info["latency"].items()
+        f"| {description['difference'][name]['largest']:.1e} |"
+        for name, entry in description["latency"].items()
     ]
-    rows += [f"Left out: `{name}`: {reason}." for name, reason in info["left_out"].items()]
-    first = info["latency"][info["default"]]
+    rows += [f"Left out: `{name}`: {reason}." for name, reason in description["left_out"].items()]
+    first = description["latency"][description["default"]]
     measured = (
         f"Times: {first['runtime']}, {first['machine']}, median; real-time factor of the default on one thread: "
         f"{first['real_time_factor']:.4f}. The front end is float32 in every file."
@@ -279,15 +292,15 @@ def _files(info, files):
     if busy(first["load"]):
         measured += f" The machine was busy (load {first['load']:g}): of the times, the processor's own can be trusted."
     online = (
-        f"`{info['step']['file']}` takes audio chunk by chunk and carries its state on."
-        if info["step"]
-        else f"It runs on windows, not chunk by chunk: the {info['step_missing']}."
+        f"`{description['step']['file']}` takes audio chunk by chunk and carries its state on."
+        if description["step"]
+        else f"It runs on windows, not chunk by chunk: the {description['step_missing']}."
     )
     refused = [
         f"`{name}` must not be run by {runtime} (`ser_keras` refuses it)."
-        for name in info["latency"]
-        for runtime, entry in info["parity"][name].items()
-        if "refused" in entry
+        for name in description["latency"]
+        for runtime, entry in description["parity"][name].items()
+        if isinstance(entry, dict) and "refused" in entry
     ]
     sums = [f"{files[name]['sha256']}  {name}" for name in files if name.endswith(".tflite")]
     table = [
@@ -305,7 +318,7 @@ def _files(info, files):
     return "\n".join([*table, "", "Checksums (sha256):", "", "```", *sums, "```"])
 
 
-def _use():
+def _use() -> str:
     return (
         "## Use and misuse\n\n"
         "Made for research, teaching and demonstrations: exploring how emotion is expressed in voices, prototyping "
@@ -317,11 +330,11 @@ def _use():
     )
 
 
-def _again(info, origin):
+def _again(description: Description, origin: Origin) -> str:
     command = origin["command"] or "(not recorded)"
     export = "ser-keras export RUN --out BUNDLE" + ("" if origin["fold"] is None else f" --fold {origin['fold']}")
-    export += " --all-variants" if len(info["variants"]) > len(ALWAYS) else ""
-    name = next(name for name, variant in VARIANTS.items() if variant.file == info["default"])
+    export += " --all-variants" if len(description["variants"]) > len(ALWAYS) else ""
+    name = next(name for name, variant in VARIANTS.items() if variant.file == description["default"])
     export += "" if name == INT8_WEIGHTS else f" --default {name}"
     versions = ", ".join(f"{k} {v}" for k, v in origin["versions"].items())
     return (
@@ -332,10 +345,10 @@ def _again(info, origin):
     )
 
 
-def _uar(value, interval):
+def _uar(value: float | None, interval: Sequence[float | None]) -> str:
     low, high = interval
     return _figure(value) if low is None else f"**{_figure(value)}** [{_figure(low)}, {_figure(high)}]"
 
 
-def _figure(value):
+def _figure(value: float | None) -> str:
     return "n/a" if value is None else f"{value:.3f}"

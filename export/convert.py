@@ -1,10 +1,14 @@
 """Keras models to TFLite, in a child process: a crash of the converter is one clear line, not the end of the job."""
 
+from __future__ import annotations
+
 import dataclasses
 import json
 import re
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
@@ -13,6 +17,11 @@ from ser_keras.common.errors import BadInput, SerKerasError, Unavailable
 from ser_keras.export.names import FEATURES_FILE, STEP_FILE, STEP_FLOAT_FILE
 from ser_keras.export.quantise import quantise
 from ser_keras.export.variants import VARIANTS
+
+if TYPE_CHECKING:
+    import keras
+
+    from ser_keras.export.signatures import Graph
 
 CHILD = "from ser_keras.export.convert import serve; serve()"
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": ""}
@@ -36,22 +45,54 @@ class Conversion:
     source: Path
     float32: Path
     int8: Path
+    _: dataclasses.KW_ONLY
     windows: Path | None = None
     probabilities: Path | None = None
-    further: tuple = ()
+    further: tuple[str, ...] = ()
     calibration: Path | None = None
     parts: bool = False
 
+    @classmethod
+    def from_plain(cls, plain: PlainConversion) -> Conversion:
+        """The conversion whose `dataclasses.asdict` went through JSON."""
+        return cls(
+            Path(plain["source"]),
+            Path(plain["float32"]),
+            Path(plain["int8"]),
+            windows=_path(plain["windows"]),
+            probabilities=_path(plain["probabilities"]),
+            further=tuple(plain["further"]),
+            calibration=_path(plain["calibration"]),
+            parts=plain["parts"],
+        )
 
-def convert(conversions, advance=None):
+
+class PlainConversion(TypedDict):
+    """A `Conversion` as JSON has it."""
+
+    source: str
+    float32: str
+    int8: str
+    windows: str | None
+    probabilities: str | None
+    further: list[str]
+    calibration: str | None
+    parts: bool
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)
+
+
+def convert(conversions: Sequence[Conversion], advance: Callable[[], None] | None = None) -> list[dict[str, str]]:
     """Convert models, all in one child process, so that TensorFlow is imported once and not here.
 
     Args:
-        conversions: list of Conversion.
+        conversions: the models.
         advance: called after each model.
 
     Returns:
-        list: of each model, dict of file name -> why it is left out.
+        Of each model: file name -> why it is left out.
 
     Raises:
         BadInput: a model cannot be read or converted with builtin operations alone.
@@ -79,19 +120,18 @@ def convert(conversions, advance=None):
     return left_out
 
 
-def _crash(source, death, log):
+def _crash(source: Path, death: Died, log: str) -> str:
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     errors = [line for line in lines if re.search(r"error", line, re.IGNORECASE)] or lines
     return f"{source} can't be converted: the converter {death.how}{': ' + errors[-1][:300] if errors else ''}"
 
 
-def serve():
+def serve() -> None:
     """The child's side: a line with the conversions on standard input; of each, the files that are left out."""
     with answering() as (stdin, answer):
         for item in json.loads(stdin.readline()):
             try:
-                paths = {k: Path(v) if isinstance(v, str) else v for k, v in item.items()}
-                left_out = _convert_one(Conversion(**paths))
+                left_out = _convert_one(Conversion.from_plain(item))
             except SerKerasError as error:
                 answer(failure=f"{item['source']} can't be converted: {error}")
                 return
@@ -101,11 +141,11 @@ def serve():
             answer(json.dumps(left_out).encode())
 
 
-def _one_line(error):
+def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:300]
 
 
-def _convert_one(job):
+def _convert_one(job: Conversion) -> dict[str, str]:
     """Write the files of one model; returns those left out, with reasons."""
     from ser_keras.export import signatures
     from ser_keras.runtime.interpreter import Interpreter
@@ -117,16 +157,16 @@ def _convert_one(job):
     job.float32.write_bytes(content)
     job.int8.write_bytes(quantise(content))
     calibration = None if job.calibration is None else np.load(job.calibration)
-    left_out = {}
+    left_out: dict[str, str] = {}
     for name in job.further:
         try:
             variant = quantise(content, name, calibration)
             Interpreter(variant, VARIANTS[name].file)(np.zeros(model.input_shape[1], np.float32))
             (folder / VARIANTS[name].file).write_bytes(variant)
         except Exception as error:  # operations that this way of storing them has no kernel for, and the like
-            known = isinstance(error, SerKerasError)
-            left_out[VARIANTS[name].file] = str(error) if known else f"{type(error).__name__}: {_one_line(error)}"
-    if job.windows is not None:
+            ours = isinstance(error, SerKerasError)
+            left_out[VARIANTS[name].file] = str(error) if ours else f"{type(error).__name__}: {_one_line(error)}"
+    if job.windows is not None and job.probabilities is not None:
         np.save(job.probabilities, model.predict(np.load(job.windows), batch_size=32, verbose=0))
     if job.parts:
         (folder / FEATURES_FILE).write_bytes(graph_to_tflite(signatures.features(model), folder))
@@ -141,7 +181,7 @@ def _convert_one(job):
     return left_out
 
 
-def _load_keras(source):
+def _load_keras(source: Path) -> keras.Model:
     import keras
 
     import ser_keras.features.frontends
@@ -153,18 +193,18 @@ def _load_keras(source):
         raise SerKerasError(f"it is no Keras model that can be read ({_one_line(error)})") from None
 
 
-def to_tflite(model, scratch=None):
+def to_tflite(model: keras.Model, scratch: Path | None = None) -> bytes:
     """Convert an end-to-end Keras model, [B, N] float32 -> [B, C], N fixed: `graph_to_tflite` of `signatures.whole`."""
     from ser_keras.export import signatures
 
     return graph_to_tflite(signatures.whole(model), scratch)
 
 
-def graph_to_tflite(graph, scratch=None):
+def graph_to_tflite(graph: Graph, scratch: Path | None = None) -> bytes:
     """Convert a graph with builtin operations only.
 
     Args:
-        graph: signatures.Graph.
+        graph: the function, its inputs and variables.
         scratch: folder in which a saved model may lie for a moment; None: the system's.
 
     Returns:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.progress import say
@@ -16,7 +14,8 @@ from ser_keras.experiment.tensorflow_session import tensorflow_session
 from ser_keras.training.data.preparation import FoldedAudio
 from ser_keras.training.reevaluation import reopen
 
-TestUtterance = tuple[tuple[str, str, float], int, NDArray[np.float32]]  # key, class, samples
+if TYPE_CHECKING:
+    from ser_keras.export.estimate import TestUtterance
 
 
 def export(
@@ -30,7 +29,8 @@ def export(
         run: the run.
         out: the bundle's folder.
         fold: export this fold's model instead of the final one.
-        default, all_variants: see `ser_keras.export.bundle.export_run`.
+        default: see `ser_keras.export.bundle.export_run`.
+        all_variants: see there.
 
     Returns:
         Lines that say what was made.

@@ -1,6 +1,7 @@
 """LICENSE.md: the terms that a bundle's weights are under where a corpus passes its own on to what is made of it."""
 
 from ser_keras.corpora import CORPORA, title_of
+from ser_keras.export.bundle_json import CorpusTerms, SpeechOrigin
 
 NAME = "CC BY-NC-SA 4.0"
 TITLE = "Creative Commons Attribution-NonCommercial-ShareAlike 4.0 International"
@@ -8,28 +9,25 @@ FREE = "CC0-1.0"
 URL = "https://creativecommons.org/licenses/by-nc-sa/4.0/"
 
 
-def corpora_of(origin):
+def corpora_of(origin: SpeechOrigin) -> list[CorpusTerms]:
     """The corpora that weights have seen, those of the weights that they started from (`--init`) among them.
 
     Args:
         origin: `created_from` of a `bundle.json`.
-
-    Returns:
-        list of dict with `name`, `title` and `licence`.
     """
-    own = {c["name"]: c for c in origin["corpora"]}
+    corpora: dict[str, CorpusTerms] = {corpus["name"]: corpus for corpus in origin["corpora"]}
     for name in (origin.get("init") or {}).get("corpora", []):
-        known = CORPORA.get(name)
-        own.setdefault(name, {"name": name, "title": title_of(name), "licence": known and known.licence})
-    return list(own.values())
+        licence = CORPORA[name].licence if name in CORPORA else None
+        corpora.setdefault(name, {"name": name, "title": title_of(name), "licence": licence})
+    return list(corpora.values())
 
 
-def share_alike(origin):
+def share_alike(origin: SpeechOrigin) -> bool:
     """Whether a corpus is under share-alike terms: the weights then are, too."""
     return any(c.get("licence") == NAME for c in corpora_of(origin))
 
 
-def notice(origin):
+def notice(origin: SpeechOrigin) -> str | None:
     """The licence beside the weights: what it asks for, and whom to credit.
 
     Args:

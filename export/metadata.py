@@ -4,9 +4,13 @@ The flatbuffer is laid by hand, slot by slot: the writers that exist (tflite-sup
 TensorFlow. Schema: `metadata_schema.fbs` of tflite-support, whose field order the slots below follow.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import io
 import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
@@ -38,7 +42,11 @@ class Metadata:
     """What a `.tflite` says of itself.
 
     Attributes:
-        name, description, version, author, licence: free text.
+        name: of the model.
+        description: of the model, for people.
+        version: of the program that made it.
+        author: of the program.
+        licence: the terms of the weights.
         labels: class names in the order of outputs.
         sample_rate: Hz.
         channels: of the input.
@@ -48,30 +56,31 @@ class Metadata:
     name: str
     description: str
     version: str
+    _: dataclasses.KW_ONLY
     author: str
     licence: str
-    labels: tuple
+    labels: tuple[str, ...]
     sample_rate: int = SAMPLE_RATE
     channels: int = 1
     parser_version: str = PARSER_VERSION
 
 
-def with_metadata(content, metadata):
+def with_metadata(content: bytes, metadata: Metadata) -> bytes:
     """Embed metadata in a model and append the label file that it names.
 
     Args:
         content: bytes of a `.tflite` with one input and one output.
-        metadata: Metadata.
+        metadata: what it is to say of itself.
 
     Returns:
-        bytes: the same model, its buffers aligned to 16 bytes, its inner tensors without names, with a zip of
+        The same model, its buffers aligned to 16 bytes, its inner tensors without names, with a zip of
         `labels.txt` after it.
     """
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     _drop_names(model)
-    kept = [m for m in model.metadata or [] if m.name != BUFFER_NAME.encode()]
+    others = [m for m in model.metadata or [] if m.name != BUFFER_NAME.encode()]
     entry = schema.MetadataT(name=BUFFER_NAME, buffer=len(model.buffers))
-    model.metadata = [*kept, entry]
+    model.metadata = [*others, entry]
     packed = [_AlignedBuffer(_data(b, content)) for b in model.buffers]
     model.buffers = [*packed, _AlignedBuffer(_build(metadata))]
     builder = flatbuffers.Builder(len(content) + 4096)
@@ -83,7 +92,7 @@ def with_metadata(content, metadata):
     return stream.getvalue()
 
 
-def _drop_names(model):
+def _drop_names(model: schema.ModelT) -> None:
     """Nobody needs the names of tensors within the graph; an unrolled recurrence has thousands of long ones."""
     for graph in model.subgraphs:
         ends = {*map(int, graph.inputs), *map(int, graph.outputs)}
@@ -92,17 +101,17 @@ def _drop_names(model):
                 tensor.name = None
 
 
-def _data(buffer, content):
+def _data(buffer: schema.BufferT, content: bytes) -> bytes | None:
     """A buffer's bytes; writers may put them behind the flatbuffer, at an offset that rewriting it would shift."""
     if (buffer.offset or 0) > 1:  # 0 and 1 stand for "within"
         return content[buffer.offset : buffer.offset + buffer.size]
-    return buffer.data
+    return None if buffer.data is None else bytes(buffer.data)
 
 
 class _AlignedBuffer(schema.BufferT):
     """A buffer whose data begin at a multiple of 16 bytes, as the schema asks (runtimes map weights in place)."""
 
-    def Pack(self, builder):  # noqa: N802 - the generated code's name
+    def Pack(self, builder: flatbuffers.Builder) -> int:  # noqa: N802 - the generated code's name
         vector = None
         if self.data is not None:
             data = bytes(self.data)
@@ -116,17 +125,23 @@ class _AlignedBuffer(schema.BufferT):
         return schema.BufferEnd(builder)
 
 
-def _build(metadata):
-    """The metadata flatbuffer as bytes."""
+class _Offset(int):
+    """The place of a table or vector that is already in the builder."""
+
+
+class _UInt(int):
+    """A 32-bit unsigned field; plain ints are enum bytes."""
+
+
+def _build(metadata: Metadata) -> bytes:
+    """The metadata flatbuffer."""
     b = flatbuffers.Builder(1024)
     labels = _table(
         b, 5, FILE, name=LABELS_FILE, description="class names in the order of outputs", type=TENSOR_AXIS_LABELS
     )
     properties = _table(b, 2, AUDIO, sample_rate=_UInt(metadata.sample_rate), channels=_UInt(metadata.channels))
-    content = _table(b, 3, CONTENT, type=AUDIO_PROPERTIES, properties=_Offset(properties))
-    audio = _table(
-        b, 7, TENSOR, name="audio", description="one window of mono samples in [-1, 1]", content=_Offset(content)
-    )
+    content = _table(b, 3, CONTENT, type=AUDIO_PROPERTIES, properties=properties)
+    audio = _table(b, 7, TENSOR, name="audio", description="one window of mono samples in [-1, 1]", content=content)
     probabilities = _table(
         b, 7, TENSOR, name="probabilities", description="softmax over the labels", files=_vector(b, [labels])
     )
@@ -147,43 +162,30 @@ def _build(metadata):
     return bytes(b.Output())
 
 
-class _Offset(int):
-    """The place of a table or vector that is already in the builder."""
-
-
-class _UInt(int):
-    """A 32-bit unsigned field; plain ints are enum bytes."""
-
-
-def _table(builder, n_slots, slots, **fields):
+def _table(builder: flatbuffers.Builder, n_slots: int, slots: Mapping[str, int], **fields: str | int) -> _Offset:
     """Write one table; strings are written first, since tables can't nest."""
-    fields = {k: _Offset(builder.CreateString(v)) if isinstance(v, str) else v for k, v in fields.items()}
+    values = {k: _Offset(builder.CreateString(v)) if isinstance(v, str) else v for k, v in fields.items()}
     builder.StartObject(n_slots)
-    for field, value in fields.items():
+    for field, value in values.items():
         if isinstance(value, _Offset):
             builder.PrependUOffsetTRelativeSlot(slots[field], value, 0)
         elif isinstance(value, _UInt):
             builder.PrependUint32Slot(slots[field], value, 0)
         else:
             builder.PrependUint8Slot(slots[field], value, 0)
-    return builder.EndObject()
+    return _Offset(builder.EndObject())
 
 
-def _vector(builder, offsets):
+def _vector(builder: flatbuffers.Builder, offsets: Sequence[_Offset]) -> _Offset:
+    """Write a list of tables."""
     builder.StartVector(4, len(offsets), 4)
     for offset in reversed(offsets):
         builder.PrependUOffsetTRelative(offset)
     return _Offset(builder.EndVector())
 
 
-def read_metadata(path):
+def read_metadata(path: str | Path) -> Metadata:
     """The metadata of a `.tflite` file.
-
-    Args:
-        path: the file.
-
-    Returns:
-        Metadata.
 
     Raises:
         SerKerasError: the file has none, or can't be read.
@@ -202,9 +204,12 @@ def read_metadata(path):
         labels_file = subgraph.first(SUBGRAPH["outputs"]).first(TENSOR["files"]).text(FILE["name"])
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             labels = archive.read(labels_file).decode("utf-8").splitlines()
-        texts = {field: root.text(MODEL[field]) for field in ("name", "description", "version", "author", "licence")}
         return Metadata(
-            **texts,
+            root.text(MODEL["name"]),
+            root.text(MODEL["description"]),
+            root.text(MODEL["version"]),
+            author=root.text(MODEL["author"]),
+            licence=root.text(MODEL["licence"]),
             labels=tuple(labels),
             sample_rate=properties.uint(AUDIO["sample_rate"]),
             channels=properties.uint(AUDIO["channels"]),
@@ -219,24 +224,27 @@ def read_metadata(path):
 class _Reader:
     """One table of a flatbuffer, read by slot."""
 
-    def __init__(self, data, position):
+    def __init__(self, data: bytes, position: int) -> None:
         self._table = Table(data, position)
 
-    def _field(self, slot):
+    def _field(self, slot: int) -> int:
+        """The position of a field."""
         offset = self._table.Offset(4 + 2 * slot)
         if not offset:
             raise ValueError(f"slot {slot} is empty")
         return self._table.Pos + offset
 
-    def text(self, slot):
+    def text(self, slot: int) -> str:
         return self._table.String(self._field(slot)).decode("utf-8")
 
-    def uint(self, slot):
+    def uint(self, slot: int) -> int:
         return self._table.Get(number_types.Uint32Flags, self._field(slot))
 
-    def child(self, slot):
+    def child(self, slot: int) -> _Reader:
+        """The table that a field holds."""
         return _Reader(self._table.Bytes, self._table.Indirect(self._field(slot)))
 
-    def first(self, slot):
+    def first(self, slot: int) -> _Reader:
+        """The first table of the list that a field holds."""
         start = self._table.Vector(self._field(slot) - self._table.Pos)
         return _Reader(self._table.Bytes, self._table.Indirect(start))

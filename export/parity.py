@@ -1,8 +1,14 @@
 """Is the shipped file still the trained model? Keras against `.tflite`, in every runtime that is installed."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from ser_keras.common.errors import SerKerasError
+from ser_keras.export.bundle_json import Comparison, Difference, RuntimeParity, Shapes, StepFile
 from ser_keras.export.names import STEP, STEP_FILE, STEP_FLOAT_FILE
 from ser_keras.export.reference import TOLERANCE, reference_clip
 from ser_keras.export.variants import FLOAT32, INT8_WEIGHTS, OF_FILE, VARIANTS
@@ -14,7 +20,7 @@ INTEGER_LIMIT = 0.25  # and of integers, whose rounding is each runtime's own
 STEP_LIMIT = 1e-4
 
 
-def probe_windows(window_samples):
+def probe_windows(window_samples: int) -> NDArray[np.float32]:
     """Windows that a classifier must cope with whatever it was trained on.
 
     Args:
@@ -34,15 +40,8 @@ def probe_windows(window_samples):
     return np.clip(windows, -1, 1).astype(np.float32)
 
 
-def compare(expected, actual):
-    """How far two tables of probabilities lie apart.
-
-    Args:
-        expected, actual: [n, C].
-
-    Returns:
-        dict: `n`, `mean` and `largest` absolute difference, `decisions_differ` (rows whose largest class changed).
-    """
+def compare(expected: ArrayLike, actual: ArrayLike) -> Comparison:
+    """How far two tables of probabilities [n, C] lie apart."""
     difference = np.abs(np.asarray(expected, np.float64) - np.asarray(actual, np.float64))
     return {
         "n": len(difference),
@@ -52,7 +51,14 @@ def compare(expected, actual):
     }
 
 
-def check(files, windows, expected, advance=None, n_probes=0):
+def check(
+    files: Mapping[str, bytes],
+    windows: NDArray[np.float32],
+    expected: NDArray[np.float32],
+    *,
+    advance: Callable[[], None] | None = None,
+    n_probes: int = 0,
+) -> dict[str, dict[str, RuntimeParity]]:
     """Run files on windows in every installed runtime and compare with Keras.
 
     Args:
@@ -63,17 +69,17 @@ def check(files, windows, expected, advance=None, n_probes=0):
         n_probes: how many of the windows, the first, are no recorded speech.
 
     Returns:
-        file name -> runtime -> what `compare` returns, with `largest_on_speech` (None without such windows); or
-        {`refused`: why this runtime must not run the file}.
+        file name -> runtime -> figures, or why this runtime must not run the file.
 
     Raises:
         SerKerasError: the float32 file differs from Keras, runtimes differ on a file of float arithmetic, one of these
             doesn't run, or samples that aren't finite get through.
     """
-    report = {}
+    report: dict[str, dict[str, RuntimeParity]] = {}
     for file, content in files.items():
         integer = file in OF_FILE and OF_FILE[file].integer
-        report[file], first = {}, None
+        report[file] = {}
+        first: NDArray[np.float32] | None = None  # probabilities of the first runtime
         for runtime in installed():
             try:
                 model = Interpreter(content, file, runtime)
@@ -86,14 +92,21 @@ def check(files, windows, expected, advance=None, n_probes=0):
             _check_unfit_samples(model, file, runtime)
             speech = slice(n_probes, None)
             on_speech = compare(expected[speech], rows[speech])["largest"] if len(rows) > n_probes else None
-            report[file][runtime] = {**compare(expected, rows), "largest_on_speech": on_speech}
+            whole = compare(expected, rows)
+            report[file][runtime] = {
+                "n": whole["n"],
+                "mean": whole["mean"],
+                "largest": whole["largest"],
+                "decisions_differ": whole["decisions_differ"],
+                "largest_on_speech": on_speech,
+            }
             first = rows if first is None else first
             apart = compare(first, rows)["largest"]
             if not apart <= (INTEGER_LIMIT if integer else RUNTIME_LIMIT):
-                said = f"{next(iter(report[file]))} and {runtime} differ by {apart:.2g} in a probability"
+                reason = f"{next(iter(report[file]))} and {runtime} differ by {apart:.2g} in a probability"
                 if not integer:
-                    raise SerKerasError(f"{file}: {said}")
-                report[file][runtime] = {"refused": said}
+                    raise SerKerasError(f"{file}: {reason}")
+                report[file][runtime] = {"refused": reason}
         if file == VARIANTS[FLOAT32].file:
             furthest = worst(report[file])["largest"]
             if not furthest <= FLOAT_LIMIT:
@@ -105,13 +118,15 @@ def check(files, windows, expected, advance=None, n_probes=0):
     return report
 
 
-def worst(by_runtime):
+def worst(by_runtime: Mapping[str, RuntimeParity]) -> Difference:
     """The largest `mean` and `largest` over the runtimes that may run a file."""
     measured = [entry for entry in by_runtime.values() if "refused" not in entry]
-    return {key: max(entry[key] for entry in measured) for key in ("mean", "largest")}
+    return {"mean": max(entry["mean"] for entry in measured), "largest": max(entry["largest"] for entry in measured)}
 
 
-def check_steps(parts, files, window_samples, hop_samples):
+def check_steps(
+    parts: Mapping[str, bytes], files: Mapping[str, bytes], window_samples: int, *, hop_samples: int
+) -> StepFile | None:
     """Chunk by chunk with the state carried on, against the whole window at once, for both ways to store the weights.
 
     Args:
@@ -142,21 +157,27 @@ def check_steps(parts, files, window_samples, hop_samples):
         if not largest <= STEP_LIMIT:
             raise SerKerasError(f"{step_file}: chunk by chunk differs by {largest:.2g} from the window at once")
     return {
-        **{"file": STEP_FILE, "float32": STEP_FLOAT_FILE, "signature": STEP, "hop_samples": hop_samples},
+        "file": STEP_FILE,
+        "float32": STEP_FLOAT_FILE,
+        "signature": STEP,
+        "hop_samples": hop_samples,
         **shapes(parts[STEP_FILE]),
         "difference_from_whole": largest,
     }
 
 
-def shapes(content):
-    """Names and shapes of a file's inputs and outputs: {`inputs`: name -> shape, `outputs`: name -> shape}."""
+def shapes(content: bytes) -> Shapes:
+    """Names and shapes of a file's inputs and outputs."""
     module = import_runtime(choose())
     runner = module.Interpreter(model_content=content).get_signature_runner()
-    details = {"inputs": runner.get_input_details(), "outputs": runner.get_output_details()}
-    return {k: {name: d["shape"].tolist() for name, d in sorted(v.items())} for k, v in details.items()}
+    inputs, outputs = sorted(runner.get_input_details().items()), sorted(runner.get_output_details().items())
+    return {
+        "inputs": {name: detail["shape"].tolist() for name, detail in inputs},
+        "outputs": {name: detail["shape"].tolist() for name, detail in outputs},
+    }
 
 
-def _check_unfit_samples(model, file, runtime):
+def _check_unfit_samples(model: Interpreter, file: str, runtime: str) -> None:
     """NaN, infinite and huge samples must give probabilities all the same."""
     for value in (np.nan, np.inf, -np.inf, 1e30):
         window = np.full(model.window_samples, 0.01, np.float32)

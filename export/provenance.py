@@ -1,17 +1,23 @@
 """What a bundle says of the run that it was made from."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+
 from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.files import read_json
 from ser_keras.common.version import __version__
 from ser_keras.evaluation import Predictions
+from ser_keras.experiment.run import Run
 from ser_keras.export import card
+from ser_keras.export.bundle_json import ConditionEstimate, CorpusOrigin, Origin, SpeechOrigin, Tree
 from ser_keras.export.licence import NAME, share_alike
 from ser_keras.export.metadata import Metadata
 from ser_keras.runtime.bundle import Settings
 
 
-def run_settings(experiment):
-    """model_files.Settings of a run's `experiment.yaml`."""
+def run_settings(experiment: Tree) -> Settings:
+    """How audio is cut for a run's model, from its `experiment.yaml`."""
     export = experiment.get("export") or {}
     window, hop = round(experiment["window_s"] * SAMPLE_RATE), chunk_hop(experiment)
     chunks = export.get("chunks", 1) if experiment.get("unit") == "utterance" else 1
@@ -25,20 +31,20 @@ def run_settings(experiment):
     )
 
 
-def chunk_hop(experiment):
+def chunk_hop(experiment: Tree) -> int:
     """Samples from one window that a classifier was trained on, or one chunk of its sequences, to the next."""
     return round(experiment["hop_s"] * SAMPLE_RATE)
 
 
-def metadata_of(experiment, settings):
+def metadata_of(experiment: Tree, settings: Settings) -> Metadata:
     """The metadata that each `.tflite` carries."""
-    seen = {"corpora": experiment.get("corpora") or [], "init": experiment.get("init")}
+    seen: SpeechOrigin = {"corpora": experiment.get("corpora") or [], "init": experiment.get("init")}
     terms = f"weights: {NAME}; " if share_alike(seen) else ""
     corpora = ", ".join(f"{c['name']} ({c.get('licence', 'not stated')})" for c in experiment.get("corpora") or [])
     return Metadata(
-        name=f"ser-keras {experiment['recipe']}",
-        description=f"Speech emotion from {settings.window_samples / SAMPLE_RATE:g} s of 16 kHz mono audio",
-        version=__version__,
+        f"ser-keras {experiment['recipe']}",
+        f"Speech emotion from {settings.window_samples / SAMPLE_RATE:g} s of 16 kHz mono audio",
+        __version__,
         author="ser-keras",
         licence=f"{terms}trained on: {corpora or 'not stated'}",
         labels=settings.classes,
@@ -46,14 +52,22 @@ def metadata_of(experiment, settings):
     )
 
 
-def origin(run, experiment, fold):
+def origin(run: Run, experiment: Tree, fold: int | None) -> Origin:
     """Where the model comes from: enough to train it again."""
     record = run.provenance if (run.path / "provenance.json").is_file() else {}
     metrics = run.metrics if run.finished else {}
     versions = record.get("versions") or {}
-    corpora = [
-        {k: c.get(k) for k in ("name", "title", "licence", "n_utterances", "n_speakers", "speakers", "fingerprint")}
-        for c in experiment.get("corpora") or []
+    corpora: list[CorpusOrigin] = [
+        {
+            "name": corpus.get("name"),
+            "title": corpus.get("title"),
+            "licence": corpus.get("licence"),
+            "n_utterances": corpus.get("n_utterances"),
+            "n_speakers": corpus.get("n_speakers"),
+            "speakers": corpus.get("speakers"),
+            "fingerprint": corpus.get("fingerprint"),
+        }
+        for corpus in experiment.get("corpora") or []
     ]
     return {
         "recipe": experiment["recipe"],
@@ -72,27 +86,33 @@ def origin(run, experiment, fold):
     }
 
 
-def _temperature(run, fold):
+def _temperature(run: Run, fold: int | None) -> float | None:
+    """The temperature that the weights hold; None where there is none."""
     path = (run.final if fold is None else run.fold(fold)) / "fold.json"
     return read_json(path).get("temperature") if path.is_file() else None
 
 
-def tables(run, folds, name):
+def tables(run: Run, folds: Iterable[int], name: str) -> dict[int, Predictions]:
     """fold number -> Predictions of `name` (predictions.csv or segments.csv); folds without the file are missing."""
-    found = {number: run.fold(number) / name for number in folds}
-    return {number: Predictions.read_csv(path) for number, path in found.items() if path.is_file()}
+    files = {number: run.fold(number) / name for number in folds}
+    return {number: Predictions.read_csv(path) for number, path in files.items() if path.is_file()}
 
 
-def conditions(run):
+def conditions(run: Run) -> list[ConditionEstimate]:
     """What the run's Keras models reach on distorted test audio, as `ser-keras evaluate RUN --condition C` left it.
 
-    Returns:
-        list of dict: `condition`, `uar`, `ci95`, `wa`, `n`; the undistorted run is not in it.
+    The undistorted run is not in it.
     """
-    found = []
+    estimates: list[ConditionEstimate] = []
     for path in sorted((run.path / "evaluations").glob("test-*/metrics.json")):
-        figures = read_json(path)
-        said = figures["protocol"].partition(", ")[2] or path.parent.name.partition("-")[2]
-        found.append({"condition": said, "uar": figures["uar"], "ci95": figures["uar_ci95"], "wa": figures["wa"]})
-        found[-1]["n"] = figures["n_utterances"]
-    return found
+        metrics = read_json(path)
+        estimates.append(
+            {
+                "condition": metrics["protocol"].partition(", ")[2] or path.parent.name.partition("-")[2],
+                "uar": metrics["uar"],
+                "ci95": metrics["uar_ci95"],
+                "wa": metrics["wa"],
+                "n": metrics["n_utterances"],
+            }
+        )
+    return estimates

@@ -7,13 +7,14 @@ import glob
 import os
 import shutil
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ser_keras.common.errors import SerKerasError, write_error
 
 
 @contextlib.contextmanager
-def replacing_folder(out, check):
+def replacing_folder(out: str | Path, check: Callable[[Path], None]) -> Iterator[Path]:
     """Give a fresh folder to fill; when the block ends well, it takes the place of `out` in one step.
 
     The folder lies beside `out`. One process at a time: a second one is refused. What a killed process left behind is
@@ -56,7 +57,7 @@ def replacing_folder(out, check):
 
 
 @contextlib.contextmanager
-def _locked(out):
+def _locked(out: Path) -> Iterator[None]:
     """Hold `.NAME.lock` beside `out`; the lock falls with the process, the file is removed at the end."""
     path = out.parent / f".{out.name}.lock"
     while True:
@@ -77,7 +78,8 @@ def _locked(out):
         os.close(handle)
 
 
-def _sync(path):
+def _sync(path: Path) -> None:
+    """Wait until the disk holds a file or a folder's entries."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -85,13 +87,13 @@ def _sync(path):
         os.close(handle)
 
 
-def _put(folder, out):
+def _put(folder: Path, out: Path) -> None:
     """Move `folder` to `out`; a folder that is there changes places with it and is gone when its lock falls."""
     if not out.exists():
         os.rename(folder, out)
     elif not any(out.iterdir()):
         os.rename(folder, out)  # an empty folder may be renamed over
-    elif not _exchange(folder, out):
+    elif not exchange(folder, out):
         # No such call here: between the two renames `out` is missing, which is not a mix of old and new.
         old = folder.with_name(folder.name + "-old")
         os.rename(out, old)
@@ -99,13 +101,13 @@ def _put(folder, out):
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _exchange(one, other):
+def exchange(one: Path, other: Path) -> bool:
     """Swap two folders in one step; False where the system can't."""
     libc = ctypes.CDLL(None, use_errno=True)
-    paths = os.fsencode(one), os.fsencode(other)
+    first, second = os.fsencode(one), os.fsencode(other)
     if sys.platform == "darwin" and hasattr(libc, "renamex_np"):
-        return libc.renamex_np(*paths, 2) == 0  # RENAME_SWAP
+        return bool(libc.renamex_np(first, second, 2) == 0)  # RENAME_SWAP
     if hasattr(libc, "renameat2"):
-        at_cwd, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
-        return libc.renameat2(at_cwd, paths[0], at_cwd, paths[1], exchange) == 0
+        at_cwd, swap = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+        return bool(libc.renameat2(at_cwd, first, at_cwd, second, swap) == 0)
     return False

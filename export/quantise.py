@@ -4,14 +4,22 @@ The default keeps int8 weights and computes in float. The quantiser's dynamic fi
 LiteRT, and off by up to .99 in a probability in tflite-runtime 2.14, without a word (`interpreter` refuses them there).
 """
 
+from __future__ import annotations
+
 import contextlib
 import io
 import re
+from typing import TYPE_CHECKING
 
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.export.variants import INT8_WEIGHTS
+
+if TYPE_CHECKING:
+    from ai_edge_quantizer import recipe
+    from numpy.typing import NDArray
 
 FRONTEND_SCOPE = re.compile(r"(^|[/;])frontend(_\d+)?([/;]|$)")
 # What a full-int8 classifier computes in float all the same: what goes in and comes out; softmax, whose int8
@@ -23,7 +31,7 @@ KEPT_FLOAT = ("INPUT", "OUTPUT", "SOFTMAX", "SQRT")
 SMALL = 2048
 
 
-def quantise(content, variant=INT8_WEIGHTS, calibration=None):
+def quantise(content: bytes, variant: str = INT8_WEIGHTS, calibration: NDArray[np.float32] | None = None) -> bytes:
     """Store a classifier smaller.
 
     Args:
@@ -60,7 +68,8 @@ def quantise(content, variant=INT8_WEIGHTS, calibration=None):
         return bytes(tool.quantize(measured).quantized_model)
 
 
-def _recipe(variant):
+def _recipe(variant: str) -> recipe.ModelQuantizationRecipe:
+    """The quantiser's recipe of a variant."""
     from ai_edge_quantizer import qtyping, recipe_manager
 
     manager, everything = recipe_manager.RecipeManager(), {"regex": ".*", "operation_name": "*"}
@@ -81,23 +90,18 @@ def _recipe(variant):
     return manager.get_quantization_recipe()
 
 
-def frontend_operations(content):
+def frontend_operations(content: bytes) -> set[str]:
     """Names of the tensors that front-end operations put out.
 
     An operation belongs to the front end if its name says so or if one that does depends on it.
-
-    Args:
-        content: bytes of a `.tflite`.
-
-    Returns:
-        set of str.
     """
     graph = schema.ModelT.InitFromPackedBuf(content, 0).subgraphs[0]
     names = [tensor.name.decode("utf-8") for tensor in graph.tensors]
-    found, needed = set(), set()
+    frontend: set[str] = set()
+    needed: set[int] = set()  # tensors that they take
     for operator in reversed(graph.operators):  # the file's order is an order of execution
         outputs = [int(t) for t in operator.outputs]
         if needed.intersection(outputs) or any(FRONTEND_SCOPE.search(names[t]) for t in outputs):
-            found.update(names[t] for t in outputs)
+            frontend.update(names[t] for t in outputs)
             needed.update(int(t) for t in operator.inputs if t >= 0)
-    return found
+    return frontend

@@ -1,9 +1,14 @@
 """The reference clip: a synthesised voice of exactly one window, and what every runtime must say of it."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
 
 from ser_keras.audio.samples import SAMPLE_RATE, from_int16, to_int16
 
@@ -15,7 +20,7 @@ PEAK = 0.5
 VOWELS = (((730, 80), (1090, 90), (2440, 120)), ((270, 60), (2290, 100), (3010, 150)))
 
 
-def reference_clip(n_samples):
+def reference_clip(n_samples: int) -> NDArray[np.int16]:
     """A voice-like clip: glottal pulses of a gliding pitch through the formants of /a/, turning into /i/.
 
     Args:
@@ -38,7 +43,7 @@ def reference_clip(n_samples):
     return to_int16(PEAK * voice / np.abs(voice).max())
 
 
-def _through_formants(source, formants):
+def _through_formants(source: NDArray[np.float64], formants: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
     """Filter by two-pole resonators in cascade, as a product of spectra."""
     length = 2 * len(source)
     z = np.exp(-2j * np.pi * np.fft.rfftfreq(length))
@@ -49,14 +54,20 @@ def _through_formants(source, formants):
     return np.fft.irfft(spectrum, length)[: len(source)]
 
 
-def write_reference(folder, window_samples, classes, models):
+def write_reference(
+    folder: Path,
+    window_samples: int,
+    classes: Sequence[str],
+    *,
+    models: Mapping[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]],
+) -> None:
     """Write `reference.wav` and `reference.json`.
 
     Args:
         folder: the bundle.
         window_samples: length of the clip.
         classes: names in the order of outputs.
-        models: file name -> callable, window [N] -> probabilities [C].
+        models: file name -> function, window [N] -> probabilities [C].
     """
     clip = reference_clip(window_samples)
     soundfile.write(folder / CLIP_FILE, clip, SAMPLE_RATE, subtype="PCM_16")

@@ -1,8 +1,10 @@
 """The files that one trained model becomes, and which of them a bundle may call its default."""
 
 import dataclasses
+from collections.abc import Mapping
 
 from ser_keras.common.errors import SerKerasError, nearest
+from ser_keras.export.bundle_json import Estimate
 
 MAX_UAR_LOSS = 0.01  # of a default against Keras, on the run's own test folds
 
@@ -35,7 +37,7 @@ OF_FILE = {variant.file: variant for variant in VARIANTS.values()}
 AUTO = "auto"  # the first of ALWAYS that loses little
 
 
-def check_name(variant):
+def check_name(variant: str) -> None:
     """Refuse an unknown variant.
 
     Raises:
@@ -45,7 +47,7 @@ def check_name(variant):
         raise SerKerasError(f"no variant '{variant}'; nearest: {nearest(variant, [AUTO, *VARIANTS])}")
 
 
-def choose_default(wanted, figures):
+def choose_default(wanted: str, figures: Mapping[str, Estimate | None]) -> str:
     """The file that a bundle calls its default.
 
     Args:
@@ -58,19 +60,19 @@ def choose_default(wanted, figures):
     Raises:
         SerKerasError: the wanted variant isn't there, or loses more than MAX_UAR_LOSS.
     """
-    losses = {file: None if f is None else f["keras_uar"] - f["uar"] for file, f in figures.items()}
-    fitting = [file for file, loss in losses.items() if loss is None or loss <= MAX_UAR_LOSS + 1e-9]
+    losses = {file: 0.0 if f is None else f["keras_uar"] - f["uar"] for file, f in figures.items()}
+    fitting = [file for file, loss in losses.items() if loss <= MAX_UAR_LOSS + 1e-9]
     if wanted == AUTO:
         return next((VARIANTS[name].file for name in ALWAYS if VARIANTS[name].file in fitting), VARIANTS[FLOAT32].file)
     file = VARIANTS[wanted].file
     if file not in losses:
         raise SerKerasError(f"the variant '{wanted}' wasn't made: add --all-variants, or choose another default")
-    if file in fitting:
+    estimate = figures[file]
+    if file in fitting or estimate is None:
         return file
     names = [name for name, variant in VARIANTS.items() if variant.file in fitting]
-    found = figures[file]
     raise SerKerasError(
         f"{wanted} would be the default and loses {100 * losses[file]:.1f} points of UAR on the test folds "
-        f"({found['uar']:.3f} against {found['keras_uar']:.3f}, at most {100 * MAX_UAR_LOSS:g} are allowed): "
+        f"({estimate['uar']:.3f} against {estimate['keras_uar']:.3f}, at most {100 * MAX_UAR_LOSS:g} are allowed): "
         + (f"choose --default {' or '.join(names)}" if names else "no variant loses less; train on")
     )

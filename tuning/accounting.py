@@ -1,8 +1,13 @@
 """Where a search's time goes: training steps, everything around them, waiting for the chief."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TypedDict
 
 import keras
 
@@ -22,14 +27,23 @@ PARTS = {
 }
 
 
+class Times(TypedDict):
+    """Seconds of one process, or of several together: of the clock, of the processors, and of the clock by part."""
+
+    wall: float
+    cpu: float
+    seconds: dict[str, float]
+
+
 class Stopwatch:
     """Seconds of one process by part."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.seconds = dict.fromkeys(PARTS, 0.0)
 
     @contextlib.contextmanager
-    def part(self, name):
+    def part(self, name: str) -> Iterator[None]:
+        """Around what belongs to a part, a name in PARTS."""
         started = time.monotonic()
         try:
             yield
@@ -37,7 +51,7 @@ class Stopwatch:
             self.seconds[name] += time.monotonic() - started
 
     @contextlib.contextmanager
-    def training(self):
+    def training(self) -> Iterator[StepTimer]:
         """Around one fit; yields the callback that times its steps."""
         steps, started = StepTimer(), time.monotonic()
         try:
@@ -52,14 +66,15 @@ class Stopwatch:
 class StepTimer(keras.callbacks.Callback):
     """Seconds in training steps, each with the fetching of its batch; the first, which compiles, apart."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.first, self.others, self._began, self._n = 0.0, 0.0, 0.0, 0
+        self.first, self.others = 0.0, 0.0  # seconds of the first step, and of all others
+        self._began, self._n = 0.0, 0
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         self._began = time.monotonic()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         seconds = time.monotonic() - self._began
         self._n += 1
         if self._n == 1:
@@ -73,18 +88,18 @@ class Session:
 
     Args:
         path: the file.
-        watch: Stopwatch.
+        watch: seconds by part.
         started: `time.monotonic()` when the process began its work.
     """
 
-    def __init__(self, path, watch, started):
+    def __init__(self, path: Path, watch: Stopwatch, started: float) -> None:
         self.path, self.watch, self.started = path, watch, started
 
-    def note(self):
+    def note(self) -> None:
         """Write how the time has gone so far."""
         wall = time.monotonic() - self.started
-        known = sum(seconds for part, seconds in self.watch.seconds.items() if part != "rest")
-        seconds = {**self.watch.seconds, "rest": max(0.0, wall - known)}
+        measured = sum(seconds for part, seconds in self.watch.seconds.items() if part != "rest")
+        seconds = {**self.watch.seconds, "rest": max(0.0, wall - measured)}
         cpu = os.times()
         write_json(
             self.path,
@@ -96,9 +111,9 @@ class Session:
         )
 
 
-def summary(folder):
-    """The time of all workers of a search together, over all its starts: {"wall", "cpu", "seconds": {part: s}}."""
-    total = {"wall": 0.0, "cpu": 0.0, "seconds": dict.fromkeys(PARTS, 0.0)}
+def summary(folder: Path) -> Times:
+    """The time of all workers of a search together, over all its starts."""
+    total: Times = {"wall": 0.0, "cpu": 0.0, "seconds": dict.fromkeys(PARTS, 0.0)}
     for file in sorted(folder.glob("*.json")):
         session = read_json(file)
         total["wall"] += session["wall"]
@@ -106,16 +121,3 @@ def summary(folder):
         for part, seconds in session["seconds"].items():
             total["seconds"][part] += seconds
     return total
-
-
-def lines(total):
-    """What a person reads of it: one line a part, the largest first."""
-    if not total["wall"]:
-        return []
-    parts = sorted(total["seconds"].items(), key=lambda item: -item[1])
-    found = [
-        f"the workers' time, {total['wall']:.0f} s in all, {total['cpu'] / total['wall']:.2f} CPUs in use on average:"
-    ]
-    return found + [
-        f"  {100 * s / total['wall']:4.1f} %  {PARTS[part]}" for part, s in parts if s > 0.0005 * total["wall"]
-    ]

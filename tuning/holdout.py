@@ -1,10 +1,15 @@
 """Whom a search may see: test speakers set aside first, the others in inner folds."""
 
+from __future__ import annotations
+
 import collections
 import dataclasses
 import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.common.row_store import fingerprint
@@ -12,8 +17,13 @@ from ser_keras.experiment import protocols, rules
 from ser_keras.experiment.settings import Protocol
 from ser_keras.training.data.preparation import prepare
 
+if TYPE_CHECKING:
+    from ser_keras.corpora import Listing
+    from ser_keras.experiment.settings import Experiment
+    from ser_keras.training.data.preparation import Prepared
+
 OUTER_GROUPS = 5  # the test speakers are fold 0 of so many groups, as `train --set protocol.folds=5 --fold 0` has it
-KEPT = 3  # prepared materials held in memory: their arrays are small, the features are mapped
+HELD = 3  # prepared materials held in memory: their arrays are small, the features are mapped
 # The settings that decide an experiment's material.
 DECIDES = {"classes", "corpus_heads", "window_s", "hop_s", "tail_rule", "unit", "snippet_s", "audio"}
 DECIDES |= {"frontend", "augmentation"}
@@ -23,20 +33,19 @@ DECIDES |= {"frontend", "augmentation"}
 class Split:
     """Test speakers, and the others who take part in the choice."""
 
-    test: tuple
-    others: tuple
+    test: tuple[str, ...]
+    others: tuple[str, ...]
 
 
-def splits(prepared, test_speakers=None, outer_folds=None):
+def splits(
+    prepared: Prepared, test_speakers: Sequence[str] | None = None, outer_folds: int | None = None
+) -> list[Split]:
     """The test speakers of a search, or of each outer fold.
 
     Args:
-        prepared: preparation.Prepared of the starting recipe.
+        prepared: material of the starting recipe.
         test_speakers: names; None: fold 0 of five speaker groups (of fewer, where there are fewer speakers).
         outer_folds: number of outer folds instead.
-
-    Returns:
-        list of Split.
 
     Raises:
         SerKerasError: an unknown or ambiguous speaker, or too few are left.
@@ -48,12 +57,12 @@ def splits(prepared, test_speakers=None, outer_folds=None):
         short = collections.defaultdict(list)
         for name in speakers:
             short[name.rpartition("/")[2]].append(name)
-        names = []
+        names: list[str] = []
         for name in test_speakers:
-            meant = [name] if name in speakers else short.get(name, [name])
-            if len(meant) > 1:
-                raise SerKerasError(f"--test-speakers: '{name}' may be any of {', '.join(meant)}; write it in full")
-            names += meant
+            matches = [name] if name in speakers else short.get(name, [name])
+            if len(matches) > 1:
+                raise SerKerasError(f"--test-speakers: '{name}' may be any of {', '.join(matches)}; write it in full")
+            names += matches
         if strange := [name for name in names if name not in speakers]:
             raise SerKerasError(
                 f"--test-speakers: nobody is called '{strange[0]}'; nearest: {nearest(strange[0], speakers)}"
@@ -67,16 +76,16 @@ def splits(prepared, test_speakers=None, outer_folds=None):
     return [Split(tuple(test), tuple(s for s in speakers if s not in test)) for test in tests]
 
 
-def inner_folds(prepared, split, n):
+def inner_folds(prepared: Prepared, split: Split, n: int) -> list[protocols.Fold]:
     """The folds of a trial: groups of the speakers who may be chosen on; nobody of the test speakers is in any part.
 
     Args:
-        prepared: preparation.Prepared.
-        split: Split.
+        prepared: material of the trial.
+        split: who may be chosen on.
         n: number of folds.
 
     Returns:
-        list of protocols.Fold over `prepared`'s items; `test` is what the trial is judged by.
+        Folds over `prepared`'s items; `test` is what the trial is judged by.
 
     Raises:
         SerKerasError: fewer speakers than folds.
@@ -97,11 +106,12 @@ def inner_folds(prepared, split, n):
     ]
 
 
-def outer_fold(prepared, split):
+def outer_fold(prepared: Prepared, split: Split) -> protocols.Fold:
     """The fold that the winner is scored by: everybody else's utterances against the test speakers'."""
     items = prepared.material.items
     tested = np.isin([u.speaker for u in items], split.test)
-    train, validation = np.flatnonzero(~tested), np.array([], int)
+    train: NDArray[np.int64] = np.flatnonzero(~tested)
+    validation: NDArray[np.int64] = np.array([], int)
     if prepared.experiment.training.early_stopping is not None:
         # As in the trials: some of the training speakers choose the epoch.
         first = inner_folds(prepared, split, max(2, min(5, len(split.others))))[0]
@@ -118,25 +128,26 @@ class Materials:
         listing: what `preparation.read_corpora` returned.
     """
 
-    def __init__(self, listing):
-        self.listing, self._kept = listing, {}
+    def __init__(self, listing: Listing) -> None:
+        self.listing = listing
+        self._held: dict[str, Prepared] = {}  # settings that decide the material, as JSON -> it; the latest used last
 
-    def __call__(self, experiment, quiet=True):
-        """preparation.Prepared of an experiment, with that experiment's own settings."""
+    def __call__(self, experiment: Experiment, quiet: bool = True) -> Prepared:
+        """The material of an experiment, with that experiment's own settings."""
         experiment = rules.complete(experiment)
         tree = experiment.model_dump(include=DECIDES)
-        unlike = {**tree, "stops": experiment.training.early_stopping is not None}
-        key = json.dumps(unlike, sort_keys=True, default=str)
-        if key not in self._kept:
-            while len(self._kept) >= KEPT:
-                self._kept.pop(next(iter(self._kept)))
-            self._kept[key] = prepare(experiment, self.listing, quiet=quiet)
-        found = self._kept.pop(key)
-        self._kept[key] = found
-        told = {name: getattr(found.experiment, name) for name in ("classes", "corpus_heads")}
-        return dataclasses.replace(found, experiment=experiment.model_copy(update=told))
+        deciding = {**tree, "stops": experiment.training.early_stopping is not None}
+        key = json.dumps(deciding, sort_keys=True, default=str)
+        if key not in self._held:
+            while len(self._held) >= HELD:
+                self._held.pop(next(iter(self._held)))
+            self._held[key] = prepare(experiment, self.listing, quiet=quiet)
+        prepared = self._held.pop(key)
+        self._held[key] = prepared
+        data = {"classes": prepared.experiment.classes, "corpus_heads": prepared.experiment.corpus_heads}
+        return dataclasses.replace(prepared, experiment=experiment.model_copy(update=data))
 
 
-def data_fingerprint(prepared):
+def data_fingerprint(prepared: Prepared) -> str:
     """A hash of what the corpora hold; equal on machines with equal data, wherever they have it."""
     return fingerprint(sorted([c["name"], c["fingerprint"]] for c in prepared.corpora))

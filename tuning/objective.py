@@ -1,16 +1,24 @@
 """What a trial is judged by: UAR, the bytes of its int8 file, its latency; and limits on them."""
 
+from __future__ import annotations
+
 import dataclasses
 import math
 import re
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
 from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.experiment import assembly
 from ser_keras.experiment.rules import why_not_exportable
+from ser_keras.tuning.values import Figures
+
+if TYPE_CHECKING:
+    from ser_keras.experiment.settings import Experiment
 
 # name -> (whether more is better, what it is)
 MEASURES = {
@@ -22,6 +30,13 @@ COSTS = ("int8_kb", "latency_ms")
 RUNS = 30  # windows that a latency is the median of
 
 
+class Costs(TypedDict):
+    """What a net costs: bytes of its int8 file (1 kB = 1000 bytes), time of a window in it on one thread."""
+
+    int8_kb: float
+    latency_ms: float
+
+
 @dataclasses.dataclass(frozen=True)
 class Limit:
     """A bound on a measure."""
@@ -30,26 +45,28 @@ class Limit:
     at_most: bool
     bound: float
 
-    def violation(self, value):
+    def violation(self, value: float) -> float:
         """By what share of the bound a value misses it; 0 where it keeps it."""
         over = value - self.bound if self.at_most else self.bound - value
         return max(0.0, over / max(abs(self.bound), 1e-9))
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.measure}{'<=' if self.at_most else '>='}{self.bound:g}"
 
 
-def parse_limit(text):
+def parse_limit(text: str) -> Limit:
     """A Limit from `int8_kb<=500` or `uar>=0.6`.
 
     Raises:
         SerKerasError: it says something else.
     """
-    found = re.fullmatch(r"\s*(\w+)\s*(<=|>=)\s*([-+.\deE]+)\s*", text)
+    match = re.fullmatch(r"\s*(\w+)\s*(<=|>=)\s*([-+.\deE]+)\s*", text)
     try:
-        name, relation, bound = found.groups()
-        bound = float(bound)
-    except (AttributeError, ValueError):
+        if match is None:
+            raise ValueError
+        name, relation, number = match.groups()
+        bound = float(number)
+    except ValueError:
         raise SerKerasError(f"--limit {text}: write MEASURE<=NUMBER or >=, as in int8_kb<=500") from None
     if name not in MEASURES:
         raise SerKerasError(f"--limit {text}: no measure '{name}'; nearest: {nearest(name, MEASURES)}")
@@ -62,23 +79,23 @@ class Objective:
 
     Attributes:
         measure: a name in MEASURES.
-        limits: tuple of Limit.
+        limits: bounds that the winner must keep.
     """
 
     measure: str = "uar"
-    limits: tuple = ()
+    limits: tuple[Limit, ...] = ()
 
     @property
-    def measures_cost(self):
+    def measures_cost(self) -> bool:
         """Whether trials have to be converted and timed."""
         return self.measure in COSTS or any(limit.measure in COSTS for limit in self.limits)
 
-    def violations(self, figures):
+    def violations(self, figures: Figures) -> dict[Limit, float]:
         """Limit -> by how much it is missed; of the measures that are known so far."""
-        known = {limit: limit.violation(figures[limit.measure]) for limit in self.limits if limit.measure in figures}
-        return {limit: miss for limit, miss in known.items() if miss > 0}
+        misses = {limit: limit.violation(figures[limit.measure]) for limit in self.limits if limit.measure in figures}
+        return {limit: miss for limit, miss in misses.items() if miss > 0}
 
-    def out_of_reach(self, uars, n):
+    def out_of_reach(self, uars: Sequence[float], n: int) -> bool:
         """Whether a limit on UAR is missed whatever the folds still to come give.
 
         Args:
@@ -89,8 +106,8 @@ class Objective:
         bounds = [limit for limit in self.limits if limit.measure == "uar"]
         return any(limit.violation(least if limit.at_most else most) > 0 for limit in bounds)
 
-    def score(self, figures):
-        """One number, larger is better: whoever keeps all limits is above whoever doesn't.
+    def score(self, figures: Figures) -> float:
+        """One number, larger is better: a trial within all limits is above every trial beyond one.
 
         Costs count by their logarithm and violations by their share of the bound, so that a Gaussian process sees
         numbers of one size.
@@ -100,12 +117,12 @@ class Objective:
         value = figures[self.measure]
         return value if self.measure == "uar" else -math.log10(max(value, 1e-6))
 
-    def __str__(self):
-        said = MEASURES[self.measure][1]
-        return said + (f" with {' and '.join(map(str, self.limits))}" if self.limits else "")
+    def __str__(self) -> str:
+        title = MEASURES[self.measure][1]
+        return title + (f" with {' and '.join(map(str, self.limits))}" if self.limits else "")
 
 
-def costs(experiment, feature_shape, n_classes):
+def costs(experiment: Experiment, feature_shape: tuple[int, ...], n_classes: int) -> Costs:
     """int8 size and latency of a trial's net with untrained weights: training changes neither.
 
     Args:
@@ -114,7 +131,7 @@ def costs(experiment, feature_shape, n_classes):
         n_classes: outputs.
 
     Returns:
-        dict: `int8_kb` (1 kB = 1000 bytes), `latency_ms` (median of 30 windows on one thread).
+        Costs; the latency is the median of 30 windows.
 
     Raises:
         SerKerasError: it can't be exported, with the reason.
@@ -131,10 +148,10 @@ def costs(experiment, feature_shape, n_classes):
     adapt_model(net, lambda subset=None: [drawn])
     model = assembly.with_front_end(experiment)(net)
     with tempfile.TemporaryDirectory() as folder:
-        paths = [Path(folder) / name for name in ("model.keras", "float32.tflite", "int8.tflite")]
-        model.save(paths[0])
-        convert([Conversion(*paths)])
-        content = paths[2].read_bytes()
+        source, float32, int8 = (Path(folder) / name for name in ("model.keras", "float32.tflite", "int8.tflite"))
+        model.save(source)
+        convert([Conversion(source, float32, int8)])
+        content = int8.read_bytes()
     runtime = Interpreter(content, "the trial's net", threads=1)
     timing = latency(runtime, noise_window(runtime.window_samples), RUNS)
     return {"int8_kb": len(content) / 1000, "latency_ms": timing.median_ms}

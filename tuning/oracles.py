@@ -1,131 +1,163 @@
 """The strategies: KerasTuner's oracles and two of ours, all of them durable."""
 
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal
+
 from keras_tuner import oracles
-from keras_tuner.engine.oracle import Oracle
+from keras_tuner.engine.trial import Trial
 
 from ser_keras.common import seeds
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.seeds import Stream
-from ser_keras.tuning.durable_oracle import Durable
+from ser_keras.tuning.durable_oracle import Durable, Extent, Options
+from ser_keras.tuning.keras_tuner_private import Answer, OpenBayesianOracle, OpenHyperbandOracle
+from ser_keras.tuning.values import Values
+
+if TYPE_CHECKING:
+    from ser_keras.tuning.space import Space
+    from ser_keras.tuning.spacefile import TwoStages
+
+Strategy = Literal["grid", "random_grid", "random", "hyperband", "bayesian"]
+STRATEGIES: tuple[Strategy, ...] = ("grid", "random_grid", "random", "hyperband", "bayesian")
 
 
 class RandomOracle(Durable, oracles.RandomSearchOracle):
     """Random draws from the space, none twice."""
 
-    def __init__(self, **kwargs):
-        super().__init__(max_trials=None, **kwargs)
+    def __init__(self, options: Options) -> None:
+        super().__init__(options, max_trials=None)
 
 
-class _Bayesian(oracles.BayesianOptimizationOracle):
-    def populate_space(self, trial_id):
-        response = super().populate_space(trial_id)
-        # Of discrete settings the process may name a point that was tried.
-        if response["values"] is not None and self._duplicate(response["values"]):
-            return self._random_populate_space()
-        return response
-
-
-class BayesianOracle(Durable, _Bayesian):
+class BayesianOracle(Durable, OpenBayesianOracle):
     """A Gaussian process over the trials so far; where KerasTuner's names a point again, one is drawn."""
 
-    def __init__(self, **kwargs):
-        super().__init__(max_trials=None, **kwargs)
+    def __init__(self, options: Options) -> None:
+        super().__init__(options, max_trials=None)
+
+    def draw(self, trial_id: str) -> Answer:
+        answer = super().draw(trial_id)
+        # Of discrete settings the process may name a point that was tried.
+        if answer["values"] is not None and self.is_tried(answer["values"]):
+            return self.random_point()
+        return answer
 
 
-class HyperbandOracle(Durable, oracles.HyperbandOracle):
-    """KerasTuner's Hyperband: many short trials, the better ones trained on."""
+class HyperbandOracle(Durable, OpenHyperbandOracle):
+    """KerasTuner's Hyperband: many short trials, the better ones trained on.
 
-    def first_round(self):
-        """How many trials its first bracket begins with, for how many epochs."""
-        bracket = self._get_num_brackets() - 1
-        return self._get_size(bracket, 0), self._get_epochs(bracket, 0)
+    Args:
+        options: what every oracle takes.
+        max_epochs: of the longest trial.
+    """
 
-
-class _Points(Oracle):
-    """The points of a list, one after the other."""
-
-    def __init__(self, *, points, **kwargs):
-        super().__init__(max_trials=None, **kwargs)
-        self.points = points
-
-    def populate_space(self, trial_id):
-        values = next((p for p in self.points if not self._duplicate(p)), None)
-        return {"status": "STOPPED" if values is None else "RUNNING", "values": values}
+    def __init__(self, options: Options, max_epochs: int) -> None:
+        super().__init__(options, max_epochs=max_epochs)
 
 
-class GridOracle(Durable, _Points):
+class GridOracle(Durable):
     """Every point of a grid, in order.
 
     Args:
-        points: what `Space.grid` gives.
+        options: what every oracle takes.
+        points: what `Space.grid` gives: the values of each trial.
     """
 
+    def __init__(self, options: Options, points: Sequence[Values]) -> None:
+        super().__init__(options, max_trials=None)
+        self.points = list(points)
 
-class _TwoStages(_Points):
-    def __init__(self, *, points, n, stages, seed, **kwargs):
-        sample = seeds.generator(seed, Stream.SEARCH_POINTS).permutation(len(points))[:n]
-        first = [{**points[i], "tuner/epochs": stages.epochs, "tuner/stage": 1} for i in sample]
-        super().__init__(points=first, seed=seed, **kwargs)
+    def draw(self, trial_id: str) -> Answer:
+        values = next((point for point in self.points if not self.is_tried(point)), None)
+        return {"status": "STOPPED" if values is None else "RUNNING", "values": values}
+
+    def expected_trials(self) -> int | None:
+        return min(len(self.points), self.limit or len(self.points))
+
+
+class RandomGridOracle(GridOracle):
+    """Anand & Verma's randomised grid (2015, section 3.1): a sample of the grid for a few epochs, the best few long.
+
+    Args:
+        options: what every oracle takes; its seed decides the sample.
+        points: what `Space.grid` gives.
+        n: how many of them; None: all.
+        stages: epochs of both stages, and how many trials reach the second.
+    """
+
+    def __init__(self, options: Options, points: Sequence[Values], *, n: int | None, stages: TwoStages) -> None:
+        sample = seeds.generator(options.seed, Stream.SEARCH_POINTS).permutation(len(points))[:n]
+        first: list[Values] = [{**points[i], "tuner/epochs": stages.epochs, "tuner/stage": 1} for i in sample]
+        super().__init__(options, first)
         self.n, self.stages = n, stages
 
-    def populate_space(self, trial_id):
-        response = super().populate_space(trial_id)
-        if response["status"] == "RUNNING":
-            return response
+    def draw(self, trial_id: str) -> Answer:
+        answer = super().draw(trial_id)
+        if answer["status"] == "RUNNING":
+            return answer
         if self.ongoing_trials:  # the first stage's ranking isn't known yet, or nothing is left to do
             return {"status": "IDLE", "values": None}
         for best in self.finalists():
             values = {**best.hyperparameters.values, "tuner/epochs": self.stages.long_epochs, "tuner/stage": 2}
             values["tuner/trial_id"] = best.trial_id
-            if not self._duplicate(values):
+            if not self.is_tried(values):
                 return {"status": "RUNNING", "values": values}
-        return response
+        return answer
 
-    def finalists(self):
+    def finalists(self) -> list[Trial]:
         """The best trials of the first stage."""
-        first = [t for t in self.completed() if t.hyperparameters.values.get("tuner/stage") == 1]
+        first = [trial for trial in self.completed() if trial.hyperparameters.values.get("tuner/stage") == 1]
         return first[: self.stages.finalists]
 
+    def extent(self) -> Extent:
+        return {"limit": self.limit, "n": self.n}
 
-class RandomGridOracle(Durable, _TwoStages):
-    """Anand & Verma's randomised grid (2015, section 3.1): a sample of the grid for a few epochs, the best few long.
-
-    Args:
-        points: what `Space.grid` gives.
-        n: how many of them; None: all.
-        stages: space.TwoStages.
-        seed: decides the sample.
-    """
+    def expected_trials(self) -> int | None:
+        return len(self.points) + min(self.stages.finalists, len(self.points))
 
 
-def make_oracle(strategy, space, *, max_trials, max_epochs, seed, **kwargs):
+def make_oracle(
+    strategy: Strategy,
+    space: Space,
+    *,
+    max_trials: int | None,
+    max_epochs: int,
+    seed: int,
+    lease_s: float = 60.0,
+    clock: Callable[[], float] = time.monotonic,
+) -> Durable:
     """The oracle of a strategy.
 
     Args:
         strategy: a name in STRATEGIES.
-        space: Space.
+        space: what varies.
         max_trials: greatest number of trials; None: the strategy's own end. Of `random_grid`: of its first stage.
         max_epochs: the longest training of `hyperband`.
         seed: decides what is drawn.
-        kwargs: `lease_s`, `clock`.
+        lease_s: seconds after which a silent worker's trial is given back.
+        clock: seconds that only grow, for the leases.
 
     Raises:
         SerKerasError: a grid over a range without steps, or fewer points or trials than `hyperband` begins with.
     """
-    # KerasTuner takes 0 for "draw a seed".
-    common = {"hyperparameters": space.hyperparameters(), "seed": seed + 1, **kwargs}
+    options = Options(space.hyperparameters(), seed + 1, limit=max_trials, lease_s=lease_s, clock=clock)
     if strategy == "grid":
-        return GridOracle(points=space.grid(), limit=max_trials, **common)
+        return GridOracle(options, space.grid())
     if strategy == "random_grid":
-        return RandomGridOracle(points=space.grid(), n=max_trials, stages=space.stages, **common)
+        # `n` limits its first stage; the second follows whatever that leaves.
+        unlimited = dataclasses.replace(options, limit=None)
+        return RandomGridOracle(unlimited, space.grid(), n=max_trials, stages=space.stages)
     if strategy == "hyperband":
-        oracle = HyperbandOracle(max_epochs=max_epochs, limit=max_trials, **common)
-        _refuse_short(oracle, space, max_trials, max_epochs)
+        oracle = HyperbandOracle(options, max_epochs)
+        _refuse_short(oracle, space, max_trials, max_epochs=max_epochs)
         return oracle
-    return {"random": RandomOracle, "bayesian": BayesianOracle}[strategy](limit=max_trials, **common)
+    return RandomOracle(options) if strategy == "random" else BayesianOracle(options)
 
 
-def _refuse_short(oracle, space, max_trials, max_epochs):
+def _refuse_short(oracle: HyperbandOracle, space: Space, max_trials: int | None, *, max_epochs: int) -> None:
     """Hyperband trains nothing long before its first round is full, and KerasTuner's ends without a word."""
     size, epochs = oracle.first_round()
     begins = f"hyperband over {max_epochs} epochs begins with {size} trials of {epochs}"
@@ -135,6 +167,3 @@ def _refuse_short(oracle, space, max_trials, max_epochs):
         raise SerKerasError(
             f"space {space.name} has {points} points: {begins}; take --strategy grid, or fewer training.epochs"
         )
-
-
-STRATEGIES = ("grid", "random_grid", "random", "hyperband", "bayesian")

@@ -1,51 +1,66 @@
 """What a search has found so far, as tables: one row a trial, `trials.csv`, TensorBoard's HParams."""
 
+from __future__ import annotations
+
 import contextlib
 import csv
 import dataclasses
 import io
 import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from ser_keras.common.files import write_atomic
 from ser_keras.tuning.trials import BUDGET, figures_of
+from ser_keras.tuning.values import Value
+
+if TYPE_CHECKING:
+    from keras_tuner.engine.trial import Trial
+
+    from ser_keras.tuning.durable_oracle import Durable
+    from ser_keras.tuning.space import Axis
+
+Status = Literal["running", "waiting", "completed", "stopped", "rejected", "failed"]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Row:
     """One trial.
 
     Attributes:
         id: its name.
-        status: running, waiting, completed, stopped, rejected or failed.
-        values: axis -> label.
+        status: where it stands; `waiting`: it lost its worker. `rejected`: over a limit before training.
+        values: axis name -> value.
         epochs: trained for so many, where the strategy decides it, or None.
         folds: UAR of the folds done.
-        uar, uar_sd: their mean and deviation, or None.
+        uar: their mean, or None.
+        uar_sd: their standard deviation, or None.
         score: what the search maximises, or None.
         costs: `int8_kb` and `latency_ms`, where they are measured.
         message: why it failed.
     """
 
     id: str
-    status: str
-    values: dict
+    status: Status
+    values: dict[str, Value]
     epochs: int | None
-    folds: list
+    folds: list[float]
     uar: float | None
     uar_sd: float | None
     score: float | None
-    costs: dict
+    costs: dict[str, float]
     message: str | None
 
 
-def rows(oracle):
+def rows(oracle: Durable) -> list[Row]:
     """A Row for each trial of an oracle, in order."""
     with oracle.guard:
         running = {t.trial_id for t in oracle.ongoing_trials.values()}
         return [_row(trial, running) for _, trial in sorted(oracle.trials.items())]
 
 
-def _row(trial, running):
+def _row(trial: Trial, running: set[str]) -> Row:
     figures, values = figures_of(trial), trial.hyperparameters.values
     status = trial.status.lower()
     if status == "running" and trial.trial_id not in running:
@@ -66,12 +81,12 @@ def _row(trial, running):
     )
 
 
-def ranked(table):
+def ranked(table: Sequence[Row]) -> list[Row]:
     """The rows that may win, the best first."""
-    return sorted((r for r in table if r.status == "completed"), key=lambda r: (-r.score, r.id))
+    return sorted((r for r in table if r.status == "completed"), key=lambda r: (-(r.score or 0.0), r.id))
 
 
-def said(row):
+def result_text(row: Row) -> str:
     """A trial's result in words."""
     if row.status == "failed":
         return f"failed: {' '.join((row.message or 'see its log').split())}"
@@ -80,19 +95,20 @@ def said(row):
     ]
     if row.status == "rejected":
         return f"over the limit: {', '.join(costs)}"
+    uar = math.nan if row.uar is None else row.uar
     spread = f" ± {100 * row.uar_sd:.1f}" if row.uar_sd is not None else ""
     stopped = f", stopped after {len(row.folds)} folds" if row.status == "stopped" else ""
-    return ", ".join([f"UAR {100 * row.uar:.1f}{spread}{stopped}", *costs])
+    return ", ".join([f"UAR {100 * uar:.1f}{spread}{stopped}", *costs])
 
 
-def write(folder, table, axes):
+def write(folder: Path, table: Sequence[Row], axes: Sequence[Axis]) -> None:
     """`trials.csv` and, where TensorBoard is installed, its HParams."""
     write_csv(folder / "trials.csv", table, axes)
     with contextlib.suppress(ImportError):
         write_hparams(folder / "tensorboard", table, axes)
 
 
-def write_csv(path, table, axes):
+def write_csv(path: Path, table: Sequence[Row], axes: Sequence[Axis]) -> None:
     """`trials.csv`: a row a trial; a setting that doesn't count in a trial is left empty."""
     n_folds = max((len(r.folds) for r in table), default=0)
     names = [axis.name for axis in axes]
@@ -104,20 +120,21 @@ def write_csv(path, table, axes):
     )
     for r in table:
         measured = [*r.folds, *[None] * (n_folds - len(r.folds)), r.costs.get("int8_kb"), r.costs.get("latency_ms")]
-        said = " ".join(r.message.split()) if r.message else None
+        message = " ".join(r.message.split()) if r.message else None
         writer.writerow(
             [r.id, r.status, *(r.values.get(n) for n in names), r.epochs]
             + [_short(v) for v in (r.uar, r.uar_sd, *measured, r.score)]
-            + [said]
+            + [message]
         )
     write_atomic(path, text.getvalue())
 
 
-def _short(value):
+def _short(value: float | None) -> float | None:
+    """Six digits; nothing of what isn't a number."""
     return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")
 
 
-def write_hparams(folder, table, axes):
+def write_hparams(folder: Path, table: Sequence[Row], axes: Sequence[Axis]) -> None:
     """One TensorBoard run a finished trial, with its settings and figures; those that are there stay."""
     import tensorflow as tf
     from tensorboard.plugins.hparams import api

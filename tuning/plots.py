@@ -1,50 +1,63 @@
-"""The search report's figures: parallel coordinates, each setting's effect, the course of the search, cost and UAR."""
+"""The search report's plots: parallel coordinates, each setting's effect, the course of the search, cost and UAR."""
+
+from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from ser_keras.evaluation.reports.plots import LIGHT, WIDTH, dress
+from ser_keras.evaluation.reports.plots import LIGHT, WIDTH, Theme, dress
+from ser_keras.tuning.values import Value
+
+if TYPE_CHECKING:
+    from ser_keras.tuning.outcome import Row
+    from ser_keras.tuning.space import Axis
 
 TEXT = 18  # letters of a label
 
 
-def parallel(table, axes, theme=LIGHT):
+def parallel(table: Sequence[Row], axes: Sequence[Axis], theme: Theme = LIGHT) -> Figure | None:
     """Parallel coordinates: a line a trial through its settings to its UAR, better ones in stronger colour.
 
     Args:
-        table: outcome.Row of trials with a UAR.
-        axes: space.Axis of each setting that took more than one value.
+        table: trials with a UAR.
+        axes: each setting that took more than one value.
         theme: LIGHT or DARK.
 
     Returns:
-        matplotlib Figure, or None without trials.
+        The plot, or None without trials.
     """
-    table = sorted((r for r in table if r.uar is not None), key=lambda r: r.uar)
-    if not table or not axes:
+    measured = sorted(((r.uar, r) for r in table if r.uar is not None), key=lambda pair: pair[0])
+    if not measured or not axes:
         return None
-    width = max(2 * WIDTH, 1.5 * (len(axes) + 1))
-    figure = Figure(figsize=(width, 4.2), layout="constrained", facecolor=theme.background)
+    figure_width = max(2 * WIDTH, 1.5 * (len(axes) + 1))
+    figure = Figure(figsize=(figure_width, 4.2), layout="constrained", facecolor=theme.background)
     plot = figure.subplots()
     heat = LinearSegmentedColormap.from_list("uar", [theme.grid, theme.first])
-    uars = np.array([r.uar for r in table])
+    uars = np.array([uar for uar, _ in measured])
+    table = [r for _, r in measured]
     norm = Normalize(uars.min(), max(uars.max(), uars.min() + 1e-6))
     columns = [_positions(axis, table) for axis in axes]
     jitter = np.random.default_rng(0).uniform(-0.02, 0.02, (len(table), len(axes)))
-    for i, r in enumerate(table):
+    for i, (uar, r) in enumerate(measured):
         points = []
         for k, (axis, (places, _)) in enumerate(zip(axes, columns, strict=True)):
             if r.values.get(axis.name) in places:
                 points.append((k, places[r.values[axis.name]] + jitter[i, k]))
         best = i == len(table) - 1
-        look = {"color": theme.second if best else heat(0.15 + 0.85 * norm(r.uar))}
-        look |= {"linewidth": 2.2 if best else 1.1, "alpha": 1 if best else 0.8, "zorder": 3 if best else 2}
-        for (k, y), (after, next_y) in itertools.pairwise([*points, (len(axes), norm(r.uar))]):
+        colour = theme.second if best else heat(0.15 + 0.85 * norm(uar))
+        width, alpha, layer = (2.2, 1, 3) if best else (1.1, 0.8, 2)
+        for (k, y), (after, next_y) in itertools.pairwise([*points, (len(axes), norm(uar))]):
             # Dotted past a setting that doesn't count in this trial.
-            plot.plot([k, after], [y, next_y], linestyle="-" if after == k + 1 else ":", **look)
+            style = "-" if after == k + 1 else ":"
+            plot.plot(
+                [k, after], [y, next_y], linestyle=style, color=colour, linewidth=width, alpha=alpha, zorder=layer
+            )
     for k, (_, marks) in enumerate(columns):
         plot.axvline(k, color=theme.grid, linewidth=1, zorder=1)
         for place, label in marks:
@@ -67,41 +80,38 @@ def parallel(table, axes, theme=LIGHT):
     return figure
 
 
-def _positions(axis, table):
-    """({label: place in [0, 1]}, [(place, text)] of the marks) of an axis."""
+def _positions(axis: Axis, table: Sequence[Row]) -> tuple[dict[Value, float], list[tuple[float, str]]]:
+    """({value: place in [0, 1]}, [(place, text)] of the marks) of an axis."""
     seen = {r.values[axis.name] for r in table if axis.name in r.values}
     if not axis.is_range:
         labels = [v for v in axis.labels if v in seen]
         places = {v: i / max(1, len(labels) - 1) if len(labels) > 1 else 0.5 for i, v in enumerate(labels)}
         return places, [(p, label_text(v)) for v, p in places.items()]
-    scale = np.log if axis.log else np.asarray
+    scale: Callable[[float], float] = np.log if axis.log else float
     low, high = scale(axis.low), scale(axis.high)
-    places = {v: float((scale(v) - low) / (high - low)) for v in seen}
+    places = {v: float((scale(float(v)) - low) / (high - low)) for v in seen}
     marks = np.geomspace(axis.low, axis.high, 4) if axis.log else np.linspace(axis.low, axis.high, 4)
     return places, [(i / 3, f"{v:.2g}") for i, v in enumerate(marks)]
 
 
-def label_text(value):
+def label_text(value: Value) -> str:
     """A label, short enough for a figure."""
     text = f"{value:g}" if isinstance(value, float) else str(value)
     return text if len(text) <= TEXT else text[: TEXT - 1] + "…"
 
 
-def _short_name(name):
+def _short_name(name: str) -> str:
+    """The last part of a setting's name, on two lines where it is long."""
     short = name.rpartition(".")[2]
     return short if len(short) <= 13 else short.replace(" ", "\n", 1).replace("_", "_\n", 1)
 
 
-def effect(groups, axis, theme=LIGHT):
+def effect(groups: Mapping[Value, Sequence[float]], theme: Theme = LIGHT) -> Figure:
     """One setting's effect: every trial's UAR at its value, and the mean of each value.
 
     Args:
-        groups: label (or a bin's text) -> list of UARs.
-        axis: space.Axis.
+        groups: value (or a bin's text) -> UAR of each trial.
         theme: LIGHT or DARK.
-
-    Returns:
-        matplotlib Figure.
     """
     figure = Figure(figsize=(WIDTH, 0.9 + 0.42 * len(groups)), layout="constrained", facecolor=theme.background)
     plot = figure.subplots()
@@ -118,17 +128,16 @@ def effect(groups, axis, theme=LIGHT):
     return figure
 
 
-def course(table, theme=LIGHT):
+def course(table: Sequence[Row], theme: Theme = LIGHT) -> Figure | None:
     """UAR of each trial in order, and the best so far."""
-    table = [r for r in table if r.uar is not None]
-    if not table:
+    measured = [(int(r.id) + 1, r.uar, r) for r in table if r.uar is not None]
+    if not measured:
         return None
     figure = Figure(figsize=(WIDTH, 3.3), layout="constrained", facecolor=theme.background)
     plot = figure.subplots()
     dress(plot, theme)
-    numbers = [int(r.id) + 1 for r in table]
-    whole = [(n, r.uar, r.uar_sd or 0) for n, r in zip(numbers, table, strict=True) if r.status == "completed"]
-    cut = [(n, r.uar) for n, r in zip(numbers, table, strict=True) if r.status == "stopped"]
+    whole = [(n, uar, r.uar_sd or 0) for n, uar, r in measured if r.status == "completed"]
+    cut = [(n, uar) for n, uar, r in measured if r.status == "stopped"]
     if whole:
         x, y, deviation = zip(*whole, strict=True)
         plot.errorbar(
@@ -143,7 +152,8 @@ def course(table, theme=LIGHT):
         )
         plot.step(x, np.maximum.accumulate(y), where="post", color=theme.second, label="best so far")
     if cut:
-        plot.plot(*zip(*cut, strict=True), "x", color=theme.third, markersize=5, label="stopped: mean of its folds")
+        x, y = zip(*cut, strict=True)
+        plot.plot(x, y, "x", color=theme.third, markersize=5, label="stopped: mean of its folds")
     plot.xaxis.set_major_locator(MaxNLocator(integer=True))
     plot.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     plot.grid(color=theme.grid, linewidth=0.6)
@@ -153,15 +163,15 @@ def course(table, theme=LIGHT):
     return figure
 
 
-def cost(table, measure, unit, theme=LIGHT):
+def cost(table: Sequence[Row], measure: str, unit: str, *, theme: Theme = LIGHT) -> Figure | None:
     """UAR against a cost of each trial."""
-    table = [r for r in table if r.uar is not None and measure in r.costs]
-    if not table:
+    points = [(r.costs[measure], r.uar) for r in table if r.uar is not None and measure in r.costs]
+    if not points:
         return None
     figure = Figure(figsize=(WIDTH, 2.8), layout="constrained", facecolor=theme.background)
     plot = figure.subplots()
     dress(plot, theme)
-    plot.plot([r.costs[measure] for r in table], [r.uar for r in table], "o", color=theme.first, markersize=5)
+    plot.plot([x for x, _ in points], [y for _, y in points], "o", color=theme.first, markersize=5)
     plot.set_xscale("log")
     plot.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     plot.grid(color=theme.grid, linewidth=0.6)

@@ -1,7 +1,11 @@
 """A search's report as one HTML file: the winner, parallel coordinates, each setting's effect, where the time went."""
 
+from __future__ import annotations
+
 import collections
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
@@ -9,15 +13,34 @@ from ser_keras.common.files import read_json
 from ser_keras.evaluation.reports.page import picture, write_page
 from ser_keras.tuning import accounting, outcome, plots
 from ser_keras.tuning.objective import COSTS, MEASURES
+from ser_keras.tuning.values import Value
+
+if TYPE_CHECKING:
+    from ser_keras.tuning.outcome import Row
+    from ser_keras.tuning.search import Search
+    from ser_keras.tuning.space import Axis
 
 BINS = 4  # of a range, in the effects
 
 
-def write_report(search, folder, table):
+class Effect(TypedDict):
+    """One setting's effect on UAR.
+
+    `rows`: (value or a bin's text, n, mean, best) of each value. `share`: of the UAR's variance; None where there are
+    too few trials. `picture`: for the page.
+    """
+
+    name: str
+    rows: list[tuple[Value, int, float, float]]
+    share: float | None
+    picture: Mapping[str, object] | None
+
+
+def write_report(search: Search, folder: Path, table: Sequence[Row]) -> Path:
     """Write `report.html` of a finished search.
 
     Args:
-        search: search.Search.
+        search: what was searched.
         folder: the search's folder, with `result.json`.
         table: outcome.rows.
 
@@ -28,7 +51,7 @@ def write_report(search, folder, table):
     axes = [a for a in search.space.axes if len({r.values.get(a.name) for r in compared}) > 1]
     effects = sorted((effect_of(a, compared) for a in axes), key=lambda e: -(e["share"] or 0))
     time = accounting.summary(folder / "time")
-    path = Path(folder) / "report.html"
+    path = folder / "report.html"
     pictures = {
         "parallel": picture(
             lambda theme: plots.parallel(compared, axes, theme),
@@ -36,15 +59,13 @@ def write_report(search, folder, table):
         ),
         "course": picture(lambda theme: plots.course(table, theme), "UAR of each trial in order, and the best so far"),
     }
-    for name in COSTS:
-        said = MEASURES[name][1]
-        pictures[name] = picture(lambda theme, n=name, s=said: plots.cost(table, n, s, theme), f"UAR against {said}")
+    pictures |= {name: _picture_of_cost(table, name) for name in COSTS}
     write_page(
         path,
         "report_of_search.html",
         folders=[Path(__file__).parent],
         search=search,
-        result=read_json(Path(folder) / "result.json"),
+        result=read_json(folder / "result.json"),
         table=sorted(table, key=lambda r: (r.score is None, -(r.score or 0), r.id)),
         axes=search.space.axes,
         budget=compared[0].epochs if compared else None,
@@ -54,23 +75,29 @@ def write_report(search, folder, table):
         costs=[name for name in COSTS if any(name in r.costs for r in table)],
         time=time,
         words=accounting.PARTS,
-        said=outcome.said,
+        result_text=outcome.result_text,
         show=plots.label_text,
         synthetic=any(c["name"] == "synthetic" for c in search.prepared.corpora),
     )
     return path
 
 
-def same_budget(table):
+def _picture_of_cost(table: Sequence[Row], measure: str) -> Mapping[str, object] | None:
+    """UAR against one cost, for the page; None where it wasn't measured."""
+    unit = MEASURES[measure][1]
+    return picture(lambda theme: plots.cost(table, measure, unit, theme=theme), f"UAR against {unit}")
+
+
+def same_budget(table: Sequence[Row]) -> list[Row]:
     """The trials with a UAR that were trained equally long: of several lengths, the one that most trials had."""
-    known = [r for r in table if r.uar is not None]
-    if not known:
+    measured = [r for r in table if r.uar is not None]
+    if not measured:
         return []
-    [(epochs, _)] = collections.Counter(r.epochs for r in known).most_common(1)
-    return [r for r in known if r.epochs == epochs]
+    [(epochs, _)] = collections.Counter(r.epochs for r in measured).most_common(1)
+    return [r for r in measured if r.epochs == epochs]
 
 
-def effect_of(axis, table):
+def effect_of(axis: Axis, table: Sequence[Row]) -> Effect:
     """One setting's effect over trials of one length.
 
     Stopped trials count with the folds that they have done. The share is that of the UAR's variance between the means
@@ -78,20 +105,15 @@ def effect_of(axis, table):
     settings vary along with it.
 
     Args:
-        axis: space.Axis.
-        table: outcome.Row of trials with a UAR.
-
-    Returns:
-        dict: `name`, `rows` (label, n, mean, best), `share` (None where there are too few trials), `picture`.
+        axis: the setting.
+        table: trials with a UAR.
     """
-    groups = collections.defaultdict(list)
+    uars: dict[Value, list[float]] = collections.defaultdict(list)
     for r in table:
-        if axis.name in r.values:
-            groups[r.values[axis.name]].append(r.uar)
-    if axis.is_range:
-        groups = _binned(axis, groups)
-    else:
-        groups = {label: groups[label] for label in axis.labels if label in groups}
+        if axis.name in r.values and r.uar is not None:
+            uars[r.values[axis.name]].append(r.uar)
+    by_label = {label: uars[label] for label in axis.labels if label in uars}
+    groups = _binned(axis, uars) if axis.is_range else by_label
     every = np.concatenate([np.array(u) for u in groups.values()])
     between = sum(len(u) * (np.mean(u) - every.mean()) ** 2 for u in groups.values())
     total = float(((every - every.mean()) ** 2).sum())
@@ -104,18 +126,18 @@ def effect_of(axis, table):
         "name": axis.name,
         "rows": [(v, len(u), float(np.mean(u)), max(u)) for v, u in groups.items()],
         "share": share,
-        "picture": picture(lambda theme: plots.effect(groups, axis, theme), f"UAR by {axis.name}; means: {means}"),
+        "picture": picture(lambda theme: plots.effect(groups, theme), f"UAR by {axis.name}; means: {means}"),
     }
 
 
-def _binned(axis, groups):
+def _binned(axis: Axis, uars: Mapping[Value, Sequence[float]]) -> dict[Value, list[float]]:
     """A range's values in bins of equal width, of their logarithm where the range has one."""
     space = np.geomspace if axis.log else np.linspace
     edges = space(axis.low, axis.high, BINS + 1)
-    binned = {}
+    binned: dict[Value, list[float]] = {}
     for i in range(BINS):
         last = i == BINS - 1
-        inside = [u for v, us in groups.items() for u in us if edges[i] <= v and (v < edges[i + 1] or last)]
+        inside = [u for v, us in uars.items() for u in us if edges[i] <= float(v) and (float(v) < edges[i + 1] or last)]
         if inside:
             binned[f"{edges[i]:.2g} to {edges[i + 1]:.2g}"] = inside
     return binned

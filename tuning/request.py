@@ -1,10 +1,12 @@
 """What a search is asked to do."""
 
 import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
 
 from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.tuning.objective import MEASURES, Objective, parse_limit
-from ser_keras.tuning.oracles import STRATEGIES
+from ser_keras.tuning.oracles import STRATEGIES, Strategy
 
 DEFAULT_TRIALS = 20  # of the strategies that have no end of their own
 
@@ -15,7 +17,7 @@ class Request:
 
     Attributes:
         space: name or path.
-        corpora: list of (registry name, path).
+        corpora: (registry name, path) of each.
         strategy: a name in STRATEGIES.
         max_trials: greatest number of trials; None: the whole grid, or 20.
         changes: `a.b=value` strings that hold for all trials.
@@ -31,21 +33,22 @@ class Request:
     """
 
     space: str
-    corpora: list
-    strategy: str = "random"
+    corpora: Sequence[tuple[str, str | Path]]
+    strategy: Strategy = "random"
+    _: dataclasses.KW_ONLY
     max_trials: int | None = None
-    changes: list = dataclasses.field(default_factory=list)
+    changes: list[str] = dataclasses.field(default_factory=list)
     folds: int = 3
-    test_speakers: list | None = None
+    test_speakers: list[str] | None = None
     outer_folds: int | None = None
     objective: str = "uar"
-    limits: list = dataclasses.field(default_factory=list)
+    limits: list[str] = dataclasses.field(default_factory=list)
     stop_behind: float = 0.1
     seed: int = 0
     workers: int = 1
     lease_s: float = 60.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.corpora = [(name, str(path)) for name, path in self.corpora]
         if self.strategy not in STRATEGIES:
             raise SerKerasError(f"--strategy: no '{self.strategy}'; nearest: {nearest(self.strategy, STRATEGIES)}")
@@ -64,5 +67,6 @@ class Request:
             raise SerKerasError("--test-speakers and --outer-folds exclude each other: outer folds test every speaker")
 
     @property
-    def goal(self):
+    def goal(self) -> Objective:
+        """What the search maximises, or minimises, under its limits."""
         return Objective(self.objective, tuple(parse_limit(text) for text in self.limits))

@@ -1,6 +1,11 @@
 """The end of a search: the winner's recipe, and its one score on the test speakers beside the starting recipe's."""
 
+from __future__ import annotations
+
 import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -19,51 +24,78 @@ from ser_keras.training.fold import FoldTrainer
 from ser_keras.training.fold_job import FoldJob
 from ser_keras.tuning import holdout, outcome
 from ser_keras.tuning.trials import BUDGET, describe, sweep
+from ser_keras.tuning.values import Value, Values
+
+if TYPE_CHECKING:
+    from ser_keras.training.data.preparation import Prepared
+    from ser_keras.tuning.holdout import Split
+    from ser_keras.tuning.outcome import Row
+    from ser_keras.tuning.search import Search
+
+Json = Mapping[str, Any]  # Any: the content of a JSON file, metrics.json or result.json, whose values are of many kinds
 
 
-def winner_of(search, table):
+class Score(NamedTuple):
+    """One score on the test speakers.
+
+    Attributes:
+        metrics: content of metrics.json.
+        digest: a hash of the settings, the test speakers and the data.
+        new: whether it was trained now.
+    """
+
+    metrics: Json
+    digest: str
+    new: bool
+
+
+def winner_of(search: Search, table: Sequence[Row]) -> Row:
     """The best trial's Row.
 
     Raises:
         SerKerasError: none was completed, or none keeps the limits.
     """
     ranked = outcome.ranked(table)
-    kept = [r for r in ranked if not search.goal.violations({"uar": r.uar, **r.costs})]
-    if kept:
-        return kept[0]
+    for row in ranked:
+        if not search.goal.violations(_measured(row)):
+            return row
     limits = " and ".join(map(str, search.goal.limits))
-    if limits and (known := [*ranked, *(r for r in table if r.status == "rejected")]):
-        nearest = max(known, key=lambda r: r.score)
-        figures = {"uar": nearest.uar, **nearest.costs}
-        reached = ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if value is not None)
+    if limits and (scored := [*ranked, *(r for r in table if r.status == "rejected")]):
+        nearest = max(scored, key=lambda r: r.score or 0.0)
+        reached = ", ".join(f"{name} {value:.4g}" for name, value in _measured(nearest).items())
         raise SerKerasError(f"no trial keeps {limits}; the nearest is trial {nearest.id} with {reached}")
     failed = next((r for r in table if r.message), None)
     raise SerKerasError("no trial was completed" + (f"; trial {failed.id}: {failed.message}" if failed else ""))
 
 
-def conclude(search, split, folder, table):
+def _measured(row: Row) -> dict[str, float]:
+    """UAR, where there is one, and costs of a trial."""
+    return row.costs if row.uar is None else {"uar": row.uar, **row.costs}
+
+
+def conclude(search: Search, split: Split, folder: Path, *, table: Sequence[Row]) -> list[str]:
     """Score the winner of a search, write `trials.csv`, `best.yaml`, `result.json` and `test/`.
 
     The table is written again: a kill between a trial's end and its line leaves it out.
 
     Args:
-        search: search.Search.
-        split: holdout.Split.
+        search: what was searched.
+        split: who chose, and who tests.
         folder: the search's folder.
-        table: outcome.rows of it.
+        table: its trials.
 
     Returns:
-        Lines that say it.
+        Lines for the person at the terminal.
     """
     outcome.write(folder, table, search.space.axes)
     sweep(folder / "trials")
     winner = winner_of(search, table)
     values = _all_values(winner)
-    recipe = write_recipe(search, folder / "best.yaml", winner, split.others)
-    figures, digest, new = _score(search, split, folder / "test" / "winner", values)
-    start, _, _ = _score(search, split, folder / "test" / "start", {})
-    looks = _looks(folder, digest)
-    if new and looks > 1:
+    recipe = write_recipe(search, folder / "best.yaml", winner, selected_on=split.others)
+    score = _score(search, split, folder / "test" / "winner", values=values)
+    start = _score(search, split, folder / "test" / "start", values={})
+    looks = _looks(folder, score.digest)
+    if score.new and looks > 1:
         say(
             f"the test speakers are heard for the {looks}. winner of this search: the figure has become one of a choice"
         )
@@ -72,8 +104,8 @@ def conclude(search, split, folder, table):
         "settings": search.space.settings_of(winner.values)
         | ({"training.epochs": winner.epochs} if winner.epochs else {}),
         "validation": {"uar": winner.uar, "uar_sd": winner.uar_sd, "folds": winner.folds, **winner.costs},
-        "test": {"speakers": list(split.test), "looks": looks, **_figures(figures)},
-        "start": _figures(start),
+        "test": {"speakers": list(split.test), "looks": looks, **_figures(score.metrics)},
+        "start": _figures(start.metrics),
         "difference": _difference(folder / "test"),
         "selected_on": sorted({*split.others, *search.space.start.selected_on}),
         "n_trials": len(table),
@@ -84,16 +116,18 @@ def conclude(search, split, folder, table):
     return _lines(result, winner, recipe)
 
 
-def _all_values(row):
+def _all_values(row: Row) -> dict[str, Value]:
+    """The values of a trial, with the epochs that a two-stage strategy gave it."""
     return {**row.values, **({BUDGET: row.epochs} if row.epochs else {})}
 
 
-def _figures(metrics):
+def _figures(metrics: Json) -> dict[str, object]:
+    """What result.json says of a score."""
     names = ("uar", "uar_ci95", "wa", "n_utterances", "ci_utterances_only", "selection_overlap")
     return {name: metrics[name] for name in names}
 
 
-def write_recipe(search, path, winner, selected_on):
+def write_recipe(search: Search, path: Path, winner: Row, *, selected_on: Sequence[str]) -> Path:
     """`best.yaml`, which `train` takes; it says on whom it was selected."""
     experiment = search.space.experiment(_all_values(winner), selected_on)
     name = f"{search.space.start.recipe}.tuned"
@@ -106,17 +140,17 @@ def write_recipe(search, path, winner, selected_on):
     return path
 
 
-def _score(search, split, folder, values):
-    """Train on all others, test on the test speakers, once: (figures, digest, whether it was done now)."""
+def _score(search: Search, split: Split, folder: Path, *, values: Values) -> Score:
+    """Train on all others, test on the test speakers, once."""
     experiment = search.space.experiment(values)
     with tensorflow_session(experiment):
         return _score_prepared(search, split, folder, prepared=search.materials(experiment))
 
 
-def _score_prepared(search, split, folder, *, prepared):
+def _score_prepared(search: Search, split: Split, folder: Path, *, prepared: Prepared) -> Score:
     digest = fingerprint(prepared.experiment.model_dump(mode="json"), list(split.test), search.data)
     if (folder / "metrics.json").is_file() and read_json(folder / "fold.json")["settings"] == digest:
-        return read_json(folder / "metrics.json"), digest, False
+        return Score(read_json(folder / "metrics.json"), digest, new=False)
     fold = holdout.outer_fold(prepared, split)
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / "digest").is_file() and (folder / "digest").read_text() != digest:
@@ -140,7 +174,7 @@ def _score_prepared(search, split, folder, *, prepared):
     utterances, segments = trainer.predict(fold.test)
     write_atomic(folder / "history.csv", trainer.history.csv())
     write_json(folder / "fold.json", {"name": fold.name, "settings": digest, "epochs": trainer.history.epochs})
-    figures = write_tables(
+    metrics = write_tables(
         folder,
         prepared.experiment,
         utterances,
@@ -150,10 +184,10 @@ def _score_prepared(search, split, folder, *, prepared):
         commit=provenance()["commit"],
     )
     (folder / "checkpoint.npz").unlink(missing_ok=True)
-    return figures, digest, True
+    return Score(metrics, digest, new=True)
 
 
-def _looks(folder, digest):
+def _looks(folder: Path, digest: str) -> int:
     """How many different winners have been heard on the test speakers."""
     file = folder / "test" / "looks.json"
     seen = read_json(file) if file.is_file() else []
@@ -163,7 +197,7 @@ def _looks(folder, digest):
     return len(seen)
 
 
-def _difference(*folders):
+def _difference(*folders: Path) -> Json:
     """Winner minus starting recipe, paired, over the test speakers of one search or of all outer folds."""
     tables = []
     for name in ("winner", "start"):
@@ -178,7 +212,7 @@ def _difference(*folders):
     )
 
 
-def conclude_nested(search, out, folders):
+def conclude_nested(search: Search, out: Path, folders: Sequence[Path]) -> list[str]:
     """Pool the outer folds' test figures and write `best.yaml` and `result.json` for the whole.
 
     The pooled figure judges the search as a procedure: each fold has a winner of its own. The recipe is the winner with
@@ -193,25 +227,25 @@ def conclude_nested(search, out, folders):
     n_classes = len(table.classes)
     low, high, method = measures.bootstrap_ci(table.true, table.predicted, table.speaker, n_classes=n_classes)
     k = int(np.argmax([r["validation"]["uar"] for r in results]))
-    everybody = {s for split in search.splits for s in (*split.test, *split.others)}
-    everybody = sorted(everybody | set(search.space.start.selected_on))
+    speakers = {s for split in search.splits for s in (*split.test, *split.others)}
+    everybody = sorted(speakers | set(search.space.start.selected_on))
     source = folders[k] / "best.yaml"
     tree = parse_recipe(source.read_text(encoding="utf-8"), source) | {"selected_on": everybody}
     head = f"# The winner of outer fold {k + 1} of {len(folders)}; everybody took part in the choice.\n"
     write_atomic(out / "best.yaml", head + dump_yaml(tree))
     uar = measures.uar(table.true, table.predicted, n_classes)
     overlap = sum(r["test"]["selection_overlap"] for r in results)
+    difference = _difference(*tests)
     result = {
         "outer_folds": [{key: r[key] for key in ("winner", "settings", "validation", "test")} for r in results],
         "test": {"uar": uar, "uar_ci95": [low, high], "ci_method": method, "n_utterances": len(table)}
         | {"selection_overlap": overlap},
-        "difference": _difference(*tests),
+        "difference": difference,
         "selected_on": everybody,
         "recipe_of_outer_fold": k,
     }
     write_json(out / "result.json", result)
     validation = statistics.fmean(r["validation"]["uar"] for r in results)
-    difference = result["difference"]
     return [
         *_overlap_lines(overlap, len(table)),
         f"nested over {len(folders)} outer folds: test UAR {uar:.3f} [{low:.3f}, {high:.3f}] of the winners; their "
@@ -221,13 +255,13 @@ def conclude_nested(search, out, folders):
     ]
 
 
-def _lines(result, winner, recipe):
+def _lines(result: Json, winner: Row, recipe: Path) -> list[str]:
     test = result["test"]
     low, high = test["uar_ci95"]
     narrow = ", too narrow: few speakers" if test["ci_utterances_only"] else ""
     return [
         *_overlap_lines(test["selection_overlap"], test["n_utterances"]),
-        f"winner: trial {winner.id} ({describe(_all_values(winner))}), validation {outcome.said(winner)}",
+        f"winner: trial {winner.id} ({describe(_all_values(winner))}), validation {outcome.result_text(winner)}",
         f"test speakers {', '.join(test['speakers'])}: UAR {test['uar']:.3f} [{low:.3f}, {high:.3f}{narrow}], WA "
         f"{test['wa']:.3f}, {test['n_utterances']} utterances; starting recipe {result['start']['uar']:.3f}",
         _difference_line(result["difference"]),
@@ -235,7 +269,7 @@ def _lines(result, winner, recipe):
     ]
 
 
-def _overlap_lines(overlap, n):
+def _overlap_lines(overlap: int, n: int) -> list[str]:
     if not overlap:
         return []
     return [
@@ -244,7 +278,7 @@ def _overlap_lines(overlap, n):
     ]
 
 
-def _difference_line(difference):
+def _difference_line(difference: Json) -> str:
     points, low, high = (100 * v for v in (difference["difference"], *difference["ci95"]))
     verdict = "reliable" if low > 0 or high < 0 else "not reliably different"
     return f"winner minus starting recipe: {points:+.1f} points of UAR [{low:+.1f}, {high:+.1f}], {verdict}"

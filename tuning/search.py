@@ -1,8 +1,13 @@
 """The parts of a search that its chief and its workers have in common."""
 
+from __future__ import annotations
+
 import dataclasses
 import logging
 import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ser_keras.common.row_store import fingerprint
 from ser_keras.experiment.tensorflow_session import tensorflow_session
@@ -12,19 +17,34 @@ from ser_keras.tuning.oracles import make_oracle
 from ser_keras.tuning.space import check, load_space
 from ser_keras.tuning.trials import Runner
 
+if TYPE_CHECKING:
+    from ser_keras.tuning.durable_oracle import Durable
+    from ser_keras.tuning.holdout import Split
+    from ser_keras.tuning.request import Request
+
 
 class Search:
     """The parts of a search that its chief and its workers have in common.
 
     Args:
-        request: Request.
+        request: what it is asked to do.
         quiet: don't say what of the corpora was dropped.
+
+    Attributes:
+        goal: what it maximises, or minimises.
+        watch: seconds of this process by part.
+        started: `time.monotonic()` when this process began its work.
+        space: what varies.
+        materials: prepared material of any trial.
+        prepared: that of the starting recipe.
+        splits: test speakers and others, of each outer fold.
+        data: a hash of what the corpora hold.
 
     Raises:
         SerKerasError: the space, the corpora or the options aren't right; nothing was written.
     """
 
-    def __init__(self, request, quiet=False):
+    def __init__(self, request: Request, quiet: bool = False) -> None:
         self.request, self.goal, self.watch = request, request.goal, accounting.Stopwatch()
         self.started = time.monotonic()
         logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns that each trial's net is a new one
@@ -41,47 +61,46 @@ class Search:
         self.data = holdout.data_fingerprint(self.prepared)
         self.oracle()  # a grid without steps is refused now
 
-    def oracle(self, **kwargs):
-        asked = self.request
-        epochs = self.space.start.training.epochs
+    def oracle(self) -> Durable:
+        """A new oracle of the search's strategy."""
         return make_oracle(
-            asked.strategy,
+            self.request.strategy,
             self.space,
-            max_trials=asked.max_trials,
-            max_epochs=epochs,
-            seed=asked.seed,
-            lease_s=asked.lease_s,
-            **kwargs,
+            max_trials=self.request.max_trials,
+            max_epochs=self.space.start.training.epochs,
+            seed=self.request.seed,
+            lease_s=self.request.lease_s,
         )
 
-    def identity(self, split):
+    def identity(self, split: Split) -> str:
         """A hash of what may not change while a search goes on: data, space, strategy, folds and test speakers."""
-        asked = dataclasses.asdict(self.request)
-        decides = {name: asked[name] for name in ("strategy", "folds", "objective", "limits", "seed")}
+        request = dataclasses.asdict(self.request)
+        decides = {name: request[name] for name in ("strategy", "folds", "objective", "limits", "seed")}
         return fingerprint(self.data, self.described, decides, list(split.test))
 
-    def fingerprint(self, split):
+    def fingerprint(self, split: Split) -> str:
         """What a worker must share with its chief: the search, and when a trial is stopped."""
         return fingerprint(self.identity(split), self.request.stop_behind)
 
     @property
-    def described(self):
+    def described(self) -> dict[str, object]:
         """The space as plain data, with the recipe that it starts from."""
         axes = [dataclasses.asdict(axis) for axis in self.space.axes]
-        found = {"start": self.space.experiment({}).model_dump(mode="json"), "axes": axes}
+        described: dict[str, object] = {"start": self.space.experiment({}).model_dump(mode="json"), "axes": axes}
         if self.request.strategy == "random_grid":
-            found["stages"] = self.space.stages.model_dump(mode="json")
-        return found
+            described["stages"] = self.space.stages.model_dump(mode="json")
+        return described
 
-    def runner(self, split, folder, note):
+    def runner(self, split: Split, folder: Path, note: Callable[[], None]) -> Runner:
+        """What runs the trials of one split in `folder/trials`; `note` is called after each."""
         return Runner(
             self.space,
             self.materials,
             lambda prepared: holdout.inner_folds(prepared, split, self.request.folds),
-            self.goal,
-            self.request.stop_behind,
-            folder / "trials",
-            self.watch,
-            note,
+            objective=self.goal,
+            stop_behind=self.request.stop_behind,
+            folder=folder / "trials",
+            watch=self.watch,
+            note=note,
             keep=self.request.strategy == "hyperband",
         )

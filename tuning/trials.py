@@ -1,5 +1,7 @@
 """One trial: folds of held-out training speakers, resumable at every epoch, stopped where it is hopeless."""
 
+from __future__ import annotations
+
 import contextlib
 import fcntl
 import json
@@ -9,9 +11,11 @@ import statistics
 import sys
 import time
 import traceback
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import keras
-from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.errors import FailedTrialError, FatalError
 
 from ser_keras.common.errors import NotWritable, SerKerasError
@@ -24,7 +28,19 @@ from ser_keras.training.fold import FoldTrainer
 from ser_keras.training.fold_job import FoldJob
 from ser_keras.tuning import holdout
 from ser_keras.tuning.durable_oracle import SCORE
-from ser_keras.tuning.objective import costs
+from ser_keras.tuning.keras_tuner_private import OpenTuner
+from ser_keras.tuning.objective import Costs, costs
+from ser_keras.tuning.values import Figures, Report, Rival, Values
+
+if TYPE_CHECKING:
+    from keras_tuner.engine.trial import Trial
+
+    from ser_keras.experiment.protocols import Fold
+    from ser_keras.training.data.preparation import Prepared
+    from ser_keras.tuning.accounting import Stopwatch
+    from ser_keras.tuning.durable_oracle import Durable
+    from ser_keras.tuning.objective import Objective
+    from ser_keras.tuning.space import Space
 
 BUDGET = "tuner/epochs"
 
@@ -33,36 +49,44 @@ class Interrupted(SerKerasError, FatalError):
     """What no other trial would do better with, a full disk or a lost chief: it ends the search, not the trial."""
 
 
-class FoldTuner(BaseTuner):
+class FoldTuner(OpenTuner):
     """KerasTuner's loop over trials; each is run over the inner folds and reports after every fold.
 
     Args:
-        oracle: Durable, or distributed.OracleClient's stand-in for one.
-        runner: Runner.
+        oracle: the search's. A worker of another process puts a `distributed.Client` in its place afterwards.
+        runner: runs a trial.
         folder: KerasTuner's project directory.
         tuner_id: this worker's name.
         on_change: called when a trial begins, has done a fold, and ends.
     """
 
-    def __init__(self, oracle, runner, folder, tuner_id, on_change=lambda: None):
+    def __init__(
+        self,
+        oracle: Durable,
+        runner: Runner,
+        folder: Path,
+        *,
+        tuner_id: str,
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__(oracle, directory=str(folder.parent), project_name=folder.name)
         self.runner, self.tuner_id, self.on_change = runner, tuner_id, on_change
 
-    def save(self):
+    def save(self) -> None:
         """Nothing: a tuner has no state of its own, and the oracle saves itself."""
 
-    def pre_create_trial(self):
+    def pre_create_trial(self) -> None:
         self.on_change()
 
-    def run_trial(self, trial):
+    def run_trial(self, trial: Trial) -> Figures:
         trial_id, values = trial.trial_id, dict(trial.hyperparameters.values)
 
-        def report(figures):
+        def report(figures: Figures) -> None:
             self.oracle.update_trial(trial_id, {k: v for k, v in figures.items() if math.isfinite(v)})
             self.on_change()
 
         try:
-            return self.runner(trial_id, values, report, lambda: self._rival(values))
+            return self.runner(trial_id, values, report, rival=lambda: self._rival(values))
         except (Interrupted, FatalError):
             raise
         except NotWritable as error:  # another trial would fail likewise
@@ -73,7 +97,7 @@ class FoldTuner(BaseTuner):
             print(traceback.format_exc(), file=sys.stderr)
             raise FailedTrialError(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}") from error
 
-    def _try_run_and_update_trial(self, trial):
+    def run_and_report(self, trial: Trial) -> None:
         try:
             self.oracle.update_trial(trial.trial_id, self.run_trial(trial))
             trial.status = "COMPLETED"
@@ -81,15 +105,15 @@ class FoldTuner(BaseTuner):
             trial.status, trial.message = "FAILED", str(error)
             write_atomic(self.runner.folder / trial.trial_id / "failure.txt", f"{error}\n")
 
-    def on_trial_end(self, trial):
+    def on_trial_end(self, trial: Trial) -> None:
         with self.runner.watch.part("waiting"):
             super().on_trial_end(trial)
         keras.utils.clear_session()
         self.runner.note()
         self.on_change()
 
-    def _rival(self, values):
-        """Fold -> UAR of the best trial that was trained as long and in full, or None."""
+    def _rival(self, values: Values) -> list[float] | None:
+        """UAR of each fold of the best trial that was trained as long and in full, or None."""
         for trial in self.oracle.get_best_trials(100):
             figures = figures_of(trial)
             alike = trial.hyperparameters.values.get(BUDGET) == values.get(BUDGET)
@@ -98,7 +122,7 @@ class FoldTuner(BaseTuner):
         return None
 
 
-def figures_of(trial):
+def figures_of(trial: Trial) -> dict[str, float]:
     """What a trial has reported: {name: value}."""
     return {name: trial.metrics.get_last_value(name) for name in trial.metrics.metrics}
 
@@ -107,30 +131,40 @@ class Runner:
     """Runs trials in their folders.
 
     Args:
-        space: space.Space.
-        materials: holdout.Materials.
-        folds_of: preparation.Prepared -> list of protocols.Fold.
-        objective: objective.Objective.
+        space: gives a trial's settings.
+        materials: prepares its material.
+        folds_of: gives its folds.
+        objective: gives its score.
         stop_behind: points of UAR (fractions) behind the best trial on the folds done at which a trial is stopped.
         folder: the trials' folder, `folder/ID/`.
-        watch: accounting.Stopwatch.
+        watch: counts the seconds of each part.
         note: called after each trial.
         keep: leave the last checkpoints, for strategies that train some trials on.
     """
 
     def __init__(
-        self, space, materials, folds_of, objective, stop_behind, folder, watch, note=lambda: None, keep=False
-    ):
+        self,
+        space: Space,
+        materials: holdout.Materials,
+        folds_of: Callable[[Prepared], list[Fold]],
+        *,
+        objective: Objective,
+        stop_behind: float,
+        folder: Path,
+        watch: Stopwatch,
+        note: Callable[[], None] = lambda: None,
+        keep: bool = False,
+    ) -> None:
         self.space, self.materials, self.folds_of, self.objective = space, materials, folds_of, objective
         self.stop_behind, self.folder, self.watch, self.note, self.keep = stop_behind, folder, watch, note, keep
 
-    def __call__(self, trial_id, values, report, rival):
+    def __call__(self, trial_id: str, values: Values, report: Report, *, rival: Rival) -> Figures:
         """Run a trial, or what is left of it.
 
         Args:
             trial_id: its name.
-            values: axis -> label.
-            report: takes the figures so far, {name: number}.
+            values: axis -> value.
+            report: takes the figures so far.
             rival: gives the best comparable trial's UAR of each fold, or None.
 
         Returns:
@@ -138,39 +172,41 @@ class Runner:
         """
         folder = self.folder / trial_id
         experiment = self.space.experiment(values)
-        with _alone(folder), _said_to(folder / "log.txt"), tensorflow_session(experiment):
+        with _alone(folder), _logged_to(folder / "log.txt"), tensorflow_session(experiment):
             with self.watch.part("data"):
                 prepared = self.materials(experiment)
                 folds = self.folds_of(prepared)
             write_atomic(folder / "experiment.yaml", prepared.experiment.to_yaml())
-            figures, uars = {}, []
-            digest, lineage = _digests(prepared, folds)
+            figures: dict[str, float] = {}
+            uars: list[float] = []  # of the folds done
+            digests = _digests(prepared, folds)
             if self.objective.measures_cost:
-                figures |= self._costs(folder, prepared, digest)
+                measured = self._costs(folder, prepared, digests.settings)
+                figures |= {"int8_kb": measured["int8_kb"], "latency_ms": measured["latency_ms"]}
             if self.objective.violations(figures):
                 return {**figures, "folds_done": 0, "rejected": 1, SCORE.name: self.objective.score(figures)}
             for fold in folds:
-                uars.append(self._fold(folder, prepared, fold, digest, lineage, values))
+                uars.append(self._fold(folder, prepared, fold, digests=digests, values=values))
                 figures |= {f"fold_{fold.number}": uars[-1], "folds_done": len(uars), "uar": statistics.fmean(uars)}
                 if len(uars) > 1:
                     figures["uar_sd"] = statistics.stdev(uars)
                 if len(uars) < len(folds):
                     report(figures)
-                    if (behind := self._hopeless(uars, len(folds), rival)) is not None:
+                    if (behind := self.hopeless(uars, len(folds), rival)) is not None:
                         figures |= {"stopped": 1, SCORE.name: self.objective.score({**figures, "uar": behind})}
                         return figures
             return {**figures, SCORE.name: self.objective.score(figures)}
 
-    def _hopeless(self, uars, n, rival):
+    def hopeless(self, uars: Sequence[float], n: int, rival: Rival) -> float | None:
         """The UAR that a trial counts with which needs no more folds, or None.
 
         Where size or latency is what is judged, a low UAR is no reason: only a limit on UAR that is out of reach.
         """
         if self.objective.measure == "uar":
-            return self._behind(uars, rival())
+            return self.behind(uars, rival())
         return statistics.fmean(uars) if self.objective.out_of_reach(uars, n) else None
 
-    def _behind(self, uars, rival):
+    def behind(self, uars: Sequence[float], rival: Sequence[float] | None) -> float | None:
         """What a hopeless trial would have reached, or None where it has hope.
 
         Folds differ in difficulty, so a trial is compared with the best one on the folds that both have done, and
@@ -183,17 +219,17 @@ class Runner:
         bound = self.stop_behind * math.sqrt(len(rival) / len(uars))
         return statistics.fmean(rival) - behind if behind > bound else None
 
-    def _fold(self, folder, prepared, fold, digest, lineage, values):
+    def _fold(self, folder: Path, prepared: Prepared, fold: Fold, *, digests: _Digests, values: Values) -> float:
         """UAR of one fold's held-out speakers."""
         place = folder / "folds" / str(fold.number)
-        if (place / "fold.json").is_file() and (done := read_json(place / "fold.json"))["settings"] == digest:
-            return done["uar"]
+        if (place / "fold.json").is_file() and (done := read_json(place / "fold.json"))["settings"] == digests.settings:
+            return float(done["uar"])
         place.mkdir(parents=True, exist_ok=True)
-        known = place / "digests.json"
-        if not known.is_file() or read_json(known)["settings"] != digest:
+        digests_file = place / "digests.json"
+        if not digests_file.is_file() or read_json(digests_file)["settings"] != digests.settings:
             (place / "checkpoint.npz").unlink(missing_ok=True)  # of another search, or of other settings or data
-            write_json(known, {"settings": digest, "lineage": lineage})
-        self._inherit(place, lineage, values)
+            write_json(digests_file, {"settings": digests.settings, "lineage": digests.lineage})
+        self._inherit(place, digests.lineage, values)
         with self.watch.training() as steps:
             trainer = FoldTrainer(
                 FoldJob(
@@ -215,13 +251,13 @@ class Runner:
         write_atomic(place / "history.csv", history.csv())
         table.write_csv(place / "predictions.csv")
         epochs = {"epochs": history.epochs, "best_epoch": history.best_epoch or history.epochs}
-        record = {"name": fold.name, "settings": digest, "uar": uar, "n_validation": len(fold.test), **epochs}
+        record = {"name": fold.name, "settings": digests.settings, "uar": uar, "n_validation": len(fold.test), **epochs}
         write_json(place / "fold.json", record)
         if not self.keep:
             (place / "checkpoint.npz").unlink(missing_ok=True)
         return uar
 
-    def _inherit(self, place, lineage, values):
+    def _inherit(self, place: Path, lineage: str, values: Values) -> None:
         """Go on from the trial that this one continues, where its checkpoint is at hand.
 
         Only where that one was of the same settings, but for the epochs, of the same data and speakers, and where the
@@ -233,37 +269,42 @@ class Runner:
         constant = self.space.experiment(values).training.schedule != "cosine"
         if constant and before.is_file() and not (place / "checkpoint.npz").is_file():
             with contextlib.suppress(OSError):
-                known = older / "digests.json"
-                if not known.is_file() or read_json(known)["lineage"] != lineage:
+                digests_file = older / "digests.json"
+                if not digests_file.is_file() or read_json(digests_file)["lineage"] != lineage:
                     return
                 partial = place / ".partial-checkpoint.npz"
                 shutil.copyfile(before, partial)
                 partial.replace(place / "checkpoint.npz")
 
-    def _costs(self, folder, prepared, digest):
+    def _costs(self, folder: Path, prepared: Prepared, digest: str) -> Costs:
+        """Size and latency of a trial's net, measured once."""
         file = folder / "costs.json"
-        if file.is_file() and (known := read_json(file))["settings"] == digest:
-            return known["costs"]
+        if file.is_file() and (record := read_json(file))["settings"] == digest:
+            return {"int8_kb": record["costs"]["int8_kb"], "latency_ms": record["costs"]["latency_ms"]}
         with self.watch.part("costs"):
-            found = costs(prepared.experiment, prepared.material.feature_shape, prepared.n_classes)
-        write_json(file, {"settings": digest, "costs": found})
-        return found
+            measured = costs(prepared.experiment, prepared.material.feature_shape, prepared.n_classes)
+        write_json(file, {"settings": digest, "costs": measured})
+        return measured
 
 
-def _digests(prepared, folds):
-    """Hashes of all that decides a trial's figures, and of that less the number of epochs, which trials may extend.
+class _Digests(NamedTuple):
+    """Hashes of all that decides a trial's figures, and of that less the number of epochs, which trials may extend."""
 
-    The folds leave out the test speakers, so that another choice of these is another digest.
-    """
+    settings: str
+    lineage: str
+
+
+def _digests(prepared: Prepared, folds: Sequence[Fold]) -> _Digests:
+    """The hashes of a trial; the folds leave out the test speakers, so that another choice of these is another hash."""
     tree = prepared.experiment.model_dump(mode="json")
-    parts = [[f.name, *(getattr(f, part).tolist() for part in ("train", "validation", "test"))] for f in folds]
+    parts = [[f.name, f.train.tolist(), f.validation.tolist(), f.test.tolist()] for f in folds]
     shared = (holdout.data_fingerprint(prepared), parts)
     endless = {**tree, "training": {k: v for k, v in tree["training"].items() if k != "epochs"}}
-    return fingerprint(tree, *shared), fingerprint(endless, *shared)
+    return _Digests(fingerprint(tree, *shared), fingerprint(endless, *shared))
 
 
 @contextlib.contextmanager
-def _alone(folder):
+def _alone(folder: Path) -> Iterator[None]:
     """Hold a trial's folder; a worker that was taken for dead may still be in it, and is waited for."""
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / ".lock", "a+", encoding="utf-8") as handle:
@@ -272,7 +313,7 @@ def _alone(folder):
 
 
 @contextlib.contextmanager
-def _said_to(path):
+def _logged_to(path: Path) -> Iterator[None]:
     """Progress of trainings goes to the trial's own log: the terminal shows the whole search."""
     with open(path, "a", encoding="utf-8") as log:
         print(time.strftime("%Y-%m-%d %H:%M:%S"), file=log)
@@ -280,13 +321,13 @@ def _said_to(path):
             yield
 
 
-def sweep(folder):
+def sweep(folder: Path) -> None:
     """Delete the checkpoints of all trials: the search is over."""
-    for left in folder.glob("*/folds/*/checkpoint.npz"):
-        left.unlink(missing_ok=True)
+    for checkpoint in folder.glob("*/folds/*/checkpoint.npz"):
+        checkpoint.unlink(missing_ok=True)
 
 
-def describe(values):
+def describe(values: Values) -> str:
     """A trial's values in one line."""
     shown = {k: v for k, v in values.items() if not k.startswith("tuner/")}
     epochs = {"epochs": values[BUDGET]} if BUDGET in values else {}

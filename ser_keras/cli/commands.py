@@ -162,7 +162,9 @@ def run_tune(options: argparse.Namespace) -> None:
         lease_s=options.lease,
     )
     _show(
-        running.dry_run(request) if options.dry_run else running.tune(request, options.out, options.chief, options.join)
+        running.dry_run(request)
+        if options.dry_run
+        else running.tune(request, options.out, options.chief, join=options.join)
     )
 
 

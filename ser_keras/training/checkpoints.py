@@ -20,6 +20,7 @@ from ser_keras.common.files import replacing
 from ser_keras.common.seeds import FoldSeeds, Stream
 from ser_keras.experiment.assembly import PRIMARY
 from ser_keras.experiment.settings import EarlyStopping, Training
+from ser_keras.models.layers.keras_private import flat_layers
 
 Weights = list[NDArray[np.generic]]
 
@@ -92,7 +93,7 @@ class EpochBoundary(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         self.model.optimizer.learning_rate = learning_rate(self.training, epoch)
-        for i, layer in enumerate(self.model._flatten_layers()):
+        for i, layer in enumerate(flat_layers(self.model)):
             if generator := getattr(layer, "seed_generator", None):
                 generator.state.assign(self.seeds.pair(Stream.DROPOUT, epoch, i))
 

@@ -209,7 +209,7 @@ def test_card_names_the_median_speaker_and_what_a_class_holds(run, bundle):
     metrics["per_speaker"] = {f"s{i}": {"uar": uar} for i, uar in enumerate((0.9, 0.1, 0.4, 0.2))}
     first = small_run.CLASSES[0]
     info["class_emotions"][first] = [first, "calm"]
-    text = card.render(info, info["files"], {}, metrics)
+    text = card.render(info, info["files"], {}, metrics=metrics)
     assert "from 0.100 (s1) to 0.900 (s0), median 0.300, over 4 speakers" in text
     assert f"{len(small_run.CLASSES)} classes: {first} ({first} or calm), " in text
 
@@ -219,7 +219,7 @@ def test_card_says_that_free_corpora_ask_for_nothing(run, bundle):
     for terms, asked in (("CC0-1.0", True), ("CC BY 4.0", False)):
         info["created_from"]["corpora"][0]["licence"] = terms
         info["created_from"]["corpora"][1:] = []
-        found = "No corpus asks anything of the weights" in card.render(info, info["files"], {}, {})
+        found = "No corpus asks anything of the weights" in card.render(info, info["files"], {}, metrics={})
         assert found is (asked and not info["created_from"].get("init"))
 
 
@@ -228,7 +228,7 @@ def test_card_warns_of_leaks_and_of_synthetic_speech(run, bundle):
     info["created_from"]["corpora"].append({"name": "synthetic", "title": "", "licence": "", "n_utterances": 1})
     info["created_from"]["corpora"][-1]["n_speakers"] = 1
     metrics = {**json.loads((run / "metrics.json").read_text()), "leaky": True, "leaky_reason": "chunks on both sides"}
-    text = card.render(info, info["files"], {}, metrics)
+    text = card.render(info, info["files"], {}, metrics=metrics)
     assert "Leaky evaluation" in text and "chunks on both sides" in text and "Synthetic speech" in text
     assert "no human voice" in text
 
@@ -281,7 +281,7 @@ def test_estimate_refuses_audio_that_was_not_tested(run, whole_model):
         [(rows[0][0], 3, rows[0][2]), *rows[1:]],
     ):
         with pytest.raises(SerKerasError) as error:
-            estimate(files, tables, lambda fold, wrong=wrong: wrong, settings)
+            estimate(files, tables, lambda fold, wrong=wrong: wrong, settings=settings)
         assert "fold 0" in one_line(error)
 
 
@@ -424,7 +424,7 @@ def test_metadata_and_labels_can_be_read_back(bundle):
 
 def test_metadata_keeps_the_model_and_aligns_its_buffers(whole_model):
     content = whole_model[1]
-    metadata = Metadata("name", "über Töne", "1", "author", "licence", ("a b", "c", "d", "e"), 16000, 1)
+    metadata = Metadata("name", "über Töne", "1", author="author", licence="licence", labels=("a b", "c", "d", "e"))
     written = with_metadata(content, metadata)
     assert written == with_metadata(content, metadata)
     windows = some_windows(3)
@@ -438,8 +438,8 @@ def test_metadata_keeps_the_model_and_aligns_its_buffers(whole_model):
 
 
 def test_metadata_written_twice_is_there_once(whole_model, tmp_path):
-    first = Metadata("first", "", "1", "", "", ("a", "b"))
-    second = Metadata("second", "d", "2", "a", "l", ("x y", "z"))
+    first = Metadata("first", "", "1", author="", licence="", labels=("a", "b"))
+    second = Metadata("second", "d", "2", author="a", licence="l", labels=("x y", "z"))
     path = tmp_path / "m.tflite"
     path.write_bytes(with_metadata(with_metadata(whole_model[1], first), second))
     assert read_metadata(path) == second

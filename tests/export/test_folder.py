@@ -122,7 +122,7 @@ def test_kills_at_random_moments_leave_old_or_new_never_a_mix(tmp_path):
 
 
 def test_a_system_that_cannot_swap_folders(tmp_path, monkeypatch):
-    monkeypatch.setattr("ser_keras.export.publish._exchange", lambda one, other: False)
+    monkeypatch.setattr("ser_keras.export.publish.exchange", lambda one, other: False)
     test_a_bundle_is_replaced_and_nothing_stays_behind(tmp_path)
     # killed between its two renames: the next export finds the old bundle
     os.rename(tmp_path / "bundle", tmp_path / ".bundle.partial-1-old")

@@ -11,9 +11,9 @@ from ser_keras.audio.windows import cut_windows
 from ser_keras.common.errors import SerKerasError
 from ser_keras.evaluation import Predictions
 from ser_keras.export import bundle as making
-from ser_keras.export import card, convert, parity, signatures
+from ser_keras.export import card, convert, parity, run_models, signatures
 from ser_keras.export.convert import graph_to_tflite, to_tflite
-from ser_keras.export.estimate import _windows, estimate, sample_windows, utterance_key
+from ser_keras.export.estimate import compare_windows, estimate, sample_windows, utterance_key
 from ser_keras.export.quantise import frontend_operations, quantise
 from ser_keras.export.variants import AUTO, VARIANTS, choose_default
 from ser_keras.runtime.bundle import Settings
@@ -238,12 +238,13 @@ def quick(tmp_path_factory, monkeypatch):
     """(run directory, bundle that is there) with an export that takes the session's converted files as they are."""
     run, made = small_run.exported(tmp_path_factory)
 
-    def convert(self, folds, windows, wanted):
+    def convert_models(source, windows, further, *, scratch):
         files = {p.name: p.read_bytes() for p in made.glob("*.tflite")}
-        np.save(self.scratch / "keras.npy", outputs(files["model_float32.tflite"], windows))
-        return files, dict.fromkeys(folds, files), {"step.tflite": "no reason"}
+        expected = outputs(files["model_float32.tflite"], windows.all)
+        folds = dict.fromkeys(source.judging_folds, files)
+        return run_models.Converted(files, folds, left_out={"step.tflite": "no reason"}, expected=expected)
 
-    monkeypatch.setattr(making._Export, "_convert", convert)
+    monkeypatch.setattr(making, "convert_models", convert_models)
     return run, made
 
 
@@ -253,7 +254,7 @@ def test_export_refuses_and_the_old_bundle_stays(quick, tmp_path, monkeypatch):
     before = (out / "bundle.json").read_bytes()
     lost = {"uar": 0.5, "keras_uar": 0.6, "windows": None}
     kept = {**lost, "uar": 0.6}
-    monkeypatch.setattr(making, "estimate", lambda *a, **k: {"model.tflite": lost, "model_float32.tflite": kept})
+    monkeypatch.setattr(run_models, "estimate", lambda *a, **k: {"model.tflite": lost, "model_float32.tflite": kept})
     with pytest.raises(SerKerasError, match="loses 10.0 points.*--default float32"):
         making.export_run(run, out, test_utterances=small_run.utterances)
     assert (out / "bundle.json").read_bytes() == before
@@ -310,7 +311,7 @@ def test_windows_and_genders_are_compared(stored):
     )
     settings = Settings(small_run.CLASSES, small_run.WINDOW, small_run.HOP)
     chosen = {0: {"whole": files["float32"], "int8": files["int8"]}}
-    found = estimate(chosen, {0: table}, small_run.utterances, settings, window_tables={0: windows})
+    found = estimate(chosen, {0: table}, small_run.utterances, settings=settings, window_tables={0: windows})
     assert found["whole"]["windows"]["n"] == len(of) and found["whole"]["windows"]["largest"] < 1e-5
     assert found["whole"]["windows"]["agreement"] == 1 and found["whole"]["windows"]["largest_flip_margin"] is None
     assert found["whole"]["difference"]["largest"] < 1e-5 < found["int8"]["difference"]["largest"]
@@ -322,20 +323,21 @@ def test_windows_and_genders_are_compared(stored):
                 yield utterance_key(corpus, name, 0.512 * i), label, cut
 
     kept, tables = {}, {0: windows}
-    pooled = estimate(chosen, tables, chunks, settings, window_tables=tables, keep=kept.__setitem__, chunks=True)
+    options = {"settings": settings, "window_tables": tables}
+    pooled = estimate(chosen, tables, chunks, keep=kept.__setitem__, chunks=True, **options)
     for name, figures in found.items():
         assert pooled[name]["n"] == len(kept[name]) == 12 and pooled[name]["windows"]["n"] == len(of)
         assert (pooled[name]["uar"], pooled[name]["ci95"]) == (figures["uar"], figures["ci95"])
         assert pooled[name]["difference"]["mean"] == pytest.approx(figures["difference"]["mean"], abs=1e-6)
     # windows that don't fit the utterance's are not compared
     cut = windows.take(np.arange(1, len(windows)))
-    found = estimate(chosen, {0: table}, small_run.utterances, settings, window_tables={0: cut})
+    found = estimate(chosen, {0: table}, small_run.utterances, settings=settings, window_tables={0: cut})
     assert found["whole"]["windows"]["n"] == len(of) - len(cuts[0])
 
 
 def test_flips_have_margins():
     pairs = [([0.5, 0.3, 0.2], [0.35, 0.45, 0.2]), ([0.9, 0.1, 0], [0.8, 0.2, 0]), ([0.4, 0.3, 0.3], [0.3, 0.3, 0.4])]
-    found = _windows(pairs)
+    found = compare_windows(pairs)
     assert (found["n"], found["flips"]) == (3, 2) and found["agreement"] == pytest.approx(1 / 3)
     assert found["largest"] == pytest.approx(0.15) and found["largest_flip_margin"] == pytest.approx(0.2)
     assert found["largest_flip_margin"] < 2 * found["largest"]
@@ -363,7 +365,7 @@ def test_card_shows_conditions_genders_steps_and_refusals(tmp_path_factory):
     info["created_from"]["temperature"] = 0.9
     of_corpora = {name: {"n": 7, "uar": 0.25, "uar_ci95": [0.1, 0.3], "wa": 0.5} for name in ("toy", "toy2")}
     metrics = json.loads((run / "metrics.json").read_text()) | {"ece": 0.04, "per_corpus": of_corpora}
-    text = card.render(info, info["files"], {}, metrics)
+    text = card.render(info, info["files"], {}, metrics=metrics)
     for part in (
         "| white noise at 20 dB SNR | **0.400** [0.300, 0.500] | 0.410 |",
         "| female | 7 | 0.625 |",
@@ -432,11 +434,11 @@ def test_chunk_by_chunk_equals_the_whole_sequence(name, given, monkeypatch):
     whole = to_tflite(model)
     files = {"model.tflite": quantise(whole), "model_float32.tflite": whole}
     parts = {"step.tflite": quantise(content), "step_float32.tflite": content}
-    info = parity.check_steps(parts, files, 8800 + 2 * 8192, 8192)
+    info = parity.check_steps(parts, files, 8800 + 2 * 8192, hop_samples=8192)
     assert info["difference_from_whole"] < 1e-4 and info["inputs"] == {"audio": [1, 8800], "c": [1, 8], "h": [1, 8]}
     monkeypatch.setattr(Stepper, "start", lambda self, start=Stepper.start: {k: v + 1 for k, v in start(self).items()})
     with pytest.raises(SerKerasError, match="chunk by chunk differs"):
-        parity.check_steps(parts, files, 8800 + 2 * 8192, 8192)
+        parity.check_steps(parts, files, 8800 + 2 * 8192, hop_samples=8192)
     with pytest.raises(SerKerasError, match="no signature 'step'"):
         Stepper(whole, "model.tflite")
 

@@ -14,6 +14,7 @@ from ser_keras.common.errors import SerKerasError
 from ser_keras.experiment import rules
 from ser_keras.tuning import accounting, holdout, objective, outcome, report, space
 from ser_keras.tuning.durable_oracle import FAILURES, LOSSES
+from ser_keras.tuning.keras_tuner_private import OpenOracle
 from ser_keras.tuning.oracles import make_oracle
 from ser_keras.tuning.trials import Runner
 
@@ -45,7 +46,7 @@ def oracle_in(folder, strategy="grid", tiny=None, max_trials=None, keep_ongoing=
     """An oracle that goes on with what is in a folder, as a search does."""
     tiny = tiny or space.load_space(made(folder))
     oracle = make_oracle(strategy, tiny, max_trials=max_trials, max_epochs=9, seed=0, **kwargs)
-    oracle._set_project_dir(str(folder), "oracle")
+    oracle.set_project_folder(folder / "oracle")
     oracle.reload(keep_ongoing=keep_ongoing)
     return oracle
 
@@ -245,7 +246,7 @@ def test_killed_at_every_write_a_search_runs_every_trial_once(tmp_path, strategy
     monkeypatch.setattr(module, "write_atomic", write)
     oracle = oracle_in(tmp_path / "killed", strategy, tiny, max_trials=most)
     assert kills >= 10 and oracle.is_over
-    assert not oracle.ongoing_trials and not oracle._retry_queue
+    assert not oracle.ongoing_trials and not oracle.retry_queue
     assert sorted(oracle.end_order) == sorted(oracle.trials) and {t.status for t in oracle.trials.values()} == {
         "COMPLETED"
     }
@@ -257,22 +258,26 @@ def test_killed_at_every_write_a_search_runs_every_trial_once(tmp_path, strategy
         assert len(values) == len(expected)
 
 
+class TheirGrid(OpenOracle, keras_tuner.oracles.GridSearchOracle):
+    """KerasTuner's grid, its folder settable."""
+
+
 def test_keras_tuners_own_grid_cant_do_that(tmp_path):
     """Why there is an oracle of ours; when this fails, KerasTuner has mended its open issue 1055."""
-    oracle = keras_tuner.oracles.GridSearchOracle(
-        objective=keras_tuner.Objective("score", "max"),
-        hyperparameters=space.load_space(made(tmp_path)).hyperparameters(),
-    )
-    oracle.verbose = 0
-    oracle._set_project_dir(str(tmp_path), "theirs")
+
+    def theirs():
+        oracle = TheirGrid(
+            objective=keras_tuner.Objective("score", "max"),
+            hyperparameters=space.load_space(made(tmp_path)).hyperparameters(),
+        )
+        oracle.verbose = 0
+        oracle.set_project_folder(tmp_path / "theirs")
+        return oracle
+
+    oracle = theirs()
     finish(oracle, oracle.create_trial("w"), 0.5)
     oracle.create_trial("w")  # killed in this one
-    again = keras_tuner.oracles.GridSearchOracle(
-        objective=keras_tuner.Objective("score", "max"),
-        hyperparameters=space.load_space(made(tmp_path)).hyperparameters(),
-    )
-    again.verbose = 0
-    again._set_project_dir(str(tmp_path), "theirs")
+    again = theirs()
     again.reload()
     finish(again, again.create_trial("w"), 0.5)
     with pytest.raises((KeyError, AssertionError)):
@@ -345,7 +350,7 @@ def test_a_vanished_worker_gives_its_trial_back_and_counts_for_nothing_when_it_r
     lost, other = oracle.create_trial("lost"), oracle.create_trial("other")
     clock.now = 8
     oracle.heard("other")
-    assert oracle.create_trial("idle").status == "IDLE", "sent home while a trial may come back"
+    assert oracle.create_trial("idle").status == "IDLE", "stopped while a trial may return to the queue"
     clock.now = 15
     oracle.heard("other")
     retried = oracle.create_trial("idle")
@@ -418,7 +423,7 @@ def test_how_a_search_stands_is_read_under_its_guard(tmp_path):
 # Objectives, and trials that are stopped.
 
 
-def test_who_keeps_the_limits_is_above_who_doesnt():
+def test_trials_within_limits_rank_above_those_beyond():
     goal = objective.Objective("uar", (objective.parse_limit("int8_kb<=500"), objective.parse_limit("latency_ms <= 2")))
     ordered = [{"uar": 0.3, "int8_kb": 499, "latency_ms": 2}, {"uar": 0.9, "int8_kb": 510, "latency_ms": 1}]
     ordered += [{"uar": 0.9, "int8_kb": 900, "latency_ms": 1}, {"uar": 0.9, "int8_kb": 900, "latency_ms": 9}]
@@ -436,27 +441,32 @@ def test_a_wrong_limit_is_one_line(text):
         objective.parse_limit(text)
 
 
+def judging(goal):
+    """A runner that only judges: it has no trials."""
+    return Runner(None, None, None, objective=goal, stop_behind=0.1, folder=None, watch=None)
+
+
 def test_a_hopeless_trial_is_judged_by_the_folds_that_both_have_done():
-    runner = Runner(None, None, None, objective.Objective(), 0.1, None, None)
+    runner = judging(objective.Objective())
     rival = [0.9, 0.5, 0.6]
-    assert runner._behind([0.75], rival) is None, "15 points after one fold of three: it may be noise"
+    assert runner.behind([0.75], rival) is None, "15 points after one fold of three: it may be noise"
     # .7 over an easy fold is 20 points behind, and would have won against .667 as it is.
-    assert runner._behind([0.7], rival) == pytest.approx(sum(rival) / 3 - 0.2)
-    assert runner._behind([0.9, 0.3], rival) is None
-    assert runner._behind([0.9, 0.1], rival) == pytest.approx(sum(rival) / 3 - 0.2)
-    assert runner._behind([0.1, 0.1, 0.1], rival) is None, "all folds are done: nothing to save"
-    assert runner._behind([0.1], None) is None
+    assert runner.behind([0.7], rival) == pytest.approx(sum(rival) / 3 - 0.2)
+    assert runner.behind([0.9, 0.3], rival) is None
+    assert runner.behind([0.9, 0.1], rival) == pytest.approx(sum(rival) / 3 - 0.2)
+    assert runner.behind([0.1, 0.1, 0.1], rival) is None, "all folds are done: nothing to save"
+    assert runner.behind([0.1], None) is None
 
 
 def test_where_cost_is_judged_only_a_limit_out_of_reach_stops_a_trial():
     limits = (objective.parse_limit("uar>=0.6"),)
-    by_cost = Runner(None, None, None, objective.Objective("int8_kb", limits), 0.1, None, None)
+    by_cost = judging(objective.Objective("int8_kb", limits))
     rival = lambda: [0.9, 0.9, 0.9]  # noqa: E731
-    assert by_cost._hopeless([0.3], 3, rival) is None, "two folds of 1 would still reach it"
-    assert by_cost._hopeless([0.3, 0.4], 3, rival) == pytest.approx(0.35)
-    assert Runner(None, None, None, objective.Objective("int8_kb"), 0.1, None, None)._hopeless([0.1], 3, rival) is None
-    by_uar = Runner(None, None, None, objective.Objective(), 0.1, None, None)
-    assert by_uar._hopeless([0.3], 3, rival) == pytest.approx(0.3)
+    assert by_cost.hopeless([0.3], 3, rival) is None, "two folds of 1 would still reach it"
+    assert by_cost.hopeless([0.3, 0.4], 3, rival) == pytest.approx(0.35)
+    assert judging(objective.Objective("int8_kb")).hopeless([0.1], 3, rival) is None
+    by_uar = judging(objective.Objective())
+    assert by_uar.hopeless([0.3], 3, rival) == pytest.approx(0.3)
 
 
 # Test speakers.

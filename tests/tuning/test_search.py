@@ -252,7 +252,7 @@ def test_a_checkpoint_of_other_data_or_speakers_is_not_gone_on_with(corpus, tmp_
         [split] = holdout.splits(made.prepared, speakers)
         runner = made.runner(split, tmp_path / "out", lambda: None)
         runner.keep = True
-        runner(trial_id, values, lambda _: None, lambda: None)
+        runner(trial_id, values, lambda _: None, rival=lambda: None)
         taken = began.copy()
         began.clear()
         return taken
@@ -378,7 +378,7 @@ def test_a_trial_that_is_trained_on_reaches_what_it_does_from_the_start(corpus, 
         runner = made.runner(made.splits[0], tmp_path / folder, lambda: None)
         runner.keep = True
         for trial_id, more in steps:
-            figures = runner(trial_id, {**values, **more}, lambda _: None, lambda: None)
+            figures = runner(trial_id, {**values, **more}, lambda _: None, rival=lambda: None)
         return figures, (tmp_path / folder / "trials" / "b" / "folds" / "0" / "predictions.csv").read_text()
 
     short, long = ("a", {"tuner/epochs": 1}), ("b", {"tuner/epochs": 3, "tuner/trial_id": "a"})

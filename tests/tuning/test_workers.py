@@ -22,7 +22,7 @@ class Pretended:
         self.folder, self.hold, self.ran = folder / "trials", hold, [] if ran is None else ran
         self.watch, self.note = accounting.Stopwatch(), lambda: None
 
-    def __call__(self, trial_id, values, report, rival):
+    def __call__(self, trial_id, values, report, *, rival):
         report({"fold_0": 0.5, "folds_done": 1})
         if self.hold is not None:
             self.hold.wait(90)
@@ -36,8 +36,16 @@ def worker(tmp_path, port, name, patience_s=20, fingerprint="same", **pretended)
     """A worker as `workers.work` makes one."""
     oracle = make_oracle("grid", space.load_space(made(tmp_path)), max_trials=None, max_epochs=9, seed=0)
     runner = Pretended(tmp_path, **pretended)
-    tuner = FoldTuner(oracle, runner, tmp_path / "oracle", name)
-    client = distributed.Client(oracle, "127.0.0.1", port, name, fingerprint, patience_s, runner.watch)
+    tuner = FoldTuner(oracle, runner, tmp_path / "oracle", tuner_id=name)
+    client = distributed.Client(
+        oracle,
+        "127.0.0.1",
+        port,
+        tuner_id=name,
+        fingerprint=fingerprint,
+        patience_s=patience_s,
+        stopwatch=runner.watch,
+    )
     tuner.oracle = client
     return tuner, client
 
@@ -58,7 +66,7 @@ class Working(threading.Thread):
 
 def chief_of(tmp_path, port=0, **kwargs):
     oracle = oracle_in(tmp_path, keep_ongoing=True, **kwargs)
-    return oracle, distributed.Chief(oracle, "127.0.0.1", port, "same")
+    return oracle, distributed.Chief(oracle, "127.0.0.1", port, fingerprint="same")
 
 
 @pytest.mark.smoke
@@ -96,7 +104,7 @@ def test_a_silent_workers_trial_goes_to_a_late_one_and_signs_of_life_keep_a_slow
     slow = Working(*worker(tmp_path, chief.port, "slow", hold=slow_may_go, ran=ran))
     tuner, silent = worker(tmp_path, chief.port, "silent")
     lost = silent.create_trial("silent").trial_id
-    silent._done.set()  # as if it had been killed
+    silent.fall_silent()  # as if it had been killed
     ended = threading.Thread(target=lambda: chief.wait(lambda: None, seconds=0.05), daemon=True)
     ended.start()
     late = Working(*worker(tmp_path, chief.port, "late", ran=ran))
@@ -119,7 +127,7 @@ def test_a_killed_chief_comes_back_and_its_workers_go_on(tmp_path):
     one = Working(*worker(tmp_path, chief.port, "w", hold=hold, ran=ran))
     while not list((tmp_path / "oracle").glob("trial_*/trial.json")):
         time.sleep(0.02)
-    chief._server.stop(grace=None).wait()
+    chief.stop(grace_s=None)
     hold.set()  # the worker reports to nobody
     time.sleep(0.5)
     oracle, again = chief_of(tmp_path, chief.port, max_trials=6)
@@ -136,7 +144,7 @@ def test_a_worker_without_a_chief_waits_and_then_says_so(tmp_path):
         nobody = taken.getsockname()[1]
         with pytest.raises(SerKerasError, match="can't be taken"):
             taken.listen()
-            distributed.Chief(oracle_in(tmp_path), "127.0.0.1", nobody, "same")
+            distributed.Chief(oracle_in(tmp_path), "127.0.0.1", nobody, fingerprint="same")
     lonely = Working(*worker(tmp_path, nobody, "w", patience_s=1))
     lonely.join(10)
     assert "no chief was heard" in str(lonely.error)
@@ -157,7 +165,7 @@ def test_the_chief_says_how_often_to_beat(tmp_path):
     oracle, chief = chief_of(tmp_path, lease_s=7.5)
     _, client = worker(tmp_path, chief.port, "w")
     client.get_space()
-    assert client._introduced.lease_s == 7.5
+    assert client.lease_s == 7.5
     client.close()
     chief.stop()
 
