@@ -76,6 +76,7 @@ def run_train(options: argparse.Namespace) -> None:
     experiment = load_experiment(options.recipe, changes)
     corpora = _located(options.corpus)
     quiet_tensorflow()
+    from ser_keras.evaluation.tables import read_metrics
     from ser_keras.training import crossvalidation
     from ser_keras.training.estimate import dry_run
 
@@ -86,7 +87,7 @@ def run_train(options: argparse.Namespace) -> None:
         experiment, corpora, options.out, resume=options.resume, only_fold=options.fold, init=options.init
     )
     if run.finished:
-        _show([texts.headline(run.metrics), f"report: {run.path / 'report.html'}"])
+        _show([texts.headline(read_metrics(run.path)), f"report: {run.path / 'report.html'}"])
 
 
 def run_evaluate(options: argparse.Namespace) -> None:
@@ -180,10 +181,11 @@ def run_export(options: argparse.Namespace) -> None:
 
 def run_predict(options: argparse.Namespace) -> int:
     from ser_keras.audio.containers import FileError
-    from ser_keras.runtime.model import load
+    from ser_keras.runtime.model import ResultJson, load
 
     model = load(options.model)
-    results, n_failed = [], 0
+    results: list[ResultJson | dict[str, str]] = []
+    n_failed = 0
     for path in options.audio:
         try:
             results.append(model.predict(path, hop_s=options.hop).to_dict())

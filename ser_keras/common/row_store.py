@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -150,7 +150,7 @@ class RowStore(Generic[Scalar]):
         """n rows from `first` on, mapped: [n, *shape], read-only."""
         return self._mapped(first + n)[first : first + n]
 
-    def gather(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[Scalar]:
+    def gather(self, indices: Sequence[int] | NDArray[np.integer[Any]]) -> NDArray[Scalar]:
         """Rows by their number in the store, copied: [len(indices), *shape]."""
         return self._mapped(int(np.max(indices, initial=-1)) + 1)[indices]
 

@@ -132,7 +132,7 @@ class Predictions:
         return replace(tables[0], **{name: np.concatenate([getattr(t, name) for t in tables]) for name in names})
 
     def by_utterance(
-        self, utterances: Sequence[int] | NDArray[np.int64] | None = None, geometric: bool = False
+        self, utterances: Sequence[Hashable] | NDArray[np.int64] | None = None, geometric: bool = False
     ) -> Predictions:
         """Average the probabilities of the windows of each utterance.
 
@@ -149,7 +149,7 @@ class Predictions:
         if utterances is None:
             keys = list(zip(self.corpus, self.file, self.true, self.fold, strict=True))
         else:
-            keys = np.asarray(utterances).tolist()
+            keys = list(utterances)
             if len(keys) != len(self):
                 raise ValueError(f"{len(self)} windows but {len(keys)} utterance names")
         order: dict[Hashable, int] = {}

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from ser_keras.common.errors import BadSetting, SerKerasError, nearest
 from ser_keras.experiment.settings import Experiment, Settings
@@ -131,7 +132,7 @@ def _first(error: ValidationError) -> str:
     return f"{path + ': ' if path else ''}{complaint(problem)}{got if path else ''}"
 
 
-def complaint(problem):
+def complaint(problem: ErrorDetails) -> str:
     """What pydantic says of one problem, or what our own check said that it passes on."""
     return str(problem["ctx"]["error"]) if problem["type"] == "value_error" else problem["msg"]
 

@@ -197,6 +197,7 @@ def _train(outcome: Outcome, jobs: Sequence[Job], corpora: Sequence[tuple[str, P
 def _distort(outcome: Outcome, before: Sequence[Outcome]) -> bool:
     """Run a trained row's folds on their test audio under a condition, unless that was done with the same models."""
     [source] = [o for o in before if (o.row, o.protocol, o.condition) == (outcome.row, outcome.protocol, None)]
+    assert outcome.condition is not None
     if source.problem is not None:
         raise SerKerasError(f"{outcome.row.id} couldn't be run under {outcome.protocol}")
     if outcome.row.derived is not None:

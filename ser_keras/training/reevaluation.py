@@ -11,6 +11,7 @@ import numpy as np
 from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora import is_collection
 from ser_keras.evaluation import Predictions
+from ser_keras.evaluation.metrics_json import Metrics
 from ser_keras.evaluation.tables import write_tables
 from ser_keras.experiment import saved_model
 from ser_keras.experiment.provenance import Record, provenance
@@ -30,7 +31,7 @@ from ser_keras.training.prediction import predict_items
 if TYPE_CHECKING:
     from ser_keras.features.conditions import Condition
 
-Evaluation = tuple[str, Path, Record]  # name, folder, metrics
+Evaluation = tuple[str, Path, Metrics]  # name, folder, metrics
 
 
 def reopen(run: Run, *, unfinished: bool = False) -> FoldedAudio:
@@ -121,12 +122,12 @@ def evaluate_folds(run: Run, condition: Condition | None = None, *, unfinished: 
                     classifier, prepared.material, fold.test, experiment=prepared.experiment, fold=fold.number
                 )
             )
-    utterances, windows = (
-        Predictions.concatenate(tables) if tables[0] is not None else None for tables in zip(*parts, strict=True)
-    )
+    utterances = Predictions.concatenate(table for table, _ in parts)
+    of_windows = [table for _, table in parts if table is not None]
+    windows = Predictions.concatenate(of_windows) if of_windows else None
     name = name_of("test", condition)
     folder = run.path / "evaluations" / name
-    figures = write_tables(
+    metrics = write_tables(
         folder,
         prepared.experiment,
         utterances,
@@ -136,7 +137,7 @@ def evaluate_folds(run: Run, condition: Condition | None = None, *, unfinished: 
         commit=provenance()["commit"],
         selected_on=run.trained_with()[2].get("selected_on", ()),
     )
-    return name, folder, figures
+    return name, folder, metrics
 
 
 def _evaluate_final(run: Run, corpus: str, root: str | Path, *, condition: Condition | None) -> Evaluation:
@@ -152,7 +153,7 @@ def _evaluate_final(run: Run, corpus: str, root: str | Path, *, condition: Condi
         utterances, windows = predict_items(classifier, material, every, experiment=experiment, fold=0)
     name = name_of(_place(corpus, root), condition)
     folder = run.path / "evaluations" / name
-    figures = write_tables(
+    metrics = write_tables(
         folder,
         experiment,
         utterances,
@@ -162,7 +163,7 @@ def _evaluate_final(run: Run, corpus: str, root: str | Path, *, condition: Condi
         commit=provenance()["commit"],
         selected_on=start.get("selected_on", ()),
     )
-    return name, folder, figures
+    return name, folder, metrics
 
 
 def _leak(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import tensorflow as tf
@@ -84,15 +84,15 @@ def grid_cuts(
     points = draws.grid(settings)
     if settings.path == "waveform":
         return _waveform_cuts(points, base, cut)
-    if not isinstance(extractor, FrontEnd):
+    if not extractor.in_graph:
         raise SerKerasError("augmentation.path=spectrum needs a front end; descriptors take augmentation.path=waveform")
-    return _spectral_cuts(points, extractor, base, window=window, hop=hop, tail=tail)
+    return _spectral_cuts(points, cast(FrontEnd, extractor), base, window=window, hop=hop, tail=tail)
 
 
 def copy_cuts(
     settings: draws.AugmentationSettings,
     seed: int,
-    frontend: FrontEnd,
+    extractor: Extractor,
     *,
     window: int,
     hop: int,
@@ -106,7 +106,7 @@ def copy_cuts(
     Args:
         settings: with `copies`.
         seed: the experiment's.
-        frontend: front end.
+        extractor: front end, or descriptor set (only with the waveform path).
         window, hop: in samples.
         tail: tail rule of `audio.windows`.
 
@@ -117,9 +117,9 @@ def copy_cuts(
     if settings.path == "waveform":
         fields, top_hz = waveform.FIELDS, draws.TOP_HZ
         length = waveform.source_samples(window, draws.ranges(settings)[0][1])
-        compute = feature_function(frontend, window)
+        compute = feature_function(extractor, window)
     else:
-        augment = SpectralAugmentation.from_settings(frontend, window, settings)
+        augment = SpectralAugmentation.from_settings(cast(FrontEnd, extractor), window, settings)
         fields, top_hz, length = draws.varied(settings), augment.top_hz, augment.source_samples
     example = draws.draw(settings, 1, window / SAMPLE_RATE, seed=[0], top_hz=top_hz).as_dict(fields)
     row = np.dtype([("wave", np.float32, length), *((name, a.dtype, a.shape[1:]) for name, a in example.items())])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +12,12 @@ from ser_keras.common.row_store import RowStore
 from ser_keras.features.extractor import JoinedShape
 
 
-class PixelStore(RowStore):
+class PixelStore(RowStore[np.uint8]):
     """A RowStore of 8-bit pictures that gives them as float32 in [0, 1]: a quarter of the disk that floats need."""
 
-    def gather(self, indices: NDArray[np.integer]) -> NDArray[np.float32]:
+    def gather(  # type: ignore[override]  # stored as bytes, given as floats: that is what the class is for
+        self, indices: Sequence[int] | NDArray[np.integer[Any]]
+    ) -> NDArray[np.float32]:
         return super().gather(indices).astype(np.float32) / np.float32(255)
 
 

@@ -196,7 +196,7 @@ def _missing(
         store: the cache.
         advance: called for each item.
     """
-    queue: list[tuple[str, NDArray[np.float32]]] = []
+    queue: list[tuple[str, NDArray[np.generic]]] = []
     n_queued, seen = 0, set()
 
     def computed() -> Iterator[tuple[str, NDArray[np.float32]]]:

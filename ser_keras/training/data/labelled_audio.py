@@ -22,6 +22,7 @@ from ser_keras.experiment import assembly, protocols, rules
 from ser_keras.experiment.run import CorpusRecord
 from ser_keras.experiment.settings import Experiment
 from ser_keras.features.faces import watch
+from ser_keras.features.faces.frontends import FaceFrontEnd
 from ser_keras.training.data.decoded_audio import DecodedAudio, decode
 
 
@@ -124,7 +125,7 @@ def _decode(
         raise SerKerasError(f"{name}: {reason} (audio.bad_files=skip goes on without such files)")
     utterances, _, classes, dropped = select(listing.utterances, experiment.classes)
     audio = decode(utterances, experiment.audio.decoder, experiment.audio.bad_files)
-    if extractor.sees != "sound":
+    if isinstance(extractor, FaceFrontEnd):
         audio = watch.watch(audio, extractor, experiment)
     # A class may have lost its last file to a bad one.
     _, _, classes, lost = select(audio.utterances, classes)
