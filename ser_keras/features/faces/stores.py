@@ -14,7 +14,7 @@ from ser_keras.features.extractor import JoinedShape
 class PixelStore(RowStore):
     """A RowStore of 8-bit pictures that gives them as float32 in [0, 1]: a quarter of the disk that floats need."""
 
-    def gather(self, indices: NDArray[np.integer]) -> NDArray[np.float32]:
+    def gather(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:
         return super().gather(indices).astype(np.float32) / np.float32(255)
 
 
@@ -33,7 +33,7 @@ class JoinedStore:
         self._stores, self._rows = stores, [np.asarray(r, int) for r in rows]
         self.shape = JoinedShape(tuple(tuple(store.shape) for store in stores))
 
-    def gather(self, indices: NDArray[np.integer]) -> NDArray[np.float32]:
+    def gather(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:
         """Rows by their number: [len(indices), *shape]."""
         parts = [
             store.gather(rows[indices]).reshape(len(indices), -1)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Collection
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ class NoPictures(VideoError):
     """A file without a picture stream."""
 
 
-def frame_times(path: str | os.PathLike[str]) -> NDArray[np.float64]:
+def frame_times(path: str | Path) -> NDArray[np.float64]:
     """The time at which each of a video's frames is shown.
 
     The file is decoded to its end: headers are wrong too often, and seeking by frame number is not exact.
@@ -67,7 +68,7 @@ def frame_times(path: str | os.PathLike[str]) -> NDArray[np.float64]:
 
 
 def read_frames(
-    path: str | os.PathLike[str], numbers: Collection[int], size: int, *, colour: bool, crop: bool
+    path: str | Path, numbers: Collection[int], size: int, *, colour: bool, crop: bool
 ) -> dict[int, NDArray[np.uint8]]:
     """Some of a video's frames as square pictures.
 
@@ -125,7 +126,7 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _open(path: str | os.PathLike[str]) -> "cv2.VideoCapture":
+def _open(path: str | Path) -> "cv2.VideoCapture":
     check_regular(path)
     capture = import_cv2().VideoCapture(os.fspath(path), import_cv2().CAP_FFMPEG)
     if not capture.isOpened():
