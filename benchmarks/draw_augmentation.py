@@ -24,10 +24,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
 
+from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.features.augmentation import draws, waveform
 from ser_keras.features.augmentation.spectra import SpectralAugmentation
 from ser_keras.features.frontends import LogMel
-from ser_keras.features.frontends.base import SAMPLE_RATE
 from ser_keras.features.frontends.log_mel import mel_matrix
 from tests.augmentation_paths import utterance
 

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from ser_keras.audio.windows import cut_windows, window_starts
+from ser_keras.audio.windows import TailRule, cut_windows, window_starts
 from ser_keras.common.quiet_stderr import silenced_stderr
 from ser_keras.features.extractor import Extractor
-
-if TYPE_CHECKING:
-    from ser_keras.audio.windows import TailRule
 
 FEATURE_BATCH = 4  # windows; more leave the processor's cache and take longer each
 

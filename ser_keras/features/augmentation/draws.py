@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ser_keras.features.frontends.base import SAMPLE_RATE
+from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.features.frontends.log_mel import hz_to_mel
 
 EQUALISER_POINTS = 8

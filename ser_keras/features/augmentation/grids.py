@@ -11,18 +11,15 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from ser_keras.audio.samples import from_int16
-from ser_keras.audio.windows import window_starts
+from ser_keras.audio.samples import SAMPLE_RATE, from_int16
+from ser_keras.audio.windows import TailRule, window_starts
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.row_store import fingerprint
 from ser_keras.features.augmentation import draws, waveform
 from ser_keras.features.augmentation.spectra import SpectralAugmentation
 from ser_keras.features.batched_graph import batched, feature_function
 from ser_keras.features.extractor import Extractor
-from ser_keras.features.frontends.base import SAMPLE_RATE, FrontEnd
-
-if TYPE_CHECKING:
-    from ser_keras.audio.windows import TailRule
+from ser_keras.features.frontends.base import FrontEnd
 
 VERSION = 2  # goes up when the same point would give other features
 POINT_FIELDS = tuple(field.name for field in dataclasses.fields(draws.Point))

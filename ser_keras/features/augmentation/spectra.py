@@ -8,8 +8,9 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.features.augmentation.draws import AugmentationSettings, band_decibels, equaliser_matrix, ranges
-from ser_keras.features.frontends.base import SAMPLE_RATE, FrontEnd
+from ser_keras.features.frontends.base import FrontEnd
 
 RESAMPLED_TOP_HZ = 2500  # above, samples lie too far apart for straight lines between them
 

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.errors import SerKerasError
 from ser_keras.features.augmentation.draws import Draws, band_decibels, equaliser_matrix
 from ser_keras.features.conditions.room import reverberate
-from ser_keras.features.frontends.base import SAMPLE_RATE
 
 # 100 ms, a quarter apart. The library's preset of 120 ms follows changing speech less closely, and under 80 ms the
 # harmonics of a deep voice run into each other.

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from scipy import fft, sparse
 from scipy.signal import get_window
 
+from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.errors import SerKerasError
 from ser_keras.features.descriptors.pitch import yin
 from ser_keras.features.extractor import Extractor
-from ser_keras.features.frontends.base import SAMPLE_RATE
 from ser_keras.features.frontends.log_mel import mel_matrix
 
 N_MFCC = 13

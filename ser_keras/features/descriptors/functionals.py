@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.features.descriptors.lld import LowLevelDescriptors
-from ser_keras.features.frontends.base import SAMPLE_RATE
 
 STATISTICS = ("mean", "sd", "min", "max", "range", "skewness", "kurtosis", "slope")
 DELTA_REACH = 2  # frames to each side

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from scipy import fft, sparse
 from scipy.signal import get_window
 
+from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.errors import SerKerasError
 from ser_keras.features.descriptors.formants import lpc_formants
 from ser_keras.features.descriptors.pitch import yin
 from ser_keras.features.descriptors.praat import parselmouth, praat_formants, praat_pitch
 from ser_keras.features.extractor import Extractor
-from ser_keras.features.frontends.base import SAMPLE_RATE
 from ser_keras.features.frontends.log_mel import mel_matrix
 
 N_MFCC = 13

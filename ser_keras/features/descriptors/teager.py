@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.errors import SerKerasError
 from ser_keras.features.descriptors.functionals import STATISTICS, statistics
 from ser_keras.features.extractor import Extractor
-from ser_keras.features.frontends.base import SAMPLE_RATE
 
 # Hz; E. Zwicker, Subdivision of the audible frequency range into critical bands, JASA 33(2), 1961.
 # fmt: off

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ser_keras.audio.samples import SAMPLE_RATE
-from ser_keras.audio.windows import window_starts
+from ser_keras.audio.windows import TailRule, window_starts
 from ser_keras.common.builders import complete_arguments
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.row_store import cache_folder, fingerprint
@@ -18,9 +18,6 @@ from ser_keras.features.faces.stores import PixelStore
 from ser_keras.features.faces.video import VideoError, read_frames
 from ser_keras.features.frontends import FRONT_ENDS
 from ser_keras.features.frontends.base import FrontEnd
-
-if TYPE_CHECKING:
-    from ser_keras.audio.windows import TailRule
 
 LEAST_SIZE, MOST_SIZE = 8, 512
 LATE_S = 0.5  # how long after the last picture a chunk may still be given it

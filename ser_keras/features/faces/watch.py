@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ser_keras.audio.containers import AudioError
 from ser_keras.audio.samples import SAMPLE_RATE
+from ser_keras.audio.windows import TailRule
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.progress import stage
 from ser_keras.common.row_store import RowStore, cache_folder, fingerprint
@@ -19,7 +20,6 @@ from ser_keras.features.faces.stores import PixelStore
 from ser_keras.features.faces.video import NoPictures, VideoError, frame_times
 
 if TYPE_CHECKING:
-    from ser_keras.audio.windows import TailRule
     from ser_keras.corpora.utterance import Utterance
     from ser_keras.features.faces.frontends import FaceFrontEnd
 

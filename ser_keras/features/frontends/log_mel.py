@@ -8,8 +8,8 @@ import numpy as np
 from keras import ops
 from numpy.typing import ArrayLike, NDArray
 
+from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.errors import SerKerasError, nearest
-from ser_keras.features.frontends.base import SAMPLE_RATE
 from ser_keras.features.frontends.stft import ShortTimeFourier
 
 MelScale = Literal["slaney", "htk"]

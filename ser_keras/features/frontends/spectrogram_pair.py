@@ -21,8 +21,9 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.errors import SerKerasError
-from ser_keras.features.frontends.base import SAMPLE_RATE, FrontEnd, frames, frames_at
+from ser_keras.features.frontends.base import FrontEnd, frames, frames_at
 
 N_FFT = 2048
 N_BINS = 256  # bins 1..256: 7.8 to 2000 Hz

@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from ser_keras.features.frontends.base import SAMPLE_RATE
+from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.features.frontends.log_mel import mel_matrix
 from ser_keras.features.frontends.stft import ShortTimeFourier
 

@@ -7,8 +7,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.errors import SerKerasError
-from ser_keras.features.frontends.base import SAMPLE_RATE, FrontEnd, frames, frames_at
+from ser_keras.features.frontends.base import FrontEnd, frames, frames_at
 from ser_keras.features.frontends.fourier import cut_length, power_spectrum
 
 
