@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import tensorflow as tf
@@ -84,9 +84,9 @@ def grid_cuts(
     points = draws.grid(settings)
     if settings.path == "waveform":
         return _waveform_cuts(points, base, cut)
-    if not isinstance(extractor, FrontEnd):
+    if not extractor.in_graph:
         raise SerKerasError("augmentation.path=spectrum needs a front end; descriptors take augmentation.path=waveform")
-    return _spectral_cuts(points, extractor, base, window=window, hop=hop, tail=tail)
+    return _spectral_cuts(points, cast(FrontEnd, extractor), base, window=window, hop=hop, tail=tail)
 
 
 def copy_cuts(
