@@ -7,7 +7,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[1]
 REGISTRIES = {"BASELINES", "MODELS", "DESCRIPTORS", "FRONT_ENDS", "FACE_FRONT_ENDS", "EXTRACTORS"}
-ATTRIBUTES = {"whole", "probabilities", "corpora", "outputs", "parts", "semi_supervised", "head", "net"}
+ATTRIBUTES = {"whole", "probabilities", "corpora", "outputs", "parts", "semi_supervised", "head", "net", "frontend"}
 ANSWERS = {REPOSITORY / "ser_keras/models/layers/sequence.py"}  # `takes_sequences`: what is built is asked once
 KINDS = {"FrontEnd", "AudioVisual", "FaceFrames", "Baseline", "FittedHead"}
 

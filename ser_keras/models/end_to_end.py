@@ -146,4 +146,6 @@ def split(model: keras.Model) -> tuple[FrontEnd, keras.Model]:
             "end-to-end model of this library"
         )
     frontend = layers[FRONT_END]
-    return getattr(frontend, "frontend", frontend), layers[CLASSIFIER]
+    if isinstance(frontend, WindowedFrontEnd):
+        frontend = frontend.frontend
+    return frontend, layers[CLASSIFIER]
