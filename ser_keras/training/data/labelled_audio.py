@@ -6,6 +6,7 @@ import dataclasses
 import functools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from ser_keras.experiment import assembly, protocols, rules
 from ser_keras.experiment.run import CorpusRecord
 from ser_keras.experiment.settings import Experiment
 from ser_keras.features.faces import watch
+from ser_keras.features.faces.frontends import FaceFrontEnd
 from ser_keras.training.data.decoded_audio import DecodedAudio, decode
 
 
@@ -125,7 +127,7 @@ def _decode(
     utterances, _, classes, dropped = select(listing.utterances, experiment.classes)
     audio = decode(utterances, experiment.audio.decoder, experiment.audio.bad_files)
     if extractor.sees != "sound":
-        audio = watch.watch(audio, extractor, experiment)
+        audio = watch.watch(audio, cast(FaceFrontEnd, extractor), experiment)
     # A class may have lost its last file to a bad one.
     _, _, classes, lost = select(audio.utterances, classes)
     audio.bad_files = {**listing.bad_files, **audio.bad_files}
