@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from ser_keras.features import conditions
 from ser_keras.features.augmentation.grids import Cut, base_cut, copy_cuts, grid_cuts
 from ser_keras.features.batched_graph import feature_function
 from ser_keras.features.extractor import Extractor
+from ser_keras.features.frontends.base import FrontEnd
 from ser_keras.training.data.feature_store import Material, Variant
 from ser_keras.training.data.items import Items, Windowing
 
@@ -113,7 +114,8 @@ def _cuts(extractor: Extractor, windowing: Windowing, augmentation: Augmentation
     if augmentation is not None and augmentation.mode == "grid":
         cuts += grid_cuts(augmentation, extractor, base, cut=cut_item, window=window, hop=hop, tail=tail)
     if augmentation is not None and augmentation.copies:
-        cuts += [base, *copy_cuts(augmentation, seed, extractor, window=window, hop=hop, tail=tail)]
+        frontend = cast(FrontEnd, extractor)  # the rules refuse others
+        cuts += [base, *copy_cuts(augmentation, seed, frontend, window=window, hop=hop, tail=tail)]
     return cuts
 
 
