@@ -76,6 +76,7 @@ def run_train(options: argparse.Namespace) -> None:
     experiment = load_experiment(options.recipe, changes)
     corpora = _located(options.corpus)
     quiet_tensorflow()
+    from ser_keras.evaluation import read_metrics
     from ser_keras.training import crossvalidation
     from ser_keras.training.estimate import dry_run
 
@@ -86,7 +87,7 @@ def run_train(options: argparse.Namespace) -> None:
         experiment, corpora, options.out, resume=options.resume, only_fold=options.fold, init=options.init
     )
     if run.finished:
-        _show([texts.headline(run.metrics), f"report: {run.path / 'report.html'}"])
+        _show([texts.headline(read_metrics(run.path)), f"report: {run.path / 'report.html'}"])
 
 
 def run_evaluate(options: argparse.Namespace) -> None:
@@ -180,22 +181,24 @@ def run_export(options: argparse.Namespace) -> None:
 
 def run_predict(options: argparse.Namespace) -> int:
     from ser_keras.audio.containers import FileError
-    from ser_keras.runtime.model import load
+    from ser_keras.runtime.model import ResultJson, load
 
     model = load(options.model)
-    results, n_failed = [], 0
+    objects: list[ResultJson | dict[str, str]] = []
+    lines = []
+    code = 0
     for path in options.audio:
         try:
-            results.append(model.predict(path, hop_s=options.hop).to_dict())
+            result = model.predict(path, hop_s=options.hop).to_dict()
+            objects.append(result)
+            lines.append(texts.prediction(result))
         except SerKerasError as error:
-            n_failed += 1
-            reason = error.reason if isinstance(error, FileError) else str(error)
-            results.append({"file": path, "error": " ".join(reason.split())})
-    if options.json:
-        _show([json.dumps(results, indent=1, ensure_ascii=False)])
-    else:
-        _show(texts.prediction(result) for result in results)
-    return 2 if n_failed else 0
+            code = 2
+            reason = " ".join((error.reason if isinstance(error, FileError) else str(error)).split())
+            objects.append({"file": path, "error": reason})
+            lines.append(f"{path}: {reason}")
+    _show([json.dumps(objects, indent=1, ensure_ascii=False)] if options.json else lines)
+    return code
 
 
 def run_listen(options: argparse.Namespace) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from ser_keras import corpora as readers
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.progress import say
-from ser_keras.evaluation import Metrics
+from ser_keras.evaluation import Metrics, read_metrics
 from ser_keras.experiment.recipes import load_experiment
 from ser_keras.experiment.run import Run
 from ser_keras.runtime import model
@@ -80,7 +80,7 @@ def demo(corpora: Sequence[tuple[str, Path]], out: Path, seed: int = 0) -> DemoR
     first = utterances[0]
     return DemoResult(
         corpora=names,
-        metrics=run.metrics,
+        metrics=read_metrics(run.path),
         exported=exported,
         file=first.name,
         predicted=model.load(out / "bundle").predict(first.path).emotion,

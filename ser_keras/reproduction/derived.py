@@ -22,7 +22,7 @@ from ser_keras.experiment.provenance import provenance
 from ser_keras.experiment.recipes import from_tree
 from ser_keras.experiment.run import Run
 from ser_keras.experiment.tensorflow_session import tensorflow_session
-from ser_keras.features.descriptors import DESCRIPTORS
+from ser_keras.features.descriptors.acoustic26 import Acoustic26
 from ser_keras.models.fitted_head import cut_at, fit_head
 from ser_keras.reproduction import metrics
 from ser_keras.reproduction.drawings import beliefs, filters
@@ -147,7 +147,7 @@ def _filters(row: Row, folder: Path, sources: Sequence[Run]) -> None:
     prepared = reopen_prepared(run, unfinished=True)
     experiment, material, train = prepared.experiment, prepared.material, prepared.folds[0].train
     window, hop, tail = experiment.window_samples, experiment.hop_samples, experiment.tail_rule
-    describe = DESCRIPTORS["acoustic26"]()
+    describe = Acoustic26()
     cuts = (cut_windows(material.samples(item), window, hop, tail=tail) for item in train)
     descriptors = np.concatenate([describe(windows) for windows in cuts])
     classifier = saved_model.load_keras_model(run.fold(0))

@@ -10,7 +10,7 @@ import numpy as np
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora import is_collection
-from ser_keras.evaluation import Predictions
+from ser_keras.evaluation import Metrics, Predictions
 from ser_keras.evaluation.tables import write_tables
 from ser_keras.experiment import saved_model
 from ser_keras.experiment.provenance import Record, provenance
@@ -30,7 +30,7 @@ from ser_keras.training.prediction import predict_items
 if TYPE_CHECKING:
     from ser_keras.features.conditions import Condition
 
-Evaluation = tuple[str, Path, Record]  # name, folder, metrics
+Evaluation = tuple[str, Path, Metrics]  # name, folder, metrics
 
 
 def reopen(run: Run, *, unfinished: bool = False) -> FoldedAudio:
