@@ -188,16 +188,16 @@ def run_predict(options: argparse.Namespace) -> int:
     n_failed = 0
     for path in options.audio:
         try:
-            results.append(model.predict(path, hop_s=options.hop).to_dict())
+            result = model.predict(path, hop_s=options.hop).to_dict()
+            objects.append(result)
+            lines.append(texts.prediction(result))
         except SerKerasError as error:
-            n_failed += 1
-            reason = error.reason if isinstance(error, FileError) else str(error)
-            results.append({"file": path, "error": " ".join(reason.split())})
-    if options.json:
-        _show([json.dumps(results, indent=1, ensure_ascii=False)])
-    else:
-        _show(texts.prediction(result) for result in results)
-    return 2 if n_failed else 0
+            code = 2
+            reason = " ".join((error.reason if isinstance(error, FileError) else str(error)).split())
+            objects.append({"file": path, "error": reason})
+            lines.append(f"{path}: {reason}")
+    _show([json.dumps(objects, indent=1, ensure_ascii=False)] if options.json else lines)
+    return code
 
 
 def run_listen(options: argparse.Namespace) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ser_keras.common.errors import SerKerasError
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ser_keras.corpora.checking import CheckResult
     from ser_keras.corpora.corpus import Published, Reader
     from ser_keras.evaluation import Metrics
+    from ser_keras.runtime.model import ResultJson
     from ser_keras.tuning.space import Space
 
 
@@ -181,10 +182,8 @@ def space_line(name: str, space: Space) -> str:
 # --- prediction
 
 
-def prediction(result: Mapping[str, Any]) -> str:  # Any: an object of `predict --json`, whose values differ in type
-    """What is heard in a file, with a bar for each class; or why it cannot be read."""
-    if "error" in result:
-        return f"{result['file']}: {result['error']}"
+def prediction(result: ResultJson) -> str:
+    """What is heard in a file, with a bar for each class."""
     ordered = sorted(result["probabilities"].items(), key=lambda item: -item[1])
     emotion = result["emotion"] if result["speech"] else "no speech"
     warnings = "".join(f"\n  note: {line}" for line in result["warnings"])

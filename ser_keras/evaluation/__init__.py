@@ -17,7 +17,7 @@ from ser_keras.evaluation.measures import (
     uar,
     wa,
 )
-from ser_keras.evaluation.metrics_json import Metrics, metrics
+from ser_keras.evaluation.metrics_json import Metrics, metrics, read_metrics
 from ser_keras.evaluation.predictions import Predictions
 from ser_keras.evaluation.tables import confusion_csv
 
@@ -37,6 +37,7 @@ __all__ = [
     "mean_of_speakers",
     "metrics",
     "paired_difference",
+    "read_metrics",
     "recall_intervals",
     "recalls",
     "uar",

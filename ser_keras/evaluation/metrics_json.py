@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TypedDict, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ser_keras.common.errors import SerKerasError
+from ser_keras.common.files import read_json
 from ser_keras.evaluation import measures
 from ser_keras.evaluation.predictions import Predictions
 
@@ -89,6 +91,16 @@ class Metrics(TableMetrics):
     selection_overlap: int | None
     seed: int | None
     commit: str | None
+
+
+def read_metrics(folder: Path) -> Metrics:
+    """The content of a folder's metrics.json.
+
+    Raises:
+        SerKerasError: it is missing, or is no JSON.
+    """
+    content: Metrics = read_json(folder / "metrics.json")
+    return content
 
 
 def metrics(

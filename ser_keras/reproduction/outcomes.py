@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ser_keras.common.errors import BadSetting, SerKerasError
 from ser_keras.common.files import read_json
-from ser_keras.evaluation import Estimate, Metrics, Predictions
+from ser_keras.evaluation import Estimate, Metrics, Predictions, read_metrics
 from ser_keras.experiment.protocols import PROTOCOLS
 from ser_keras.experiment.run import Run
 from ser_keras.features import conditions
@@ -103,8 +103,7 @@ class Outcome:
 
     @functools.cached_property
     def metrics(self) -> Metrics:
-        content: Metrics = read_json(self.folder / "metrics.json")
-        return content
+        return read_metrics(self.folder)
 
     def read_all(self) -> None:
         """Reads the tables and computes what is shown of them.

@@ -165,7 +165,7 @@ def _run(
     """Run a row, or note its problem. Returns whether anything was made."""
     try:
         if outcome.condition is not None:
-            made = _distort(outcome, before)
+            made = _distort(outcome, before, outcome.condition)
         else:
             made = _train(outcome, jobs, corpora) if jobs else _make(outcome, before)
         if outcome.row.level is not None:
@@ -194,7 +194,7 @@ def _train(outcome: Outcome, jobs: Sequence[Job], corpora: Sequence[tuple[str, P
     return made
 
 
-def _distort(outcome: Outcome, before: Sequence[Outcome]) -> bool:
+def _distort(outcome: Outcome, before: Sequence[Outcome], condition: str) -> bool:
     """Run a trained row's folds on their test audio under a condition, unless that was done with the same models."""
     [source] = [o for o in before if (o.row, o.protocol, o.condition) == (outcome.row, outcome.protocol, None)]
     assert outcome.condition is not None
@@ -206,7 +206,7 @@ def _distort(outcome: Outcome, before: Sequence[Outcome]) -> bool:
     if _is_distorted(outcome, run):
         return False
     started = time.monotonic()
-    reevaluation.evaluate_folds(run, conditions.parse(outcome.condition), unfinished=True)
+    reevaluation.evaluate_folds(run, conditions.parse(condition), unfinished=True)
     outcome.seconds = round(time.monotonic() - started, 1)
     mark = {"models": derived.digest(run), "tables": digests(outcome.folder), "seconds": outcome.seconds}
     write_json(outcome.folder / DONE, mark)
