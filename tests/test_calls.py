@@ -6,13 +6,6 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
-# Files that still have such calls; take them out as they are mended.
-STILL = {
-    "export/bundle.py",
-    "tuning/worker_main.py",
-    "ser_keras/evaluation/metrics_json.py",
-    "ser_keras/cli/commands.py",
-}
 
 
 def splatted_literals(source):
@@ -29,8 +22,7 @@ def test_no_call_splats_a_literal():
     files = {file for folder in ("ser_keras", "export", "tuning") for file in (REPOSITORY / folder).rglob("*.py")}
     names = {str(file.relative_to(REPOSITORY)): file for file in files}
     lines = {name: splatted_literals(file.read_text(encoding="utf-8")) for name, file in names.items()}
-    assert len(files) > 150 and {name: at for name, at in lines.items() if at and name not in STILL} == {}
-    assert {name for name in STILL if lines.get(name)} == STILL, "mended: take it out of the list"
+    assert len(files) > 150 and {name: at for name, at in lines.items() if at} == {}
 
 
 @pytest.mark.parametrize(

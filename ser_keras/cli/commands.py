@@ -76,7 +76,7 @@ def run_train(options: argparse.Namespace) -> None:
     experiment = load_experiment(options.recipe, changes)
     corpora = _located(options.corpus)
     quiet_tensorflow()
-    from ser_keras.evaluation.tables import read_metrics
+    from ser_keras.evaluation import read_metrics
     from ser_keras.training import crossvalidation
     from ser_keras.training.estimate import dry_run
 
@@ -184,8 +184,9 @@ def run_predict(options: argparse.Namespace) -> int:
     from ser_keras.runtime.model import ResultJson, load
 
     model = load(options.model)
-    results: list[ResultJson | dict[str, str]] = []
-    n_failed = 0
+    objects: list[ResultJson | dict[str, str]] = []
+    lines = []
+    code = 0
     for path in options.audio:
         try:
             result = model.predict(path, hop_s=options.hop).to_dict()

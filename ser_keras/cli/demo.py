@@ -9,8 +9,7 @@ from pathlib import Path
 from ser_keras import corpora as readers
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.progress import say
-from ser_keras.evaluation import Metrics
-from ser_keras.evaluation.tables import read_metrics
+from ser_keras.evaluation import Metrics, read_metrics
 from ser_keras.experiment.recipes import load_experiment
 from ser_keras.experiment.run import Run
 from ser_keras.runtime import model

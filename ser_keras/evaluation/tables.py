@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ser_keras.common.files import read_json, write_atomic, write_json
+from ser_keras.common.files import write_atomic, write_json
 from ser_keras.evaluation.metrics_json import Metrics, metrics
 from ser_keras.evaluation.predictions import Predictions
 
@@ -26,16 +26,6 @@ def confusion_csv(matrix: ArrayLike, classes: Sequence[str]) -> str:
     writer.writerow(["true", *classes])
     writer.writerows([name, *row] for name, row in zip(classes, np.asarray(matrix).tolist(), strict=True))
     return buffer.getvalue()
-
-
-def read_metrics(folder: Path) -> Metrics:
-    """The metrics of a run or an evaluation.
-
-    Raises:
-        SerKerasError: metrics.json is missing or damaged.
-    """
-    metrics: Metrics = read_json(folder / "metrics.json")
-    return metrics
 
 
 def write_tables(

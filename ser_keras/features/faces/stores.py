@@ -36,7 +36,7 @@ class JoinedStore:
         self._stores, self._rows = stores, [np.asarray(r, int) for r in rows]
         self.shape = JoinedShape(tuple(tuple(store.shape) for store in stores))
 
-    def gather(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:
+    def gather(self, indices: Sequence[int] | NDArray[np.integer[Any]]) -> NDArray[np.float32]:
         """Rows by their number: [len(indices), *shape]."""
         parts = [
             store.gather(rows[indices]).reshape(len(indices), -1)
