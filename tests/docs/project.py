@@ -164,4 +164,4 @@ def card_rows(bundle: Path) -> list[str]:
 
     info = json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))
     files = info.pop("files")
-    return [line for line in render(info, files, {}, {}).splitlines() if line.startswith("|")]
+    return [line for line in render(info, files, {}, metrics={}).splitlines() if line.startswith("|")]
