@@ -121,9 +121,9 @@ def evaluate_folds(run: Run, condition: Condition | None = None, *, unfinished: 
                     classifier, prepared.material, fold.test, experiment=prepared.experiment, fold=fold.number
                 )
             )
-    utterances, windows = (
-        Predictions.concatenate(tables) if tables[0] is not None else None for tables in zip(*parts, strict=True)
-    )
+    utterances = Predictions.concatenate(of_fold for of_fold, _ in parts)
+    of_windows = [of_fold for _, of_fold in parts if of_fold is not None]
+    windows = Predictions.concatenate(of_windows) if of_windows else None
     name = name_of("test", condition)
     folder = run.path / "evaluations" / name
     figures = write_tables(
