@@ -202,26 +202,6 @@ def _latency(name: str, content: bytes, hop_samples: int, *, advance: Callable[[
     }
 
 
-def summary(index: BundleJson) -> list[str]:
-    """Lines for the person at the terminal on what `export_run` returned."""
-    lines = []
-    for name, figures in index["uar_estimate"].items():
-        size, latency = index["files"][name]["bytes"] / 1000, index["latency"][name]["median_ms"]
-        line = f"{name}{' (default)' if name == index['default'] else ''}: {size:.0f} KB, "
-        line += f"{latency:.1f} ms a window on one thread"
-        line += f", largest difference from Keras {index['difference'][name]['largest']:.1e}"
-        if figures is not None:
-            line += f", UAR {figures['uar']:.3f} (Keras {figures['keras_uar']:.3f}) on {figures['n']} utterances"
-        lines.append(line)
-    lines += [f"{name} left out: {reason}" for name, reason in index["left_out"].items()]
-    if index["step"] is not None:
-        file = index["step"]["file"]
-        lines.append(f"{file}: {index['files'][file]['bytes'] / 1000:.0f} KB, for audio chunk by chunk")
-    if index["uar_estimate_missing"]:
-        lines.append(f"the converted files were not measured on test audio: {index['uar_estimate_missing']}")
-    return lines
-
-
 def check_out(out: Path) -> None:
     """Refuse to replace anything but a bundle and what belongs to it.
 

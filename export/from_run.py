@@ -15,12 +15,13 @@ from ser_keras.training.data.preparation import FoldedAudio
 from ser_keras.training.reevaluation import reopen
 
 if TYPE_CHECKING:
+    from ser_keras.export.bundle_json import BundleJson
     from ser_keras.export.estimate import TestUtterance
 
 
 def export(
     run: Run, out: str | Path, fold: int | None = None, *, default: str = "int8_weights", all_variants: bool = False
-) -> list[str]:
+) -> BundleJson:
     """Make the bundle of a run, with the cross-validated figures of its converted fold models.
 
     The fold models hear audio, so that no features are computed.
@@ -33,13 +34,13 @@ def export(
         all_variants: see there.
 
     Returns:
-        Lines that say what was made.
+        The content of bundle.json.
     """
     experiment, _, _ = run.trained_with()
     if reason := why_not_exportable(experiment):
         raise SerKerasError(f"{run.path} can't be exported: {reason}")
     # These need the packages of the extra `export`.
-    from ser_keras.export.bundle import export_run, summary
+    from ser_keras.export.bundle import export_run
     from ser_keras.export.estimate import utterance_key
 
     data: FoldedAudio | None = None
@@ -57,13 +58,11 @@ def export(
             yield utterance_key(item.corpus, item.name, item.start), int(data.items.labels[i]), data.samples(i)
 
     with tensorflow_session(experiment):
-        return summary(
-            export_run(
-                run.path,
-                out,
-                fold,
-                test_utterances=test_utterances if data else None,
-                default=default,
-                all_variants=all_variants,
-            )
+        return export_run(
+            run.path,
+            out,
+            fold,
+            test_utterances=test_utterances if data else None,
+            default=default,
+            all_variants=all_variants,
         )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.progress import say
-from ser_keras.common.text import duration
 from ser_keras.experiment.run import Run
 from ser_keras.experiment.tensorflow_session import tensorflow_session
 from ser_keras.tuning import accounting, distributed, holdout, outcome, scoring, worker_main, workers
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ser_keras.tuning.holdout import Split
     from ser_keras.tuning.outcome import Row
     from ser_keras.tuning.request import Request
+    from ser_keras.tuning.spacefile import TwoStages
 
 Address = tuple[str, int]  # host and port
 
@@ -35,6 +37,7 @@ def tune(
     *,
     join: str | None = None,
     worker_id: str | None = None,
+    announce: Callable[[SearchPlan], None] | None = None,
 ) -> list[str]:
     """Run a search into a directory, or go on with it; or help another's.
 
@@ -44,6 +47,7 @@ def tune(
         chief: HOST:PORT to serve workers of other machines on.
         join: HOST:PORT of the chief to work for.
         worker_id: this worker's name; None: made of host and process.
+        announce: is told what the search is about to do, before the first trial.
 
     Returns:
         Lines that say what was found; none from a worker.
@@ -64,8 +68,8 @@ def tune(
         if where is None:  # with workers elsewhere, half-written files may be theirs
             run.sweep()
         same_search(out, search)
-        for line in announcement(search):
-            say(line)
+        if announce is not None:
+            announce(search_plan(search))
         nested = request.outer_folds is not None
         folders = [out / "outer" / str(k) for k in range(len(search.splits))] if nested else [out]
         lines: list[str] = []
@@ -80,35 +84,66 @@ def tune(
         return [*lines, f"report: {out / 'report.html'}"]
 
 
-def announcement(search: Search) -> list[str]:
-    """What a search is about to do, in lines."""
-    request, space = search.request, search.space
-    lines = [f"{space.name}: {len(space.axes)} settings vary over {space.start.recipe}; objective: {search.goal}"]
-    if request.strategy in ("grid", "random_grid"):
-        size = len(space.grid())
-        n = min(request.max_trials or size, size)
-        stages = space.stages
-        then = f" for {stages.epochs} epochs, then the best {stages.finalists} for {stages.long_epochs}"
-        lines.append(
-            f"the grid has {size} points; {n} of them are trained{then if request.strategy == 'random_grid' else ''}"
-        )
-    else:
-        lines.append(
-            f"strategy {request.strategy}" + (f", {request.max_trials} trials at most" if request.max_trials else "")
-        )
-    split = search.splits[0]
-    if request.outer_folds is None:
-        lines.append(f"test speakers, set aside: {', '.join(split.test)}")
-    lines.append(f"each trial: {request.folds} folds of the other speakers, {len(split.others)}")
-    return lines
+@dataclasses.dataclass(frozen=True)
+class SearchPlan:
+    """What a search is about to do.
 
-
-def dry_run(request: Request) -> list[str]:
-    """Check a search and say what it would do; nothing is written but the caches.
-
-    Returns:
-        Lines.
+    Attributes:
+        space: the space's name.
+        recipe: the one that the settings vary over.
+        n_axes: how many settings vary.
+        goal: the objective with its limits, in words.
+        strategy: a name in STRATEGIES.
+        max_trials: the greatest number of trials, or None.
+        n_grid: the number of grid points; None where the strategy does not train the grid.
+        stages: of `random_grid`; None otherwise.
+        test_speakers: who is set aside; None where outer folds test everybody.
+        n_others: the number of the other speakers.
+        folds: inner folds of a trial.
     """
+
+    space: str
+    recipe: str
+    n_axes: int
+    goal: str
+    strategy: str
+    max_trials: int | None
+    n_grid: int | None
+    stages: TwoStages | None
+    test_speakers: Sequence[str] | None
+    n_others: int
+    folds: int
+
+
+@dataclasses.dataclass(frozen=True)
+class DryRun:
+    """What a search would do; a trial of the starting recipe has so many epochs and takes so many seconds."""
+
+    plan: SearchPlan
+    epochs: int
+    seconds: float
+
+
+def search_plan(search: Search) -> SearchPlan:
+    """What a search is about to do."""
+    request, space, split = search.request, search.space, search.splits[0]
+    return SearchPlan(
+        space=space.name,
+        recipe=space.start.recipe,
+        n_axes=len(space.axes),
+        goal=str(search.goal),
+        strategy=request.strategy,
+        max_trials=request.max_trials,
+        n_grid=len(space.grid()) if request.strategy in ("grid", "random_grid") else None,
+        stages=space.stages if request.strategy == "random_grid" else None,
+        test_speakers=split.test if request.outer_folds is None else None,
+        n_others=len(split.others),
+        folds=request.folds,
+    )
+
+
+def dry_run(request: Request) -> DryRun:
+    """Check a search and estimate what it would do; nothing is written but the caches."""
     from ser_keras.training.estimate import estimate_seconds
 
     search = Search(request)
@@ -118,8 +153,7 @@ def dry_run(request: Request) -> list[str]:
     epochs = prepared.experiment.training.epochs
     with tensorflow_session(prepared.experiment):
         seconds = estimate_seconds(prepared, examples)
-    starting = f"a trial of the starting recipe, {epochs} epochs: about {duration(seconds * epochs * request.folds)}"
-    return [*announcement(search), starting]
+    return DryRun(search_plan(search), epochs, seconds * epochs * request.folds)
 
 
 def _search(search: Search, split: Split, folder: Path, *, where: Address | None) -> list[Row]:

@@ -81,7 +81,7 @@ def run_train(options: argparse.Namespace) -> None:
     from ser_keras.training.estimate import dry_run
 
     if options.dry_run:
-        _show(dry_run(experiment, corpora, only_fold=options.fold, init=options.init))
+        _show(texts.training_plan(dry_run(experiment, corpora, only_fold=options.fold, init=options.init)))
         return
     run = crossvalidation.train(
         experiment, corpora, options.out, resume=options.resume, only_fold=options.fold, init=options.init
@@ -142,6 +142,7 @@ def run_tune(options: argparse.Namespace) -> None:
             raise SerKerasError(f"tune: {name} is missing (`ser-keras tune --list` lists the spaces)")
     if options.chief and options.join:
         raise SerKerasError("--chief and --join exclude each other: a chief takes workers of its own by --workers")
+    from ser_keras.common.progress import say
     from ser_keras.tuning import running
     from ser_keras.tuning.request import Request
 
@@ -162,11 +163,15 @@ def run_tune(options: argparse.Namespace) -> None:
         workers=workers,
         lease_s=options.lease,
     )
-    _show(
-        running.dry_run(request)
-        if options.dry_run
-        else running.tune(request, options.out, options.chief, join=options.join)
-    )
+    if options.dry_run:
+        _show(texts.search_dry_run(running.dry_run(request)))
+        return
+
+    def announce(plan: running.SearchPlan) -> None:
+        for line in texts.search_plan(plan):
+            say(line)
+
+    _show(running.tune(request, options.out, options.chief, join=options.join, announce=announce))
 
 
 def run_export(options: argparse.Namespace) -> None:
@@ -176,7 +181,8 @@ def run_export(options: argparse.Namespace) -> None:
     quiet_tensorflow()
     from ser_keras.export.from_run import export
 
-    _show(export(run, options.out, options.fold, default=options.default, all_variants=options.all_variants))
+    index = export(run, options.out, options.fold, default=options.default, all_variants=options.all_variants)
+    _show(texts.bundle(index))
 
 
 def run_predict(options: argparse.Namespace) -> int:
@@ -226,7 +232,7 @@ def run_benchmark(options: argparse.Namespace) -> None:
 
     models = [options.model] + ([options.against] if options.against else [])
     result = benchmark.benchmark(models, options.runtime, (options.threads,) if options.threads else (1, 2))
-    _show([json.dumps(result, indent=1)] if options.json else benchmark.table(result))
+    _show([json.dumps(result, indent=1)] if options.json else texts.benchmark(result))
 
 
 def run_report(options: argparse.Namespace) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ser_keras import corpora as readers
 from ser_keras.common.errors import SerKerasError
@@ -13,6 +14,9 @@ from ser_keras.evaluation import Metrics, read_metrics
 from ser_keras.experiment.recipes import load_experiment
 from ser_keras.experiment.run import Run
 from ser_keras.runtime import model
+
+if TYPE_CHECKING:
+    from ser_keras.export.bundle_json import BundleJson
 
 RECIPE = "anand2015.r2"
 
@@ -24,7 +28,7 @@ class DemoResult:
     Attributes:
         corpora: their titles.
         metrics: of the run.
-        exported: lines about the bundle.
+        index: the content of bundle.json.
         file: name of the file that was classified.
         predicted: the emotion that the exported model hears in it.
         true: the emotion that it is labelled with.
@@ -34,7 +38,7 @@ class DemoResult:
 
     corpora: str
     metrics: Metrics
-    exported: Sequence[str]
+    index: BundleJson
     file: str
     predicted: str
     true: str
@@ -76,12 +80,12 @@ def demo(corpora: Sequence[tuple[str, Path]], out: Path, seed: int = 0) -> DemoR
         with run.locked():
             run.clear()
     crossvalidation.train(experiment, corpora, run.path)
-    exported = from_run.export(run, out / "bundle", default="auto")
+    index = from_run.export(run, out / "bundle", default="auto")
     first = utterances[0]
     return DemoResult(
         corpora=names,
         metrics=read_metrics(run.path),
-        exported=exported,
+        index=index,
         file=first.name,
         predicted=model.load(out / "bundle").predict(first.path).emotion,
         true=first.emotion,

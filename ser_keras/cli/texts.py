@@ -7,13 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser_keras.common.errors import SerKerasError
+from ser_keras.common.text import duration
 
 if TYPE_CHECKING:
     from ser_keras.cli.demo import DemoResult
     from ser_keras.corpora.checking import CheckResult
     from ser_keras.corpora.corpus import Published, Reader
     from ser_keras.evaluation import Metrics
+    from ser_keras.export.bundle_json import BundleJson
+    from ser_keras.runtime.benchmark import ModelReport, Report
     from ser_keras.runtime.model import ResultJson
+    from ser_keras.training.estimate import TrainingPlan
+    from ser_keras.tuning.running import DryRun, SearchPlan
     from ser_keras.tuning.space import Space
 
 
@@ -129,6 +134,19 @@ def fetched_corpus(name: str, folder: Path, result: CheckResult | None) -> list[
 # --- training and evaluation
 
 
+def training_plan(plan: TrainingPlan) -> list[str]:
+    """What a training will do, and how long it will take."""
+    lines = [f"{plan.n_utterances} utterances, {plan.n_windows} windows"]
+    lines.append("classes: " + ", ".join(f"{name} {n}" for name, n in plan.classes.items()))
+    for fold in plan.folds:
+        parts = {"train": fold.n_train, "validation": fold.n_validation, "test": fold.n_test}
+        counts = ", ".join(f"{n} {part}" for part, n in parts.items() if n)
+        lines.append(f"fold {fold.number} ({fold.name}): {counts}")
+    at_most = " at most (early stopping)" if plan.early_stopping else ""
+    trainings = f"{len(plan.folds)} folds and the final refit, {plan.epochs} epochs each"
+    return [*lines, f"{trainings}: about {duration(plan.seconds)}{at_most}"]
+
+
 def headline(metrics: Metrics) -> str:
     """A run's metrics in one line."""
     low, high = metrics["uar_ci95"]
@@ -161,7 +179,7 @@ def demo(result: DemoResult) -> list[str]:
         "",
         f"Speaker-independent UAR {metrics['uar']:.3f} [{low:.3f}, {high:.3f}], chance {chance:.3f}, "
         f"{metrics['n_utterances']} utterances of {metrics['n_speakers']} speakers ({result.corpora})",
-        *result.exported,
+        *bundle(result.index),
         f"Classified {result.file}: {result.predicted} (it is {result.true}; the final model was trained on it)",
         f"Report:  {result.report}",
         f"Bundle:  {result.bundle}",
@@ -169,6 +187,33 @@ def demo(result: DemoResult) -> list[str]:
         "         ser-keras demo --corpus emodb=PATH        the same on real speech",
         "         ser-keras train --help                    your own experiment",
     ]
+
+
+# --- export
+
+
+def bundle(index: BundleJson) -> list[str]:
+    """The files of a bundle: size, latency, how near they are to Keras; what was left out.
+
+    Args:
+        index: the content of bundle.json.
+    """
+    lines = []
+    for name, estimate in index["uar_estimate"].items():
+        size, latency = index["files"][name]["bytes"] / 1000, index["latency"][name]["median_ms"]
+        line = f"{name}{' (default)' if name == index['default'] else ''}: {size:.0f} KB, "
+        line += f"{latency:.1f} ms a window on one thread"
+        line += f", largest difference from Keras {index['difference'][name]['largest']:.1e}"
+        if estimate is not None:
+            line += f", UAR {estimate['uar']:.3f} (Keras {estimate['keras_uar']:.3f}) on {estimate['n']} utterances"
+        lines.append(line)
+    lines += [f"{name} left out: {reason}" for name, reason in index["left_out"].items()]
+    if index["step"] is not None:
+        file = index["step"]["file"]
+        lines.append(f"{file}: {index['files'][file]['bytes'] / 1000:.0f} KB, for audio chunk by chunk")
+    if index["uar_estimate_missing"]:
+        lines.append(f"the converted files were not measured on test audio: {index['uar_estimate_missing']}")
+    return lines
 
 
 # --- tuning
@@ -179,7 +224,31 @@ def space_line(name: str, space: Space) -> str:
     return f"{name:<16} {space.title}; from {space.start.recipe}, {len(space.grid())} grid points"
 
 
-# --- prediction
+def search_plan(plan: SearchPlan) -> list[str]:
+    """What a search is about to do."""
+    lines = [f"{plan.space}: {plan.n_axes} settings vary over {plan.recipe}; objective: {plan.goal}"]
+    if plan.n_grid is not None:
+        n_trials = min(plan.max_trials or plan.n_grid, plan.n_grid)
+        line = f"the grid has {plan.n_grid} points; {n_trials} of them are trained"
+        if plan.stages is not None:
+            line += f" for {plan.stages.epochs} epochs"
+            line += f", then the best {plan.stages.finalists} for {plan.stages.long_epochs}"
+        lines.append(line)
+    else:
+        at_most = f", {plan.max_trials} trials at most" if plan.max_trials else ""
+        lines.append(f"strategy {plan.strategy}{at_most}")
+    if plan.test_speakers is not None:
+        lines.append(f"test speakers, set aside: {', '.join(plan.test_speakers)}")
+    return [*lines, f"each trial: {plan.folds} folds of the other speakers, {plan.n_others}"]
+
+
+def search_dry_run(result: DryRun) -> list[str]:
+    """What a search would do, and how long one trial takes."""
+    trial = f"a trial of the starting recipe, {result.epochs} epochs: about {duration(result.seconds)}"
+    return [*search_plan(result.plan), trial]
+
+
+# --- prediction and benchmark
 
 
 def prediction(result: ResultJson) -> str:
@@ -189,3 +258,49 @@ def prediction(result: ResultJson) -> str:
     warnings = "".join(f"\n  note: {line}" for line in result["warnings"])
     bars = "\n".join(f"  {name:<10} {p:6.1%} {'█' * round(30 * p)}" for name, p in ordered)
     return f"{result['file']}: {emotion}\n{bars}{warnings}"
+
+
+def benchmark(report: Report, n_operations: int = 8) -> list[str]:
+    """What models take, side by side, and where the time goes.
+
+    Args:
+        report: of `ser_keras.runtime.benchmark.benchmark`.
+        n_operations: how many operations of each model are listed; the rest is added up.
+    """
+    from ser_keras.runtime.benchmark import busy
+
+    models = report["models"]
+    lines = [f"{report['runtime']} on {report['machine']}", ""]
+    if busy(report["load"]):
+        lines.insert(1, f"note: the machine is busy (load {report['load']:g}); trust the processor time, or try again")
+    heads = [m["name"] for m in models]
+    rows = [("size", [f"{m['bytes'] / 1000:.0f} KB" for m in models])]
+    rows.append(("window, every", [f"{m['window_s']:g} s, {m['hop_s']:g} s" for m in models]))
+    for n in models[0]["threads"]:
+        label = f"{n} thread{'s' if n > 1 else ''}"
+        cells = [m["threads"][n] for m in models]
+        rows.append((f"{label}: a window", [f"{c['median_ms']:.2f} ms, p95 {c['p95_ms']:.2f}" for c in cells]))
+        rows.append(("  processor time", [f"{c['cpu_ms']:.2f} ms" for c in cells]))
+        rows.append(("  first window", [f"{c['first_ms']:.1f} ms" for c in cells]))
+        rows.append(("  loading", [f"{c['load_ms']:.1f} ms" for c in cells]))
+        rows.append(("  memory", ["not told" if c["memory_mb"] is None else f"{c['memory_mb']:.1f} MB" for c in cells]))
+        rows.append(("  real-time factor", [f"{c['real_time_factor']:.4f}" for c in cells]))
+    width = max(len(title) for title, _ in rows)
+    columns = [max(len(heads[i]), *(len(texts[i]) for _, texts in rows)) for i in range(len(models))]
+    for title, texts in [("", heads), *rows]:
+        aligned = [text.ljust(column) for text, column in zip(texts, columns, strict=True)]
+        lines.append(f"{title:<{width}}  {'  '.join(aligned)}".rstrip())
+    for m in models:
+        lines += ["", *_operation_lines(m, n_operations)]
+    return lines
+
+
+def _operation_lines(model: ModelReport, n_operations: int) -> list[str]:
+    """The slowest operations of a model, and the rest as one."""
+    lines = [f"time by operation, {model['name']}:"]
+    if model["operations"] is None:
+        return [*lines, f"  not known: {model['operations_missing']}"]
+    slowest, others = model["operations"][:n_operations], model["operations"][n_operations:]
+    total, rest = (sum(ms for _, ms, _ in part) for part in (model["operations"], others))
+    lines += [f"  {ms:7.3f} ms  {ms / total:5.1%}  {name} ({calls:g}x)" for name, ms, calls in slowest]
+    return lines + ([f"  {rest:7.3f} ms  {rest / total:5.1%}  the others"] if others else [])

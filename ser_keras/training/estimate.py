@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ser_keras.common.seeds import FoldSeeds
-from ser_keras.common.text import duration
 from ser_keras.experiment.assembly import build_classifier, model_kind
 from ser_keras.experiment.run import Run
 from ser_keras.experiment.saved_model import load_initial
@@ -27,10 +27,43 @@ from ser_keras.training.fold_job import FoldJob, dataset_of
 Corpora = Sequence[tuple[str, str | Path]]
 
 
+@dataclasses.dataclass(frozen=True)
+class PlannedFold:
+    """A fold, with the number of utterances in each of its parts."""
+
+    number: int
+    name: str
+    n_train: int
+    n_validation: int
+    n_test: int
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingPlan:
+    """What a training will do.
+
+    Attributes:
+        n_utterances, n_windows: of the material.
+        classes: class -> number of utterances.
+        folds: in order; the final refit on all utterances follows.
+        epochs: of each fold and of the refit, at most.
+        early_stopping: whether a fold may stop earlier.
+        seconds: what it takes at most, measured on a few steps.
+    """
+
+    n_utterances: int
+    n_windows: int
+    classes: Mapping[str, int]
+    folds: Sequence[PlannedFold]
+    epochs: int
+    early_stopping: bool
+    seconds: float
+
+
 def dry_run(
     experiment: Experiment, corpora: Corpora, *, only_fold: int | None = None, init: str | Path | None = None
-) -> list[str]:
-    """Lines that say what `train` would do: classes, folds, windows, and how long it will take.
+) -> TrainingPlan:
+    """What `train` would do: classes, folds, windows, and how long it will take.
 
     Files are decoded and features cached, as the training itself would do; nothing is written beside that.
     """
@@ -42,15 +75,19 @@ def dry_run(
         prepared = compute_features(data)
         seconds = _seconds(prepared, refit=True)
     folds, training = prepared.folds, prepared.experiment.training
-    lines = [f"{len(prepared.audio.utterances)} utterances, {prepared.material.n_windows.sum()} windows"]
-    counts = np.bincount(prepared.labels, minlength=prepared.n_classes)
-    lines.append("classes: " + ", ".join(f"{n} {c}" for n, c in zip(prepared.experiment.classes, counts, strict=True)))
-    for fold in folds:
-        parts = [f"{len(getattr(fold, p))} {p}" for p in ("train", "validation", "test") if len(getattr(fold, p))]
-        lines.append(f"fold {fold.number} ({fold.name}): {', '.join(parts)}")
-    at_most = " at most (early stopping)" if training.early_stopping else ""
-    epochs = f"{training.epochs} epochs each"
-    return [*lines, f"{len(folds)} folds and the final refit, {epochs}: about {duration(seconds)}{at_most}"]
+    counts = np.bincount(prepared.labels, minlength=prepared.n_classes).tolist()
+    return TrainingPlan(
+        n_utterances=len(prepared.audio.utterances),
+        n_windows=int(prepared.material.n_windows.sum()),
+        classes=dict(zip(prepared.experiment.classes, counts, strict=True)),
+        folds=[
+            PlannedFold(f.number, f.name, n_train=len(f.train), n_validation=len(f.validation), n_test=len(f.test))
+            for f in folds
+        ],
+        epochs=training.epochs,
+        early_stopping=training.early_stopping is not None,
+        seconds=seconds,
+    )
 
 
 def estimate(experiment: Experiment, corpora: Corpora, out: str | Path | None = None) -> float:

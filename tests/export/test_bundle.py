@@ -11,11 +11,12 @@ import soundfile
 from ai_edge_litert import schema_py_generated as schema
 
 from ser_keras.audio import reading
+from ser_keras.cli import texts
 from ser_keras.common import child_process
 from ser_keras.common.errors import SerKerasError
 from ser_keras.evaluation import Predictions, uar
 from ser_keras.export import card, convert, parity
-from ser_keras.export.bundle import export_run, summary
+from ser_keras.export.bundle import export_run
 from ser_keras.export.convert import Conversion, to_tflite
 from ser_keras.export.estimate import estimate, utterance_key
 from ser_keras.export.metadata import Metadata, read_metadata, with_metadata
@@ -114,13 +115,13 @@ def test_index_holds_what_runtimes_read(bundle):
     assert origin["corpora"][0]["licence"] == "CC0-1.0"
 
 
-def test_summary_has_a_line_a_file_and_one_for_what_is_missing(bundle):
+def test_the_terminal_has_a_line_a_file_and_one_for_what_is_missing(bundle):
     info = index(bundle)
-    assert [line.partition(":")[0].partition(" ")[0] for line in summary(info)] == list(FILES)
-    assert f"UAR {info['uar_estimate']['model.tflite']['uar']:.3f}" in summary(info)[0]
-    assert "(default)" in summary(info)[0] and "(default)" not in summary(info)[1]
+    assert [line.partition(":")[0].partition(" ")[0] for line in texts.bundle(info)] == list(FILES)
+    assert f"UAR {info['uar_estimate']['model.tflite']['uar']:.3f}" in texts.bundle(info)[0]
+    assert "(default)" in texts.bundle(info)[0] and "(default)" not in texts.bundle(info)[1]
     info |= {"uar_estimate": dict.fromkeys(FILES), "uar_estimate_missing": "no audio"}
-    assert len(summary(info)) == 3 and "no audio" in summary(info)[2]
+    assert len(texts.bundle(info)) == 3 and "no audio" in texts.bundle(info)[2]
 
 
 def test_nothing_in_the_bundle_names_a_path_of_this_machine(bundle):

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from ser_keras.cli import texts
 from ser_keras.cli.main import main
 from ser_keras.common import child_process
 from ser_keras.common.errors import SerKerasError
@@ -33,12 +34,12 @@ def test_what_is_measured(capsys):
             ordered = [ms for _, ms, _ in model["operations"]]
             assert ordered == sorted(ordered, reverse=True) and 0.05 * figures["cpu_ms"] < sum(ordered)
         model["threads"] = {1: figures}
-    lines = "\n".join(benchmark.table({**found, "load": 1000.0}))
+    lines = "\n".join(texts.benchmark({**found, "load": 1000.0}))
     size = f"{len(CONTENT) / 1000:.0f} KB"
     for part in ("emodb/model.tflite", size, "real-time factor", "time by operation", "machine is busy"):
         assert part in lines
     found["models"][0] |= {"operations": None, "operations_missing": "no profiler here"}
-    assert "not known: no profiler here" in "\n".join(benchmark.table(found))
+    assert "not known: no profiler here" in "\n".join(texts.benchmark(found))
 
 
 def test_a_file_that_would_bring_the_process_down_is_one_line(tmp_path):

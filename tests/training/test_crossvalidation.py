@@ -13,6 +13,7 @@ import pytest
 import soundfile
 import yaml
 
+from ser_keras.cli import texts
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import write_json
 from ser_keras.evaluation import Predictions
@@ -219,7 +220,7 @@ def test_a_loss_that_is_not_finite_is_one_line(corpus, tmp_path):
 
 def test_a_fold_of_an_unfinished_run_can_be_exported(corpus, tmp_path):
     run = crossvalidation.train(quick("training.epochs=1"), corpus, tmp_path / "run", only_fold=0)
-    lines = from_run.export(run, tmp_path / "bundle", fold=0)
+    lines = texts.bundle(from_run.export(run, tmp_path / "bundle", fold=0))
     assert any("UAR" in line for line in lines)
     with pytest.raises(SerKerasError, match="isn't finished"):
         from_run.export(run, tmp_path / "other")
@@ -329,7 +330,7 @@ def test_classes_without_data_and_unlisted_emotions_are_dropped_with_a_line(corp
 
 
 def test_dry_run_says_folds_counts_and_time(corpus):
-    lines = dry_run(quick(), corpus)
+    lines = texts.training_plan(dry_run(quick(), corpus))
     text = "\n".join(lines)
     assert "36 utterances" in text and "anger 12" in text and "fold 1" in text and "about" in lines[-1]
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ser_keras.audio.windows import cut_windows
+from ser_keras.cli import texts
 from ser_keras.cli.main import main
 from ser_keras.cli.texts import headline
 from ser_keras.common import seeds
@@ -141,7 +142,7 @@ def test_sequences_are_judged_by_utterance(corpus, tmp_path):
 
 def test_a_sequence_model_is_exported_with_its_chunks(corpus, tmp_path):
     run = crossvalidation.train(experiment(*LSTM, "export.chunks=2"), corpus, tmp_path / "run")
-    lines = from_run.export(run, tmp_path / "bundle", default="auto")
+    lines = texts.bundle(from_run.export(run, tmp_path / "bundle", default="auto"))
     assert "on 36 utterances" in lines[0]
     model = load(tmp_path / "bundle")
     assert model.window_samples == 8800 + 8192

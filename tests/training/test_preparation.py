@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from ser_keras.cli import texts
 from ser_keras.cli.demo import RECIPE
 from ser_keras.common.errors import SerKerasError
 from ser_keras.experiment.recipes import load_experiment
@@ -85,7 +86,7 @@ def test_a_dry_run_that_is_refused_computes_no_features(corpus, cache):
 
 
 def test_export_hears_audio_and_computes_no_features(run, cache, tmp_path):
-    lines = from_run.export(run, tmp_path / "bundle", fold=0)
+    lines = texts.bundle(from_run.export(run, tmp_path / "bundle", fold=0))
     assert any("UAR" in line for line in lines), "the fold's test utterances were heard"
     assert (cache / "audio").is_dir() and not (cache / "features").exists()
 
