@@ -131,7 +131,7 @@ def serve() -> None:
     with answering() as (stdin, answer):
         for item in json.loads(stdin.readline()):
             try:
-                left_out = _convert_one(Conversion.from_plain(item))
+                left_out = convert_one(Conversion.from_plain(item))
             except SerKerasError as error:
                 answer(failure=f"{item['source']} can't be converted: {error}")
                 return
@@ -145,7 +145,7 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:300]
 
 
-def _convert_one(job: Conversion) -> dict[str, str]:
+def convert_one(job: Conversion) -> dict[str, str]:
     """Write the files of one model; returns those left out, with reasons."""
     from ser_keras.export import signatures
     from ser_keras.runtime.interpreter import Interpreter

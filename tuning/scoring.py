@@ -148,6 +148,7 @@ def _score(search: Search, split: Split, folder: Path, *, values: Values) -> Sco
 
 
 def _score_prepared(search: Search, split: Split, folder: Path, *, prepared: Prepared) -> Score:
+    """The same with the material at hand."""
     digest = fingerprint(prepared.experiment.model_dump(mode="json"), list(split.test), search.data)
     if (folder / "metrics.json").is_file() and read_json(folder / "fold.json")["settings"] == digest:
         return Score(read_json(folder / "metrics.json"), digest, new=False)

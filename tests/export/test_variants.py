@@ -49,7 +49,7 @@ def test_a_variant_that_litert_cannot_run_is_left_out(tmp_path, monkeypatch):
     small_run.model(3).save(tmp_path / "model.keras")
     monkeypatch.setattr(convert, "quantise", lambda content, name="", windows=None: content[: 80 if name else None])
     job = convert.Conversion(tmp_path / "model.keras", tmp_path / "f.tflite", tmp_path / "w.tflite", further=("int8",))
-    left_out = convert._convert_one(job)
+    left_out = convert.convert_one(job)
     assert list(left_out) == ["model_int8.tflite"]
     assert "can't be run by litert" in left_out["model_int8.tflite"]
     assert sorted(p.name for p in tmp_path.glob("*.tflite")) == ["f.tflite", "w.tflite"]
