@@ -145,7 +145,7 @@ def test_train_takes_the_recipe_and_marks_what_was_selected_on(done, corpus, tmp
 def test_a_finished_search_starts_nothing_again(done, corpus, monkeypatch):
     out, lines, _ = done
     monkeypatch.setenv("SER_KERAS_CACHE", str(out.parent / "cache"))
-    monkeypatch.setattr(fold, "fit", None)
+    monkeypatch.setattr(fold.FoldTrainer, "prepare", None)
     assert tune(asked(out.parent, corpus), out) == lines
 
 
