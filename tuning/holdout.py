@@ -18,7 +18,7 @@ from ser_keras.experiment.settings import Protocol
 from ser_keras.training.data.preparation import prepare
 
 if TYPE_CHECKING:
-    from ser_keras.corpora import Listing
+    from ser_keras.corpora import Listing, Utterance
     from ser_keras.experiment.settings import Experiment
     from ser_keras.training.data.preparation import Prepared
 
@@ -52,7 +52,8 @@ def splits(
     """
     items, labels = prepared.material.items, prepared.material.labels
     protocols.protocol_kind("speaker_independent", items)
-    speakers = sorted({u.speaker for u in items})
+    speaker_of = _speakers(items)
+    speakers = sorted(set(speaker_of))
     if test_speakers:
         short = collections.defaultdict(list)
         for name in speakers:
@@ -71,9 +72,14 @@ def splits(
     else:
         groups = Protocol(folds=outer_folds or max(2, min(OUTER_GROUPS, len(speakers))))
         folds = protocols.make_folds(items, labels, groups, seed=prepared.experiment.seed)
-        tests = [sorted({items[i].speaker for i in fold.test}) for fold in folds]
+        tests = [sorted({speaker_of[i] for i in fold.test}) for fold in folds]
         tests = tests if outer_folds else tests[:1]
     return [Split(tuple(test), tuple(s for s in speakers if s not in test)) for test in tests]
+
+
+def _speakers(items: Sequence[Utterance]) -> list[str]:
+    """The speaker of each item; `protocol_kind` has refused corpora without speakers."""
+    return [item.speaker or "" for item in items]
 
 
 def inner_folds(prepared: Prepared, split: Split, n: int) -> list[protocols.Fold]:
@@ -109,7 +115,7 @@ def inner_folds(prepared: Prepared, split: Split, n: int) -> list[protocols.Fold
 def outer_fold(prepared: Prepared, split: Split) -> protocols.Fold:
     """The fold that the winner is scored by: everybody else's utterances against the test speakers'."""
     items = prepared.material.items
-    tested = np.isin([u.speaker for u in items], split.test)
+    tested = np.isin(_speakers(items), split.test)
     train: NDArray[np.int64] = np.flatnonzero(~tested)
     validation: NDArray[np.int64] = np.array([], int)
     if prepared.experiment.training.early_stopping is not None:
