@@ -52,7 +52,7 @@ def splits(
     """
     items, labels = prepared.material.items, prepared.material.labels
     protocols.protocol_kind("speaker_independent", items)
-    speakers = sorted({u.speaker for u in items})
+    speakers = sorted({u.speaker for u in items if u.speaker is not None})
     if test_speakers:
         short = collections.defaultdict(list)
         for name in speakers:
@@ -71,7 +71,7 @@ def splits(
     else:
         groups = Protocol(folds=outer_folds or max(2, min(OUTER_GROUPS, len(speakers))))
         folds = protocols.make_folds(items, labels, groups, seed=prepared.experiment.seed)
-        tests = [sorted({items[i].speaker for i in fold.test}) for fold in folds]
+        tests = [sorted({s for i in fold.test if (s := items[i].speaker) is not None}) for fold in folds]
         tests = tests if outer_folds else tests[:1]
     return [Split(tuple(test), tuple(s for s in speakers if s not in test)) for test in tests]
 
@@ -109,7 +109,7 @@ def inner_folds(prepared: Prepared, split: Split, n: int) -> list[protocols.Fold
 def outer_fold(prepared: Prepared, split: Split) -> protocols.Fold:
     """The fold that the winner is scored by: everybody else's utterances against the test speakers'."""
     items = prepared.material.items
-    tested = np.isin([u.speaker for u in items], split.test)
+    tested = np.isin([u.speaker or "" for u in items], split.test)
     train: NDArray[np.int64] = np.flatnonzero(~tested)
     validation: NDArray[np.int64] = np.array([], int)
     if prepared.experiment.training.early_stopping is not None:

@@ -19,6 +19,7 @@ from ser_keras.tuning.values import Figures
 
 if TYPE_CHECKING:
     from ser_keras.experiment.settings import Experiment
+    from ser_keras.features.extractor import FeatureShape
 
 # name -> (whether more is better, what it is)
 MEASURES = {
@@ -122,7 +123,7 @@ class Objective:
         return title + (f" with {' and '.join(map(str, self.limits))}" if self.limits else "")
 
 
-def costs(experiment: Experiment, feature_shape: tuple[int, ...], n_classes: int) -> Costs:
+def costs(experiment: Experiment, feature_shape: FeatureShape, n_classes: int) -> Costs:
     """int8 size and latency of a trial's net with untrained weights: training changes neither.
 
     Args:

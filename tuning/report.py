@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy as np
 
 from ser_keras.common.files import read_json
-from ser_keras.evaluation.reports.page import picture, write_page
+from ser_keras.evaluation.reports.page import Picture, picture, write_page
 from ser_keras.tuning import accounting, outcome, plots
 from ser_keras.tuning.objective import COSTS, MEASURES
 from ser_keras.tuning.values import Value
@@ -82,7 +82,7 @@ def write_report(search: Search, folder: Path, table: Sequence[Row]) -> Path:
     return path
 
 
-def _picture_of_cost(table: Sequence[Row], measure: str) -> Mapping[str, object] | None:
+def _picture_of_cost(table: Sequence[Row], measure: str) -> Picture | None:
     """UAR against one cost, for the page; None where it wasn't measured."""
     unit = MEASURES[measure][1]
     return picture(lambda theme: plots.cost(table, measure, unit, theme=theme), f"UAR against {unit}")
