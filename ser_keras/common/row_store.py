@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ser_keras.common.errors import Damaged, write_error
 from ser_keras.common.files import Json
 
+RowNumbers: TypeAlias = "Sequence[int] | NDArray[np.integer[Any]]"  # Any: integers of any number of bits
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
@@ -150,7 +151,7 @@ class RowStore(Generic[Scalar]):
         """n rows from `first` on, mapped: [n, *shape], read-only."""
         return self._mapped(first + n)[first : first + n]
 
-    def gather(self, indices: Sequence[int] | NDArray[np.integer[Any]]) -> NDArray[Scalar]:
+    def gather(self, indices: RowNumbers) -> NDArray[Scalar]:
         """Rows by their number in the store, copied: [len(indices), *shape]."""
         return self._mapped(int(np.max(indices, initial=-1)) + 1)[indices]
 

@@ -15,7 +15,7 @@ from typing import Any
 from ser_keras.common.hardware import hardware
 from ser_keras.common.version import __version__
 
-Record = dict[str, Any]  # JSON, whose values are of several kinds
+Record = dict[str, Any]  # Any: JSON, whose values are of several kinds
 
 PACKAGES = (
     *("tensorflow", "tensorflow-cpu", "keras", "numpy", "tensorflow-io", "keras-tuner", "librosa", "soundfile"),

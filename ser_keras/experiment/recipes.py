@@ -15,9 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from ser_keras.common.errors import BadSetting, SerKerasError, nearest
-from ser_keras.experiment.settings import Experiment, Settings
-
-Tree = dict[str, Any]  # parsed YAML, whose values are of several kinds
+from ser_keras.experiment.settings import Experiment, Settings, Tree
 
 REPORTED = "reported"  # what the papers report, as data: beside the recipes, but none itself
 
@@ -51,7 +49,7 @@ def read_named(kind: str, name: str, shipped: Mapping[str, Traversable]) -> tupl
         raise SerKerasError(f"{kind} {name} can't be read: {error}") from None
 
 
-def as_number(value: Any) -> Any:
+def as_number(value: Any) -> Any:  # Any: a value of YAML
     """What YAML 1.1 reads as text, as in 1e-3, as the number that was meant; anything else as it is."""
     if isinstance(value, str):
         with contextlib.suppress(ValueError):

@@ -15,6 +15,9 @@ Seed = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
 Seconds = Annotated[float, Field(gt=0, le=600)]
 
 
+Tree = dict[str, Any]  # Any: plain data of YAML, whose values are of several kinds
+
+
 class Settings(BaseModel):
     """Base of every branch: unknown names are refused."""
 
@@ -27,7 +30,7 @@ class Component(BaseModel):
     model_config = ConfigDict(extra="allow")
     name: str
 
-    def arguments(self) -> dict[str, Any]:  # a builder's arguments are of any type
+    def arguments(self) -> dict[str, Any]:  # Any: each builder has arguments of its own types
         return dict(self.__pydantic_extra__ or {})
 
 
@@ -169,7 +172,7 @@ class Protocol(Settings):
     test_share: Annotated[float, Field(gt=0, lt=1)] = 0.3
 
     @model_serializer(mode="wrap")
-    def _briefly(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+    def _briefly(self, handler: Callable[[Settings], Tree]) -> Tree:
         tree = handler(self)
         return tree if self.folds_at_most else {k: v for k, v in tree.items() if k != "folds_at_most"}
 
@@ -227,7 +230,7 @@ class Experiment(Settings):
     selected_on: list[str] = []  # speakers on whom these settings were chosen; `tune` writes it into its recipe
 
     @model_serializer(mode="wrap")
-    def _briefly(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+    def _briefly(self, handler: Callable[[Settings], Tree]) -> Tree:
         tree = handler(self)
         return tree if self.selected_on else {k: v for k, v in tree.items() if k != "selected_on"}
 
@@ -254,6 +257,6 @@ class Experiment(Settings):
         return dump_yaml(self.model_dump())
 
 
-def dump_yaml(data: Any) -> str:  # plain data of any depth
+def dump_yaml(data: Any) -> str:  # Any: plain data of any depth
     """YAML text of plain data: order kept, UTF-8, no aliases."""
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)

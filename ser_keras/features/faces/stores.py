@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_keras.common.row_store import RowStore
+from ser_keras.common.row_store import RowNumbers, RowStore
 from ser_keras.features.extractor import JoinedShape
 
 
@@ -16,7 +15,7 @@ class PixelStore(RowStore[np.uint8]):
     """A RowStore of 8-bit pictures that gives them as float32 in [0, 1]: a quarter of the disk that floats need."""
 
     def gather(  # type: ignore[override]  # stored as bytes, given as floats: that is what the class is for
-        self, indices: Sequence[int] | NDArray[np.integer[Any]]
+        self, indices: RowNumbers
     ) -> NDArray[np.float32]:
         return super().gather(indices).astype(np.float32) / np.float32(255)
 
@@ -36,7 +35,7 @@ class JoinedStore:
         self._stores, self._rows = stores, [np.asarray(r, int) for r in rows]
         self.shape = JoinedShape(tuple(tuple(store.shape) for store in stores))
 
-    def gather(self, indices: Sequence[int] | NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+    def gather(self, indices: RowNumbers) -> NDArray[np.float32]:
         """Rows by their number: [len(indices), *shape]."""
         parts = [
             store.gather(rows[indices]).reshape(len(indices), -1)
