@@ -10,7 +10,7 @@ from ser_keras.common.errors import SerKerasError
 from ser_keras.tuning import accounting, distributed, space, workers
 from ser_keras.tuning.oracles import make_oracle
 from ser_keras.tuning.trials import FoldTuner
-from tests.tuning.test_oracles import made, oracle_in
+from tests.tuning.tiny_space import made, oracle_in
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:keras_tuner")
 
