@@ -3,10 +3,8 @@
 import fcntl
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -14,6 +12,7 @@ from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora.fetching import download, get
 from ser_keras.corpora.fetching.sources import Archive
 from tests.corpora.fetching.server import ARCHIVE, EMODB, md5, refused, sources_of, wav, zipped
+from tests.waiting import kill_after
 
 
 class TestArchive:
@@ -143,9 +142,7 @@ class TestArchive:
         command = [sys.executable, "-c", code, f"{server.url}/emodb.zip", str(len(data)), md5(data), str(out)]
         for delay in (0.6, 0.9, 1.2, 1.5):
             process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-            time.sleep(delay)
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+            kill_after(process, delay)
             assert not out.exists() or len(list((out / "wav").iterdir())) == 70
         subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
         assert len(list((out / "wav").iterdir())) == 70
