@@ -1,10 +1,11 @@
 """A small run directory with untrained models, and one bundle made from it for the whole test session."""
 
-import functools
 import json
 
 import numpy as np
 import yaml
+
+from tests.made_once import made_once, session_folder
 
 CLASSES = ("anger", "happiness", "neutral", "sadness")
 WINDOW, HOP = 8800, 8192
@@ -104,13 +105,12 @@ def write(folder):
 
 def exported(tmp_path_factory):
     """(run directory, bundle directory), made once a session; tests must not change them."""
-    return _exported(tmp_path_factory.getbasetemp() / "exported")
+    place = made_once(session_folder(tmp_path_factory) / "exported", export)
+    return place / "run", place / "bundle"
 
 
-@functools.cache
-def _exported(place):
+def export(place):
+    """Lay out the run directory and its bundle below a folder."""
     from ser_keras.export.bundle import export_run
 
-    run = write(place / "run")
-    export_run(run, place / "bundle", test_utterances=utterances)
-    return run, place / "bundle"
+    export_run(write(place / "run"), place / "bundle", test_utterances=utterances)

@@ -133,3 +133,17 @@ def test_names_of_our_oracles_hide_nothing_of_keras_tuner_s(theirs):
     source = inspect.getsource(theirs)
     hidden = {n for n in names if hasattr(theirs, n) or re.search(rf"\bself\.{n}\b", source)}
     assert {"retry_queue", "guard", "_leases", "draw"} <= names and not hidden
+
+
+def test_tests_touch_no_private_members():
+    """Tests hold what is public: what has a contract of its own has a public name."""
+    # argparse lists its options nowhere else; this module speaks of them.
+    allowed = {"docs/commands.py": {"_actions"}, "test_private_members.py": {"_flatten_layers", "_lock", "_x"}}
+    folder, strange = REPOSITORY / "tests", {}
+    for file in sorted(folder.rglob("*.py")):
+        source, name = file.read_text(encoding="utf-8"), str(file.relative_to(folder))
+        names = touched(source) | set(re.findall(r"import (_[a-z]\w*)", source))
+        names |= set(re.findall(r"""setattr\([^()"']*["'](?:[\w.]+\.)?(_[a-z]\w*)["']""", source))
+        if found := names - allowed.get(name, set()):
+            strange[name] = found
+    assert not strange

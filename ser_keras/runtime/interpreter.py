@@ -81,7 +81,7 @@ class _RuntimeInterpreter(Protocol):
 
 def installed() -> list[RuntimeName]:
     """Names of the runtimes that can run models here, the preferred one first."""
-    return [name for name in RUNTIMES if _present(name) and not _numpy_trouble(name)]
+    return [name for name in RUNTIMES if is_present(name) and not _numpy_trouble(name)]
 
 
 def choose(runtime: RuntimeChoice = "auto") -> RuntimeName:
@@ -99,7 +99,7 @@ def choose(runtime: RuntimeChoice = "auto") -> RuntimeName:
         raise Unavailable(trouble or "no TFLite runtime is installed: pip install ai-edge-litert")
     if runtime not in RUNTIMES:
         raise BadInput(f"no runtime '{runtime}'; nearest: {nearest(runtime, ['auto', *RUNTIMES])}")
-    if not _present(runtime):
+    if not is_present(runtime):
         raise Unavailable(f"the runtime '{runtime}' is not installed: pip install {PACKAGES[runtime]}")
     trouble = _numpy_trouble(runtime)
     if trouble:
@@ -107,13 +107,13 @@ def choose(runtime: RuntimeChoice = "auto") -> RuntimeName:
     return runtime
 
 
-def _present(runtime: RuntimeName) -> bool:
+def is_present(runtime: RuntimeName) -> bool:
     return importlib.util.find_spec(RUNTIMES[runtime].partition(".")[0]) is not None
 
 
 def _numpy_trouble(runtime: RuntimeName) -> str | None:
     """Why a runtime that is installed cannot run beside the installed numpy; None where it can."""
-    if runtime == "tflite-runtime" and _present(runtime) and int(np.__version__.partition(".")[0]) >= 2:
+    if runtime == "tflite-runtime" and is_present(runtime) and int(np.__version__.partition(".")[0]) >= 2:
         return (
             f"tflite-runtime is built for numpy 1 and fails under the installed numpy {np.__version__}: "
             "pip install 'numpy<2', or use the runtime litert (pip install ai-edge-litert)"
@@ -220,7 +220,7 @@ def _create(content: bytes, name: str | Path, runtime: RuntimeName, *, threads: 
     except (ValueError, RuntimeError, MemoryError, OverflowError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise Damaged(f"{name} can't be run by {runtime}; the file may be damaged: {reason[:200]}") from None
-    if runtime == "tflite-runtime" and _scaled_by_channel(interpreter):
+    if runtime == "tflite-runtime" and scaled_by_channel(interpreter):
         raise BadInput(
             f"{name} is refused for tflite-runtime, which gives wrong probabilities for it without a word: a dense "
             "layer of int8 weights with a scale a channel meets float activations; use the runtime litert "
@@ -230,7 +230,7 @@ def _create(content: bytes, name: str | Path, runtime: RuntimeName, *, threads: 
     return checked
 
 
-def _scaled_by_channel(interpreter: _RuntimeInterpreter) -> bool:
+def scaled_by_channel(interpreter: _RuntimeInterpreter) -> bool:
     """Whether a dense layer has int8 weights with a scale a channel and float activations."""
     tensors = {t["index"]: t for t in interpreter.get_tensor_details()}
     for operation in interpreter._get_ops_details():

@@ -46,7 +46,7 @@ def operations(
     Raises:
         Unavailable: LiteRT's library is not there, or it does not profile this model.
     """
-    return _parse(_summary(content, np.ascontiguousarray(window, np.float32), threads=threads, runs=runs), runs)
+    return parse(_summary(content, np.ascontiguousarray(window, np.float32), threads=threads, runs=runs), runs)
 
 
 def _library() -> ctypes.CDLL:
@@ -118,7 +118,7 @@ def _summary(content: bytes, window: NDArray[np.float32], *, threads: int, runs:
     return (summary.value or b"").decode("utf-8", "replace")
 
 
-def _parse(text: str, runs: int) -> list[tuple[str, float, float]]:
+def parse(text: str, runs: int) -> list[tuple[str, float, float]]:
     """Sum the rows of the table in order of execution by the kind of operation."""
     sums: dict[str, list[float]] = {}
     for row in text.partition("Run Order")[2].partition("\n\n")[0].splitlines():

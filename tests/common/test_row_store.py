@@ -6,13 +6,13 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.row_store import RowStore, fingerprint
+from tests.waiting import kill_after
 
 
 def rows(n, seed=0, shape=(3, 2)):
@@ -76,8 +76,7 @@ def test_kills_at_any_moment_and_two_writers_leave_every_listed_key_whole(tmp_pa
         ]
         for writer in writers:
             writer.stdout.readline()
-        time.sleep(0.02 * (attempt + 1))
-        writers[0].send_signal(signal.SIGKILL)
+        kill_after(writers[0], 0.02 * (attempt + 1))
         for writer in writers:
             writer.wait()
             writer.stdout.close()

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -18,6 +17,7 @@ from ser_keras.corpora.corpus import NotThisCorpus
 from ser_keras.corpora.synthetic import espeak, reader, voices
 
 pytest.importorskip("espeakng_loader", reason="needs eSpeak NG: pip install 'ser-keras[demo]'")
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +77,7 @@ def test_killed_processes_leave_nothing_and_two_at_once_make_one(corpus, root, t
     """And what they make has the samples that this process made."""
     other = tmp_path / "corpus"
     child = start(other)
-    deadline = time.time() + 60
-    while not any(len(list(p.rglob("*.wav"))) > 20 for p in partials(other)):
-        assert time.time() < deadline and child.poll() is None
-        time.sleep(0.02)
+    assert wait_until(lambda: any(len(list(p.rglob("*.wav"))) > 20 for p in partials(other)), child)
     child.kill()
     child.wait()
     assert not other.exists()

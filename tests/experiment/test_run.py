@@ -3,10 +3,8 @@
 import json
 import multiprocessing
 import os
-import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -15,6 +13,7 @@ from ser_keras.common.files import read_json, replacing, write_atomic
 from ser_keras.common.hardware import hardware
 from ser_keras.experiment.provenance import provenance
 from ser_keras.experiment.run import Run
+from tests.waiting import kill_after
 
 
 def test_a_failing_writer_leaves_the_old_file_and_no_litter(tmp_path):
@@ -48,8 +47,7 @@ def test_kill_9_while_writing_leaves_a_whole_file(tmp_path):
     for attempt in range(3):
         with subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE) as writer:
             writer.stdout.readline()
-            time.sleep(0.05 + 0.013 * attempt)
-            writer.send_signal(signal.SIGKILL)
+            assert kill_after(writer, 0.05 + 0.013 * attempt)
         text = path.read_text()
         assert len(text) == 200_000 and len(set(text)) == 1
 

@@ -2,11 +2,9 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -16,6 +14,7 @@ from ser_keras.export.bundle import check_out, export_run
 from ser_keras.export.publish import replacing_folder
 from tests import small_run
 from tests.messages import one_line
+from tests.waiting import kill_after
 
 pytestmark = pytest.mark.smoke
 
@@ -112,9 +111,8 @@ def test_kills_at_random_moments_leave_old_or_new_never_a_mix(tmp_path):
     for _ in range(6):
         child = subprocess.Popen([sys.executable, "-c", REPLACER, str(out)], stdout=subprocess.PIPE)
         child.stdout.readline()
-        time.sleep(rng.uniform(0.01, 0.1))
-        os.kill(child.pid, signal.SIGKILL)
-        child.communicate()
+        assert kill_after(child, rng.uniform(0.01, 0.1))
+        child.stdout.close()
         assert len(words(out)) == 1 and (out / "bundle.json").is_file()
     with replacing_folder(out, check_out) as folder:
         fill(folder, "last")

@@ -153,7 +153,7 @@ def test_what_tflite_runtime_gets_silently_wrong_is_refused_there(stored, monkey
     assert "\n" not in str(error.value) and "litert" in str(error.value)
     for name in ("float32", "int8_weights", "float16", "int8"):
         assert np.abs(outputs(files[name], windows, "tflite-runtime") - outputs(files[name], windows)).max() < 0.2
-    monkeypatch.setattr("ser_keras.runtime.interpreter._scaled_by_channel", lambda interpreter: False)
+    monkeypatch.setattr("ser_keras.runtime.interpreter.scaled_by_channel", lambda interpreter: False)
     model = dense_model()
     content = quantise(to_tflite(model), "dynamic")
     waves = np.random.default_rng(0).uniform(-1, 1, (6, 64)).astype(np.float32)

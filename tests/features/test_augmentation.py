@@ -159,7 +159,7 @@ def test_the_equaliser_does_what_is_drawn():
     for frontend in (LogMel(log_offset=1e-12), SpectrogramPair(log_offset=1e-8)):
         augment = SpectralAugmentation(frontend, 8800)
         source = sources(augment, 1)
-        seen = augment._scaled(array(frontend.spectrum(source)), {"equaliser": gains})
+        seen = augment.scaled(array(frontend.spectrum(source)), {"equaliser": gains})
         ratio = array(seen) / array(frontend.spectrum(source))
         shown = 20 / frontend.SPECTRUM_POWER * np.log10(ratio)[0].mean(axis=(0, 1))
         hz = np.array([0, 200 / 3 * 15, frontend.bin_hz[-1]])  # Slaney's mel: 3 a 200 Hz up to 1 kHz
@@ -178,13 +178,13 @@ def test_noise_has_its_level_over_the_window_alone():
         "snr_db": np.array([5, 20, np.inf], np.float32),
         "noise_seed": np.array([[1, 2], [3, 4], [5, 6]], np.int32),
     }
-    noise = array(augment._with_noise(source, drawn)) - source
+    noise = array(augment.with_noise(source, drawn)) - source
     for row, length in ((0, 16000), (1, 20000)):
         power = np.square(source[row, :length]).mean()
         snr = 10 * np.log10(power / np.square(noise[row]).mean())
         assert snr == pytest.approx(drawn["snr_db"][row], abs=0.3)
     assert not noise[2].any()
-    assert not array(augment._with_noise(0 * source, drawn)).any()
+    assert not array(augment.with_noise(0 * source, drawn)).any()
 
 
 def test_noise_ends_with_the_recording(name):
@@ -192,7 +192,7 @@ def test_noise_ends_with_the_recording(name):
     source = sources(augment, 2)
     source[1, augment.window_samples // 2 :] = 0
     draws_ = {"snr_db": np.float32([10, 10]), "noise_seed": np.int32([[1, 2], [3, 4]])}
-    noisy = array(augment._with_noise(source, draws_))
+    noisy = array(augment.with_noise(source, draws_))
     assert not noisy[1, augment.window_samples // 2 :].any() and (noisy[0] != source[0]).mean() > 0.99
     for wave, plain, n in zip(noisy, source, (augment.window_samples, augment.window_samples // 2), strict=True):
         added = (wave - plain)[:n]
@@ -216,7 +216,7 @@ def masked_features(name, drawn):
     """Which frames and bins of a spectrum are changed: [B, T], [B, F]; and the spectra."""
     frontend, augment = made(name)
     spectrum = array(frontend.spectrum(sources(augment, len(drawn))[:, : WINDOW[name]]))
-    masked = array(augment._masked(spectrum, drawn.as_dict(("time_masks", "frequency_masks"))))
+    masked = array(augment.masked(spectrum, drawn.as_dict(("time_masks", "frequency_masks"))))
     changed = masked != spectrum
     return changed.mean(axis=(1, 3)) > 0.99, changed.mean(axis=(1, 2)) > 0.99, changed, spectrum, masked
 
@@ -374,7 +374,7 @@ def test_a_band_keeps_what_lies_within():
     augment = SpectralAugmentation(frontend, 8800)
     spectrum = array(frontend.spectrum(sources(augment, 2)))
     bands = np.float32([[300, 3400], [-np.inf, np.inf]])
-    seen = array(augment._scaled(spectrum, {"band": bands}))
+    seen = array(augment.scaled(spectrum, {"band": bands}))
     np.testing.assert_allclose(seen[1], spectrum[1], rtol=1e-6)
     decibels = 20 / frontend.SPECTRUM_POWER * np.log10(seen[0] / spectrum[0]).mean(axis=(0, 1))
     hz = frontend.bin_hz

@@ -52,7 +52,7 @@ def noise(n, seed=0):
 
 
 def pid(descriptors):
-    return descriptors._smile._child.pid
+    return descriptors.smile.child.pid
 
 
 def test_without_the_package_one_line_says_what_to_install(monkeypatch):
@@ -107,7 +107,7 @@ def test_padding_is_still_and_computed_as_if_whole(lld, monkeypatch):
 
 
 def test_what_opensmile_cannot_compute_is_0(functionals, monkeypatch):
-    monkeypatch.setattr(functionals, "_smile", lambda samples: np.array([[np.nan, 2, np.inf, -np.inf]], np.float32))
+    monkeypatch.setattr(functionals, "smile", lambda samples: np.array([[np.nan, 2, np.inf, -np.inf]], np.float32))
     assert functionals(noise(2000)).tolist() == [[0, 2, 0, 0]]
 
 
@@ -209,7 +209,7 @@ def test_its_process_ends_with_it():
     need_opensmile()
     descriptors = EgemapsFunctionals()
     descriptors(noise(2000))
-    child = descriptors._smile._child
+    child = descriptors.smile.child
     assert child.poll() is None
     del descriptors
     gc.collect()

@@ -227,7 +227,7 @@ def test_pictures_are_read_once_and_bad_videos_left_out(corpus, tmp_path, monkey
     def opened(path):
         raise AssertionError("what is in the cache isn't read again")
 
-    monkeypatch.setattr(video, "_open", opened)
+    monkeypatch.setattr(video, "open_video", opened)
     again = prepare(given, read_corpora(corpus), quiet=True)
     assert len(again.audio.utterances) == 36
 

@@ -5,7 +5,7 @@ import pytest
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.features.frontends import FRONT_ENDS
-from ser_keras.features.frontends.statistics import _power_at
+from ser_keras.features.frontends.statistics import power_at
 from tests.made_corpus import vowel
 
 pytestmark = pytest.mark.smoke
@@ -48,14 +48,14 @@ def test_silence_behind_the_end_changes_next_to_nothing(layer):
 def test_the_pitch_of_a_voice_is_found(layer, f0):
     wave = speech(3, f0)
     power = layer.power(wave[None])
-    semitone, strength = (np.array(x)[0, :, 0] for x in layer._pitch(power))
+    semitone, strength = (np.array(x)[0, :, 0] for x in layer.pitch(power))
     hz = layer.f0_min * 2 ** (semitone / 12)
     assert np.median(np.abs(12 * np.log2(hz / f0))) < 1 and np.median(strength) > 0.6
 
 
 def test_noise_has_no_voice(layer):
     noise = np.random.default_rng(0).normal(0, 0.1, (1, N)).astype(np.float32)
-    _, strength = layer._pitch(layer.power(noise))
+    _, strength = layer.pitch(layer.power(noise))
     assert np.median(np.array(strength)) < 0.5
 
 
@@ -108,4 +108,4 @@ def test_modulation_is_the_fourier_transform_at_its_frequencies(n):
     steps = np.array([0.0, 0.1, 0.731, 2.5])
     turns = np.exp(1j * np.outer(steps, np.arange(n)))
     expected = np.abs(np.einsum("kt,btc->bck", turns, x)) ** 2
-    np.testing.assert_allclose(np.asarray(_power_at(steps, x)), expected, rtol=1e-4, atol=1e-4 * n)
+    np.testing.assert_allclose(np.asarray(power_at(steps, x)), expected, rtol=1e-4, atol=1e-4 * n)

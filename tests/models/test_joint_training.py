@@ -120,13 +120,21 @@ def test_a_head_without_training_data_is_not_heard(net):
     np.testing.assert_allclose(heard_as(net, "large")(x), mean, atol=1e-6)
 
 
+SEPARATE = (
+    "corpus_heads=separate",
+    *("training.sampling=corpus", "training.learning_rate=0.01", "training.class_weights=balanced"),
+)
+
+
+@pytest.fixture(scope="module")
+def run(corpora, tmp_path_factory):
+    """A whole run with a head for each corpus, to be read alone."""
+    return crossvalidation.train(experiment(*SEPARATE), corpora, tmp_path_factory.mktemp("runs") / "run")
+
+
 @pytest.mark.smoke
-def test_a_joint_run_reports_each_corpus_and_exports_the_heads_mean(corpora, tmp_path):
-    settings = experiment(
-        "corpus_heads=separate",
-        *("training.sampling=corpus", "training.learning_rate=0.01", "training.class_weights=balanced"),
-    )
-    run = crossvalidation.train(settings, corpora, tmp_path / "run")
+def test_a_joint_run_reports_each_corpus_and_exports_the_heads_mean(run, corpora):
+    settings = experiment(*SEPARATE)
     assert run.experiment["corpus_heads"] == ["large", "small"]
     figures = run.metrics["per_corpus"]
     assert {name: c["n"] for name, c in figures.items()} == {"small": 12, "large": 24}
@@ -186,11 +194,10 @@ def test_a_model_that_ends_otherwise_is_refused():
         with_corpus_heads(keras.Model(inputs, keras.layers.Dense(3)(inputs)), ["a", "b"])
 
 
-def test_the_exported_file_runs(corpora, tmp_path):
+def test_the_exported_file_runs(run, tmp_path):
     pytest.importorskip("ai_edge_quantizer")
     from ser_keras.export.from_run import export
 
-    run = crossvalidation.train(experiment("corpus_heads=separate", "training.epochs=1"), corpora, tmp_path / "run")
-    export(run, tmp_path / "bundle", default="auto")  # after one epoch a rounding decides some classes
+    export(run, tmp_path / "bundle", default="auto")  # after few epochs a rounding decides some classes
     model = load(tmp_path / "bundle")
     assert list(model.classes) == ["anger", "neutral", "sadness"]

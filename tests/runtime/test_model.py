@@ -359,7 +359,7 @@ def test_unknown_runtime_and_threads():
 
 
 def test_tflite_runtime_under_numpy_2_is_explained(monkeypatch):
-    monkeypatch.setattr(interpreter, "_present", lambda runtime: runtime == "tflite-runtime")
+    monkeypatch.setattr(interpreter, "is_present", lambda runtime: runtime == "tflite-runtime")
     monkeypatch.setattr(interpreter.np, "__version__", "2.4.6")
     for runtime in ("auto", "tflite-runtime"):
         with pytest.raises(SerKerasError, match="numpy<2"):
@@ -367,7 +367,7 @@ def test_tflite_runtime_under_numpy_2_is_explained(monkeypatch):
 
 
 def test_no_runtime_at_all(monkeypatch):
-    monkeypatch.setattr(interpreter, "_present", lambda runtime: False)
+    monkeypatch.setattr(interpreter, "is_present", lambda runtime: False)
     with pytest.raises(SerKerasError, match="pip install ai-edge-litert"):
         interpreter.choose()
 

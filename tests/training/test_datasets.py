@@ -115,9 +115,9 @@ def test_live_augmentation_changes_what_it_should_and_no_more(material):
 def test_live_windows_may_be_in_rooms_overdriven_or_short(material, settings):
     rooms = live(material, **settings)
     numbers = np.arange(8)
-    [heard] = rooms._fetch(numbers, numbers, 0)
-    drawn_rooms = rooms._draws(0).take(numbers)
-    dry = from_int16(rooms._sources(numbers, drawn_rooms.rate))
+    [heard] = rooms.fetch(numbers, numbers, 0)
+    drawn_rooms = rooms.draws_of(0).take(numbers)
+    dry = from_int16(rooms.sources(numbers, drawn_rooms.rate))
     np.testing.assert_array_equal(heard, to_int16(recorded_so(dry, drawn_rooms)))
     assert (np.abs(from_int16(heard) - dry).max(axis=1) > 0.01).all()
 
@@ -134,7 +134,7 @@ def test_a_window_that_comes_twice_in_an_epoch_is_changed_in_two_ways(material):
 def test_a_fast_window_s_source_lies_within_its_utterance(material):
     fast = live(material, rate=[1.25])
     numbers = np.arange(len(fast.examples))
-    heard = fast._sources(numbers, np.full(len(numbers), 1.25, np.float32))
+    heard = fast.sources(numbers, np.full(len(numbers), 1.25, np.float32))
     lengths = material.spans[fast.examples.owner, 1]
     for source, n in zip(heard, lengths, strict=True):
         needed = int(WINDOW * 1.25)

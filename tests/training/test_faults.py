@@ -3,7 +3,6 @@
 import json
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ import pytest
 
 from ser_keras.evaluation import Predictions
 from tests.made_corpus import write_corpus
+from tests.waiting import kill_after, wait_until
 
 pytestmark = pytest.mark.faults
 
@@ -35,20 +35,13 @@ def run(arguments, **keywords):
     return subprocess.run(arguments, capture_output=True, text=True, timeout=280, **keywords)
 
 
-def kill_after(arguments, seconds, lock=None):
-    """SIGKILL a process so many seconds after its start, or after it took `lock`; returns whether it still ran."""
+def killed(arguments, seconds, lock=None):
+    """SIGKILL a command so many seconds after its start, or after it took `lock`; returns whether it still ran."""
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(arguments, start_new_session=True, **quiet) as process:
-        while lock is not None and process.poll() is None:
-            if lock.is_file() and lock.read_text() == str(process.pid):
-                break
-            time.sleep(0.05)
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            return True
-    return False
+        if lock is not None:
+            wait_until(lambda: lock.is_file() and lock.read_text() == str(process.pid), process)
+        return kill_after(process, seconds)
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +61,8 @@ def whole(corpus, tmp_path_factory):
 def test_train_killed_three_times_predicts_what_an_undisturbed_run_does(corpus, whole, tmp_path):
     draw, lock = random.Random(2), tmp_path / "run" / ".lock"
     train = train_command(corpus, tmp_path / "run", "--resume")
-    killed = [kill_after(train, draw.uniform(0.5, 4), lock) for _ in range(3)]
-    assert killed[0], "the machine was too fast for this test to kill anything"
+    cut = [killed(train, draw.uniform(0.5, 4), lock) for _ in range(3)]
+    assert cut[0], "the machine was too fast for this test to kill anything"
     done = run(train)
     assert done.returncode == 0, done.stderr
     tables = [Predictions.read_csv(folder / "predictions.csv") for folder in (whole, tmp_path / "run")]
@@ -85,7 +78,7 @@ def test_export_killed_three_times_leaves_the_old_bundle_or_the_new_one_whole(wh
     wav = tmp_path / "bundle" / "reference.wav"
     draw = random.Random(3)
     for _ in range(3):
-        kill_after(command("export", tmp_path / "run", "--out", tmp_path / "bundle"), draw.uniform(0.3, 1.0) * seconds)
+        killed(command("export", tmp_path / "run", "--out", tmp_path / "bundle"), draw.uniform(0.3, 1.0) * seconds)
         heard = run(command("predict", wav, "--model", tmp_path / "bundle", "--json"))
         assert heard.returncode == 0, heard.stderr
     assert run(command("export", tmp_path / "run", "--out", tmp_path / "bundle")).returncode == 0
@@ -96,9 +89,7 @@ def test_two_trainings_in_one_run_directory(corpus, whole, tmp_path):
     first = subprocess.Popen(
         train_command(corpus, tmp_path / "run", "--resume"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    while not (tmp_path / "run" / "experiment.yaml").exists():
-        assert first.poll() is None, first.communicate()[1]
-        time.sleep(0.1)
+    assert wait_until((tmp_path / "run" / "experiment.yaml").exists, first), first.communicate()[1]
     second = run(train_command(corpus, tmp_path / "run", "--resume"))
     assert second.returncode == 2 and "in use by another process" in second.stderr
     assert len(second.stderr.strip().splitlines()) == 1

@@ -33,19 +33,14 @@ from ser_keras.training.data.examples import search_groups
 from ser_keras.training.data.labelled_audio import read_audio, read_corpora
 from ser_keras.training.data.preparation import compute_features, make_folds, prepare
 from ser_keras.training.estimate import estimate
-from tests.made_corpus import write_corpus
+from tests.trained_runs import ONE_EPOCH, quick
 
 CLASSES = "classes={anger: [anger], neutral: [neutral], sadness: [sadness]}"
 GRID = "augmentation={mode: grid, pitch: [-2, 0], rate: [0.8, 1.0], gain_db: [0, 20]}"
 COPIES = "augmentation={mode: random, copies: 5, gain_db: [15, 20], speed: [0.8, 1.2]}"
 RANDOM = "augmentation={mode: random, gain_db: [15, 20], rate: [0.8, 1.2], frequency_masks: 1}"
-LSTM = ("unit=utterance", "model={name: anand2015_lstm, units: 8, dropout: 0}")
+LSTM = ("unit=utterance", "model={name: anand2015_lstm, units: 8, dropout: 0}", "export.chunks=2")
 SVM = ("frontend={name: acoustic26}", "model={name: linear_svm}")
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return [("manifest", write_corpus(tmp_path_factory.mktemp("corpus")))]
 
 
 def experiment(*changes, recipe="anand2015.r2"):
@@ -73,7 +68,7 @@ def test_training_alone_is_augmented(corpus, tmp_path, monkeypatch, augmentation
         return original(material, examples, labels, **options)
 
     monkeypatch.setattr(datasets, "training_dataset", spy)
-    settings = experiment(augmentation, "training.early_stopping={patience: 5}", "protocol.folds=4")
+    settings = experiment(augmentation, "training.early_stopping={patience: 5}")
     run = crossvalidation.train(settings, corpus, tmp_path / "run", refit=False)
     prepared = finished_runs.reopen_prepared(run, unfinished=True)
     material = prepared.material
@@ -110,7 +105,7 @@ def test_training_alone_is_augmented(corpus, tmp_path, monkeypatch, augmentation
 @pytest.mark.smoke
 def test_mislabelled_windows_are_left_out_of_training_alone(corpus, tmp_path):
     run = crossvalidation.train(
-        experiment("cleaning.drop_mislabelled=0.1", "training.epochs=1"), corpus, tmp_path / "run", refit=False
+        experiment("cleaning.drop_mislabelled=0.1", ONE_EPOCH), corpus, tmp_path / "run", refit=False
     )
     prepared = finished_runs.reopen_prepared(run, unfinished=True)
     for fold in prepared.folds:
@@ -123,8 +118,8 @@ def test_mislabelled_windows_are_left_out_of_training_alone(corpus, tmp_path):
 
 
 @pytest.mark.smoke
-def test_sequences_are_judged_by_utterance(corpus, tmp_path):
-    run = crossvalidation.train(experiment(*LSTM), corpus, tmp_path / "run")
+def test_sequences_are_judged_by_utterance(trained, tmp_path):
+    run = trained.copy(tmp_path / "run", experiment(*LSTM))
     assert run.metrics["segment"] is None and not (run.path / "segments.csv").exists()
     assert run.metrics["n_utterances"] == 36 and run.metrics["uar"] > 0.5
     assert "36 utterances" in headline(run.metrics) and "windows" not in headline(run.metrics)
@@ -140,8 +135,8 @@ def test_sequences_are_judged_by_utterance(corpus, tmp_path):
     assert figures["uar"] == pytest.approx(run.metrics["uar"]) and not (folder / "segments.csv").exists()
 
 
-def test_a_sequence_model_is_exported_with_its_chunks(corpus, tmp_path):
-    run = crossvalidation.train(experiment(*LSTM, "export.chunks=2"), corpus, tmp_path / "run")
+def test_a_sequence_model_is_exported_with_its_chunks(trained, tmp_path):
+    run = trained.copy(tmp_path / "run", experiment(*LSTM))
     lines = texts.bundle(from_run.export(run, tmp_path / "bundle", default="auto"))
     assert "on 36 utterances" in lines[0]
     model = load(tmp_path / "bundle")
@@ -170,13 +165,13 @@ def test_baselines_go_the_same_way_and_say_that_they_can_t_be_exported(corpus, t
 
 def test_a_keras_model_on_descriptors_is_kept_without_a_front_end(corpus, tmp_path):
     settings = experiment("frontend={name: acoustic26}", "model={name: anand2015_dense, hidden: [], scale: true}")
-    run = crossvalidation.train(settings, corpus, tmp_path / "run", refit=False)
+    run = crossvalidation.train(settings, corpus, tmp_path / "run", only_fold=0)
     assert (run.fold(0) / "classifier.keras").is_file()
     assert saved_model.load_keras_model(run.fold(0)).input_shape == (None, 26)
 
 
 def test_a_multi_task_run_says_whose_ratings_were_derived(corpus, tmp_path):
-    changes = ("frontend={name: log_mel}", "model={name: neumann2016_cnn, n_kernels: 4, multitask: true}")
+    changes = ("frontend={name: log_mel}", "model={name: neumann2016_cnn, n_kernels: 4, multitask: true}", ONE_EPOCH)
     run = crossvalidation.train(experiment(*changes), corpus, tmp_path / "run", refit=False)
     assert run.provenance["derived_from_class"] == ["manifest"]
     report = (run.path / "report.html").read_text()
@@ -202,8 +197,8 @@ HEAD = ("head={name: linear_svm, layer: hidden, C: 0.5}", "aggregation=geometric
 
 @pytest.mark.smoke
 def test_a_head_is_fitted_to_what_the_net_makes_of_training_windows(corpus, tmp_path):
-    run = crossvalidation.train(experiment(*HEAD), corpus, tmp_path / "run")
-    prepared = finished_runs.reopen_prepared(run)
+    run = crossvalidation.train(experiment(*HEAD), corpus, tmp_path / "run", refit=False)
+    prepared = finished_runs.reopen_prepared(run, unfinished=True)
     material, fold = prepared.material, prepared.folds[0]
     headed = saved_model.load_classifier(run.fold(0))
     rows, owner = material.rows(fold.train)
@@ -225,8 +220,8 @@ def test_a_head_is_fitted_to_what_the_net_makes_of_training_windows(corpus, tmp_
 
 
 @pytest.mark.smoke
-def test_conditions_distort_the_test_audio_alone(corpus, tmp_path):
-    run = crossvalidation.train(experiment("protocol.folds=2"), corpus, tmp_path / "run")
+def test_conditions_distort_the_test_audio_alone(trained, tmp_path):
+    run = trained.copy(tmp_path / "run", quick())
     [(_, _, clean)] = finished_runs.evaluate(run)
     distorted = [conditions.parse(text) for text in ("gain:-40", "snippet:0.6", "gain:+0")]
     found = finished_runs.evaluate(run, conditions=distorted)
@@ -253,8 +248,8 @@ def test_distorted_audio_is_not_heard_at_the_points_of_a_grid(corpus):
 
 @pytest.mark.smoke
 def test_snippets_and_labelled_fractions_shorten_what_is_learned_from(corpus, tmp_path):
-    settings = experiment("snippet_s=0.6", "labelled_fraction=0.5", "training.epochs=1", "cleaning.drop_mislabelled=0")
-    run = crossvalidation.train(settings, corpus, tmp_path / "run", refit=False)
+    settings = experiment("snippet_s=0.6", "labelled_fraction=0.5", ONE_EPOCH, "cleaning.drop_mislabelled=0")
+    run = crossvalidation.train(settings, corpus, tmp_path / "run", only_fold=0)
     prepared = finished_runs.reopen_prepared(run, unfinished=True)
     assert prepared.material.n_windows.max() == 1 and prepared.material.spans[:, 1].max() == 9600
     record = json.loads((run.fold(0) / "fold.json").read_text())
@@ -273,7 +268,8 @@ def test_a_model_of_several_outputs_is_trained_on_all_and_judged_on_the_first(co
         return model
 
     monkeypatch.setitem(MODELS, "two_heads", two_heads)
-    settings = experiment("model={name: two_heads}", "training.early_stopping={patience: 3}", "protocol.folds=4")
+    one_fold = ("protocol.name=utterance_random", "protocol.folds=null")
+    settings = experiment("model={name: two_heads}", "training.early_stopping={patience: 3}", *one_fold)
     run = crossvalidation.train(settings, corpus, tmp_path / "run")
     assert saved_model.load_keras_model(run.final).output_shape == (None, 3)
     history = (run.fold(0) / "history.csv").read_text().splitlines()[0].split(",")

@@ -4,35 +4,17 @@ import json
 
 import pytest
 
-from ser_keras.cli import texts
-from ser_keras.cli.demo import RECIPE
 from ser_keras.common.errors import SerKerasError
-from ser_keras.experiment.recipes import load_experiment
-from ser_keras.export import from_run
 from ser_keras.training import crossvalidation, reevaluation
 from ser_keras.training.data.labelled_audio import LabelledAudio, read_audio, read_corpora
 from ser_keras.training.data.preparation import FoldedAudio, Prepared, compute_features, make_folds
 from ser_keras.training.estimate import dry_run
 from tests.made_corpus import write_corpus
-from tests.training.test_crossvalidation import QUICK
-
-ONE_EPOCH = "training.epochs=1"
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return [("manifest", write_corpus(tmp_path_factory.mktemp("corpus")))]
+from tests.trained_runs import ONE_EPOCH, quick
 
 
 def experiment(*changes):
-    return load_experiment(RECIPE, [*QUICK, ONE_EPOCH, *changes])
-
-
-@pytest.fixture(scope="module")
-def run(corpus, tmp_path_factory):
-    """A run with its first fold done."""
-    out = tmp_path_factory.mktemp("runs") / "run"
-    return crossvalidation.train(experiment(), corpus, out, only_fold=0)
+    return quick(ONE_EPOCH, *changes)
 
 
 @pytest.fixture
@@ -61,8 +43,8 @@ def test_each_step_adds_to_the_one_before(corpus, cache):
 
 
 @pytest.mark.parametrize("refusal", ["taken", "settings", "data", "fold", "model"])
-def test_a_refused_run_computes_no_features(run, corpus, cache, tmp_path, refusal):
-    changes, options, corpora, out = (), {"resume": True}, corpus, run.path
+def test_a_refused_run_computes_no_features(begun, corpus, cache, tmp_path, refusal):
+    changes, options, corpora, out = (), {"resume": True}, corpus, begun.path
     line = "was started with other settings or other data"
     if refusal == "taken":
         options, line = {}, "holds a run already"
@@ -83,12 +65,6 @@ def test_a_dry_run_that_is_refused_computes_no_features(corpus, cache):
     with pytest.raises(SerKerasError, match="there is no fold 7"):
         dry_run(experiment(), corpus, only_fold=7)
     assert not (cache / "features").exists()
-
-
-def test_export_hears_audio_and_computes_no_features(run, cache, tmp_path):
-    lines = texts.bundle(from_run.export(run, tmp_path / "bundle", fold=0))
-    assert any("UAR" in line for line in lines), "the fold's test utterances were heard"
-    assert (cache / "audio").is_dir() and not (cache / "features").exists()
 
 
 def test_evaluation_computes_the_test_items_features_alone(corpus, cache, tmp_path, monkeypatch):

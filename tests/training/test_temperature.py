@@ -8,10 +8,8 @@ from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json
 from ser_keras.evaluation import Predictions, ece
 from ser_keras.experiment import saved_model
-from ser_keras.experiment.recipes import load_experiment
 from ser_keras.training import crossvalidation, fold, fold_job, temperature
-from tests.made_corpus import write_corpus
-from tests.training.test_crossvalidation import QUICK
+from tests.trained_runs import quick
 
 pytestmark = pytest.mark.smoke
 
@@ -57,17 +55,7 @@ def test_the_layer_before_the_softmax_is_found_or_refused():
             temperature.last_dense(keras.Model(inputs, outputs))
 
 
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return [("manifest", write_corpus(tmp_path_factory.mktemp("corpus")))]
-
-
-def experiment(*changes):
-    return load_experiment("anand2015.r2", [*QUICK, *changes])
-
-
-def test_a_run_s_temperature_is_chosen_on_training_speakers_left_out(corpus, tmp_path, monkeypatch):
-    plain = crossvalidation.train(experiment(), corpus, tmp_path / "plain")
+def test_a_run_s_temperature_is_chosen_on_training_speakers_left_out(finished, corpus, tmp_path, monkeypatch):
     fits = []
     prepare = fold.FoldTrainer.prepare
 
@@ -77,7 +65,7 @@ def test_a_run_s_temperature_is_chosen_on_training_speakers_left_out(corpus, tmp
         prepare(trainer)
 
     monkeypatch.setattr(fold.FoldTrainer, "prepare", watched)
-    run = crossvalidation.train(experiment("training.calibration_groups=2"), corpus, tmp_path / "run")
+    run = crossvalidation.train(quick("training.calibration_groups=2"), corpus, tmp_path / "run")
     records = [read_json(place / "fold.json") for place in (*run.folds(), run.final)]
     for record, number in zip(records, (0, 1, fold_job.FINAL), strict=True):
         speakers = set(record["train"])
@@ -85,7 +73,7 @@ def test_a_run_s_temperature_is_chosen_on_training_speakers_left_out(corpus, tmp
         assert whole == speakers and len(parts) == 2
         assert parts[0][1] | parts[1][1] == speakers and not parts[0][1] & parts[1][1]
         assert len({fit[0] for fit in fits}) == len(fits), "each has seeds of its own"
-    before, after = (Predictions.read_csv(r.path / "segments.csv") for r in (plain, run))
+    before, after = (Predictions.read_csv(r.path / "segments.csv") for r in (finished, run))
     for k in (0, 1):
         rows = before.fold == k
         scaled = before.probabilities[rows] ** (1 / records[k]["temperature"])
@@ -94,7 +82,7 @@ def test_a_run_s_temperature_is_chosen_on_training_speakers_left_out(corpus, tmp
     assert not list(run.path.rglob("calibration")) and run.metrics["ece"] == pytest.approx(
         ece(*(lambda t: (t.true, t.probabilities))(Predictions.read_csv(run.path / "predictions.csv")))
     )
-    kernels = [saved_model.load_keras_model(r.final).get_weights()[-2] for r in (plain, run)]
+    kernels = [saved_model.load_keras_model(r.final).get_weights()[-2] for r in (finished, run)]
     np.testing.assert_allclose(kernels[1] * records[2]["temperature"], kernels[0], rtol=1e-3)
 
 
@@ -109,5 +97,10 @@ def test_a_run_s_temperature_is_chosen_on_training_speakers_left_out(corpus, tmp
 )
 def test_what_has_no_speakers_to_leave_out_is_refused(corpus, tmp_path, changes, line):
     with pytest.raises(SerKerasError, match=line):
-        crossvalidation.train(experiment("training.calibration_groups=3", *changes), corpus, tmp_path / "run")
+        crossvalidation.train(quick("training.calibration_groups=3", *changes), corpus, tmp_path / "run")
     assert not (tmp_path / "run" / "experiment.yaml").exists()
+
+
+def test_the_only_group_can_t_be_left_out():
+    with pytest.raises(SerKerasError, match="leaves nobody to train on; give 0, or 2 and more"):
+        quick("training.calibration_groups=1")

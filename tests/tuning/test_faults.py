@@ -8,13 +8,13 @@ import re
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 import yaml
 
 from tests.made_corpus import write_corpus
 from tests.tuning.test_search import SPACE
+from tests.waiting import kill_after, wait_until
 
 TRIALS = 4
 
@@ -45,16 +45,6 @@ def begin(arguments):
 def running_trial(out):
     """Whether some trial has begun to train."""
     return any(out.glob("trials/*/folds/*"))
-
-
-def wait_for(condition, process, seconds=250):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it takes too long"
-        if process.poll() is not None:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def children(pid):
@@ -104,12 +94,8 @@ def kill_search(given, out, kills, seed):
         search = begin(command(given, out))
         before = sum(1 for _ in out.glob("trials/*/log.txt"))
         changed = lambda: running_trial(out) and sum(1 for _ in out.glob("trials/*/log.txt")) >= before  # noqa: B023, E731
-        if wait_for(changed, search):
-            try:
-                search.wait(draw.uniform(0.2, 6))
-            except subprocess.TimeoutExpired:
-                search.send_signal(signal.SIGKILL)
-                killed += 1
+        if wait_until(changed, search, seconds=250):
+            killed += kill_after(search, draw.uniform(0.2, 6))
         search.communicate()
     done = subprocess.run(command(given, out), capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
@@ -134,16 +120,15 @@ def test_a_search_killed_twenty_times_finds_what_an_undisturbed_one_does(given, 
 def test_workers_and_then_their_chief_are_killed(given, undisturbed, tmp_path):
     out = tmp_path / "out"
     search = begin(command(given, out, "--workers=2"))
-    assert wait_for(lambda: running_trial(out), search), search.communicate()[1]
+    assert wait_until(lambda: running_trial(out), search, seconds=250), search.communicate()[1]
     os.kill(children(search.pid)[0], signal.SIGKILL)
-    assert wait_for(lambda: len(list((out / "oracle").glob("trial_*"))) >= 3, search), search.communicate()[1]
+    assert wait_until(lambda: len(list((out / "oracle").glob("trial_*"))) >= 3, search, seconds=250), (
+        search.communicate()[1]
+    )
     crew = children(search.pid)
     search.send_signal(signal.SIGKILL)
     assert re.search(r"worker\d ended by SIGKILL; it is started again", search.communicate()[1])
-    until = time.monotonic() + 20
-    while any(os.path.exists(f"/proc/{pid}") for pid in crew):
-        assert time.monotonic() < until, "workers outlive their chief"
-        time.sleep(0.1)
+    wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in crew), seconds=20)  # they end with their chief
     done = subprocess.run(command(given, out, "--workers=2"), capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stderr
     check_whole(out, undisturbed)
@@ -161,7 +146,7 @@ def test_a_chief_with_workers_that_join_early_and_late_and_one_that_vanishes(giv
     join = command(given, out, f"--join=127.0.0.1:{port}")
     early = begin(join)
     chief = begin(command(given, out, f"--chief=127.0.0.1:{port}"))
-    assert wait_for(lambda: running_trial(out), chief), chief.communicate()[1]
+    assert wait_until(lambda: running_trial(out), chief, seconds=250), chief.communicate()[1]
     early.send_signal(signal.SIGKILL)
     early.communicate()
     stranger = [a.replace("--folds=2", "--folds=3") for a in join]

@@ -2,7 +2,6 @@
 
 import socket
 import threading
-import time
 
 import pytest
 
@@ -10,20 +9,23 @@ from ser_keras.common.errors import SerKerasError
 from ser_keras.tuning import accounting, distributed, space, workers
 from ser_keras.tuning.oracles import make_oracle
 from ser_keras.tuning.trials import FoldTuner
-from tests.tuning.test_oracles import made, oracle_in
+from tests.tuning.tiny_space import made, oracle_in
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:keras_tuner")
 
 
 class Pretended:
-    """In place of trials.Runner: a trial takes no time, or waits for an event."""
+    """In place of trials.Runner: a trial takes no time, or waits for an event once `began` is set."""
 
-    def __init__(self, folder, hold=None, ran=None):
+    def __init__(self, folder, hold=None, ran=None, began=None):
         self.folder, self.hold, self.ran = folder / "trials", hold, [] if ran is None else ran
+        self.began = began or threading.Event()
         self.watch, self.note = accounting.Stopwatch(), lambda: None
 
     def __call__(self, trial_id, values, report, *, rival):
         report({"fold_0": 0.5, "folds_done": 1})
+        self.began.set()
         if self.hold is not None:
             self.hold.wait(90)
         self.ran.append(trial_id)
@@ -108,11 +110,15 @@ def test_a_silent_workers_trial_goes_to_a_late_one_and_signs_of_life_keep_a_slow
     ended = threading.Thread(target=lambda: chief.wait(lambda: None, seconds=0.05), daemon=True)
     ended.start()
     late = Working(*worker(tmp_path, chief.port, "late", ran=ran))
-    until = time.monotonic() + 60
-    while oracle.trials[lost].status != "COMPLETED" and time.monotonic() < until:
-        time.sleep(0.1)
+
+    def is_taken_over():
+        with oracle.guard:  # a trial's status changes before it leaves the ongoing ones
+            return oracle.trials[lost].status == "COMPLETED"
+
+    wait_until(is_taken_over)
     # Both had been silent for longer than a lease, but for the signs of life.
-    assert oracle.trials[lost].status == "COMPLETED" and list(oracle.ongoing_trials) == ["slow"]
+    with oracle.guard:
+        assert list(oracle.ongoing_trials) == ["slow"]
     slow_may_go.set()
     for thread in (slow, late, ended):
         thread.join(10)
@@ -123,13 +129,12 @@ def test_a_silent_workers_trial_goes_to_a_late_one_and_signs_of_life_keep_a_slow
 
 def test_a_killed_chief_comes_back_and_its_workers_go_on(tmp_path):
     _, chief = chief_of(tmp_path, max_trials=6)
-    hold, ran = threading.Event(), []
-    one = Working(*worker(tmp_path, chief.port, "w", hold=hold, ran=ran))
-    while not list((tmp_path / "oracle").glob("trial_*/trial.json")):
-        time.sleep(0.02)
+    began, hold, ran = threading.Event(), threading.Event(), []
+    one = Working(*worker(tmp_path, chief.port, "w", hold=hold, ran=ran, began=began))
+    assert began.wait(60)
     chief.stop(grace_s=None)
-    hold.set()  # the worker reports to nobody
-    time.sleep(0.5)
+    hold.set()
+    wait_until(lambda: ran)  # the worker reports to nobody
     oracle, again = chief_of(tmp_path, chief.port, max_trials=6)
     again.wait(lambda: None, seconds=0.02)
     one.join(10)

@@ -83,15 +83,15 @@ class SpectralAugmentation:
         """
         wave = self.frontend.sanitise(source)
         if "snr_db" in draws:
-            wave = self._with_noise(wave, draws)
+            wave = self.with_noise(wave, draws)
         ratio = _ratio(draws["pitch"]) if "pitch" in draws else None
         spectrum = self._spectrum(wave, draws.get("rate"), ratio if self._resamples else None)
         if ratio is not None and not self._resamples:
             spectrum = self._warped(spectrum, ratio)
-        spectrum = self._scaled(spectrum, draws)
-        return self.frontend.features(self._masked(spectrum, draws))
+        spectrum = self.scaled(spectrum, draws)
+        return self.frontend.features(self.masked(spectrum, draws))
 
-    def _with_noise(self, wave: keras.KerasTensor, draws: Mapping[str, keras.KerasTensor]) -> keras.KerasTensor:
+    def with_noise(self, wave: keras.KerasTensor, draws: Mapping[str, keras.KerasTensor]) -> keras.KerasTensor:
         rate = draws["rate"] if "rate" in draws else ops.ones_like(draws["snr_db"])
         length = ops.expand_dims(rate * self.window_samples, -1)
         place = np.arange(self.source_samples, dtype=np.float32)
@@ -134,7 +134,7 @@ class SpectralAugmentation:
         rows = ops.expand_dims(there * (1 - above), -1) * lower + ops.expand_dims(there * above, -1) * upper
         return ops.transpose(ops.reshape(rows, (-1, n_bins, channels, n_frames)), (0, 2, 3, 1))
 
-    def _scaled(self, spectrum: keras.KerasTensor, draws: Mapping[str, keras.KerasTensor]) -> keras.KerasTensor:
+    def scaled(self, spectrum: keras.KerasTensor, draws: Mapping[str, keras.KerasTensor]) -> keras.KerasTensor:
         gains = []
         if "gain_db" in draws:
             gains.append(ops.expand_dims(draws["gain_db"], -1))
@@ -148,7 +148,7 @@ class SpectralAugmentation:
         scale = ops.exp(decibels * np.float32(self.frontend.SPECTRUM_POWER * np.log(10) / 20))
         return spectrum * scale[:, None, None, :]
 
-    def _masked(self, spectrum: keras.KerasTensor, draws: Mapping[str, keras.KerasTensor]) -> keras.KerasTensor:
+    def masked(self, spectrum: keras.KerasTensor, draws: Mapping[str, keras.KerasTensor]) -> keras.KerasTensor:
         masks = []
         if "time_masks" in draws:
             masks.append(_within(self._middle / np.float32(SAMPLE_RATE), draws["time_masks"])[:, None, :, None])

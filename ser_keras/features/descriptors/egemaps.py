@@ -45,16 +45,16 @@ class _Egemaps(Extractor):
                 f"{self.NAME}: feature_set is '{feature_set}'; nearest: {nearest(feature_set, FEATURE_SETS)}"
             )
         self.feature_set: str = feature_set
-        self._smile = OpenSmile(feature_set, self.LEVEL)
+        self.smile = OpenSmile(feature_set, self.LEVEL)
 
     @property
     def VERSION(self) -> str:  # type: ignore[override]  # noqa: N802 - the installed package decides the values, too
-        return f"1, {self._smile.version}"
+        return f"1, {self.smile.version}"
 
     @property
     def names(self) -> tuple[str, ...]:
         """openSMILE's names of the values, in order."""
-        return self._smile.names
+        return self.smile.names
 
     def get_config(self) -> dict[str, object]:
         return {"feature_set": self.feature_set}
@@ -64,7 +64,7 @@ class _Egemaps(Extractor):
         samples = np.asarray(samples, np.float32)
         samples = np.clip(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0), -1, 1)
         samples = np.pad(samples, (0, max(0, LEAST_SAMPLES - len(samples))))
-        return np.nan_to_num(self._smile(samples), nan=0.0, posinf=0.0, neginf=0.0)
+        return np.nan_to_num(self.smile(samples), nan=0.0, posinf=0.0, neginf=0.0)
 
 
 class EgemapsLld(_Egemaps):
@@ -181,7 +181,7 @@ class CompareFunctionals(EgemapsFunctionals):
 
     def __init__(self) -> None:
         self.feature_set = "ComParE_2016"
-        self._smile = OpenSmile(self.feature_set, self.LEVEL)
+        self.smile = OpenSmile(self.feature_set, self.LEVEL)
 
     def get_config(self) -> dict[str, object]:
         return {}

@@ -43,7 +43,7 @@ class OpenSmile:
             raise Unavailable(f"this needs the package {PACKAGE}: pip install 'ser-keras[systems]'")
         self.version = metadata.version(PACKAGE)
         self._set, self._level = feature_set, level
-        self._child: Child | None = None
+        self.child: Child | None = None
         self._names: tuple[str, ...] = ()
         self.close: Callable[[], object] = lambda: None
 
@@ -77,11 +77,11 @@ class OpenSmile:
         how = ""
         for _ in range(ATTEMPTS):
             try:
-                child = self._child or self._start()
+                child = self.child or self._start()
                 return work(child)
             except Died as death:
                 self.close()
-                self._child, how = None, str(death)
+                self.child, how = None, str(death)
         raise Unavailable(
             f"openSMILE's process died {ATTEMPTS} times {when} ({how}); leave that file out, or where all files fail, "
             f"reinstall the package {PACKAGE} {self.version}"
@@ -89,7 +89,7 @@ class OpenSmile:
 
     def _start(self) -> Child:
         try:
-            child = self._child = Child(CHILD)
+            child = self.child = Child(CHILD)
         except OSError as error:
             raise Unavailable(f"openSMILE can't be run in a process of its own: {error.strerror}") from None
         self.close = weakref.finalize(self, child.close)

@@ -44,7 +44,7 @@ def frame_times(path: str | Path) -> NDArray[np.float64]:
         VideoError: not one frame can be decoded, or far fewer than the header claims.
         SerKerasError: OpenCV is not installed.
     """
-    cv2, capture = import_cv2(), _open(path)
+    cv2, capture = import_cv2(), open_video(path)
     seconds = []
     try:
         rate, count = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
@@ -88,7 +88,7 @@ def read_frames(
     """
     cv2, request = import_cv2(), set(numbers)
     pictures: dict[int, NDArray[np.uint8]] = {}
-    capture = _open(path)
+    capture = open_video(path)
     try:
         for number in range(max(request) + 1):
             if not capture.grab():
@@ -126,7 +126,7 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _open(path: str | Path) -> "cv2.VideoCapture":
+def open_video(path: str | Path) -> "cv2.VideoCapture":
     check_regular(path)
     capture = import_cv2().VideoCapture(os.fspath(path), import_cv2().CAP_FFMPEG)
     if not capture.isOpened():

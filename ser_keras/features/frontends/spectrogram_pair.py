@@ -13,6 +13,7 @@ module takes 2.3. Only bins 1..256 are needed, so that
 The 5 ms frame is one block: it uses the same functions, with a projection of its own that includes its window.
 """
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 
@@ -41,6 +42,7 @@ def _hann(length: int) -> NDArray[np.float64]:
     return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
 
 
+@functools.cache  # a decomposition of .1 s, wanted by every layer that is built
 def _tables(
     trigonometric: Callable[[NDArray[np.float64]], NDArray[np.float64]],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:

@@ -138,7 +138,7 @@ class Statistics(ShortTimeFourier):
 
         bands = ops.matmul(power, self._mel)
         descriptors = self._describe(power, energy, decibels=decibels, bands=bands)
-        semitone, strength = self._pitch(power)
+        semitone, strength = self.pitch(power)
         voiced = active * ops.sigmoid((strength - 0.5) / 0.05)
         descriptors = ops.concatenate([descriptors, strength], axis=-1)
 
@@ -199,7 +199,7 @@ class Statistics(ShortTimeFourier):
         spectral = [decibels / 10, centroid, spread, *rolloffs, entropy, flux, low - middle, high - whole, hammarberg]
         return ops.concatenate([*spectral, ops.matmul(mel, self._slopes), mel, ops.matmul(mel, self._dct)], axis=-1)
 
-    def _pitch(self, power: keras.KerasTensor) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    def pitch(self, power: keras.KerasTensor) -> tuple[keras.KerasTensor, keras.KerasTensor]:
         """(semitones above f0_min, autocorrelation there), both [B, T, 1]."""
         part = power[..., : self._pitched]
         total = ops.sum(part, axis=-1, keepdims=True) * 2 - part[..., :1]
@@ -235,7 +235,7 @@ class Statistics(ShortTimeFourier):
         n = bands.shape[1] // every
         centred = ops.mean(ops.reshape(centred[:, : every * n], (-1, n, every, 4)), axis=2)
         hz = np.concatenate([np.linspace(a, b, 4, endpoint=False) for a, b in itertools.pairwise(MODULATION_HZ)])
-        power = _power_at(2 * np.pi * hz * every * self.hop_length / SAMPLE_RATE, centred)  # [B, 4, 28]
+        power = power_at(2 * np.pi * hz * every * self.hop_length / SAMPLE_RATE, centred)  # [B, 4, 28]
         n_bands = len(MODULATION_HZ) - 1
         power = ops.transpose(ops.sum(ops.reshape(power, (-1, 4, n_bands, 4)), axis=-1), (0, 2, 1))
         total = ops.sum(active, axis=1, keepdims=True) + 1
@@ -296,7 +296,7 @@ def _delta(x: keras.KerasTensor) -> keras.KerasTensor:
     return (2 * (padded[:, 4:] - padded[:, :-4]) + padded[:, 3:-1] - padded[:, 1:-3]) / 10
 
 
-def _power_at(steps: NDArray[np.float64], x: keras.KerasTensor) -> keras.KerasTensor:
+def power_at(steps: NDArray[np.float64], x: keras.KerasTensor) -> keras.KerasTensor:
     """Squared magnitudes of the Fourier transform of x [B, T, C] at K `steps` in radians a frame: [B, C, K].
 
     exp(i w (m a + b)) is a product of two: first over b within each stretch of m frames, then over the stretches a. One

@@ -67,7 +67,7 @@ class Live:
         def features(places: tf.Tensor, numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             # Stateless, or else determinism would fetch one batch after the other.
             kinds = [tf.int16 if self._spectral else tf.float32, *(self._kind(name) for name in self._fields)]
-            heard, *values = tf.numpy_function(self._fetch, [places, numbers, epoch], kinds, stateful=False)
+            heard, *values = tf.numpy_function(self.fetch, [places, numbers, epoch], kinds, stateful=False)
             heard.set_shape([None, self.source_samples if self._spectral else self.material.window])
             if not self._spectral:
                 return self._frontend(heard), numbers
@@ -85,17 +85,18 @@ class Live:
     def _kind(self, name: str) -> tf.DType:
         return tf.as_dtype(self._example(name).dtype)
 
-    def _fetch(self, places: NDArray[np.int64], numbers: NDArray[np.int64], epoch: int) -> list[NDArray[np.generic]]:
+    def fetch(self, places: NDArray[np.int64], numbers: NDArray[np.int64], epoch: int) -> list[NDArray[np.generic]]:
+        """The sources of some examples, and what is drawn for their places within the epoch."""
         # By places within the epoch: an example that comes twice is changed in two ways.
-        drawn = self._draws(int(epoch)).take(places)
-        heard = self._sources(numbers, drawn.rate)
+        drawn = self.draws_of(int(epoch)).take(places)
+        heard = self.sources(numbers, drawn.rate)
         if self.settings.recorded:
             heard = to_int16(waveform.recorded_so(from_int16(heard), drawn))
         if self._spectral:
             return [heard, *drawn.as_dict(self._fields).values()]
         return [waveform.changed(from_int16(heard), drawn.as_dict(), self.material.window)]
 
-    def _draws(self, epoch: int) -> Draws:
+    def draws_of(self, epoch: int) -> Draws:
         """The draws of an epoch, made once; the next epoch's may be fetched before this one's are used up."""
         with self._lock:
             if epoch not in self._drawn:
@@ -108,7 +109,7 @@ class Live:
                 )
             return self._drawn[epoch]
 
-    def _sources(self, numbers: NDArray[np.int64], rates: NDArray[np.float32]) -> NDArray[np.int16]:
+    def sources(self, numbers: NDArray[np.int64], rates: NDArray[np.float32]) -> NDArray[np.int16]:
         """int16 [b, source_samples], zeros behind an utterance's end."""
         heard = np.zeros((len(numbers), self.source_samples), np.int16)
         owner = self.examples.owner[numbers]
