@@ -7,7 +7,6 @@ import sys
 from collections.abc import Sequence
 
 from ser_keras.cli.options import parser
-from ser_keras.cli.texts import internal_error, missing_package
 from ser_keras.common.errors import SerKerasError
 
 
@@ -24,8 +23,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # file names that aren't UTF-8 are printed escaped; valid JSON, too
             stream.reconfigure(errors="backslashreplace")
     options = parser().parse_args(arguments)
+    from ser_keras.cli import commands, texts  # not for --help
+
     try:
-        return options.run(options) or 0
+        code: int | None = getattr(commands, options.run)(options)
+        return code or 0
     except SerKerasError as error:
         if options.debug:
             raise
@@ -34,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if options.debug or (error.name or "").startswith("ser_keras"):
             raise
-        print(f"ser-keras: {missing_package(error.name)}", file=sys.stderr)
+        print(f"ser-keras: {texts.missing_package(error.name)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nser-keras: interrupted", file=sys.stderr)
@@ -45,5 +47,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if options.debug:
             raise
-        print(f"ser-keras: {internal_error(error)}", file=sys.stderr)
+        print(f"ser-keras: {texts.internal_error(error)}", file=sys.stderr)
         return 1

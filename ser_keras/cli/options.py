@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
 
-from ser_keras.cli import commands
 from ser_keras.common.version import __version__
 
-Command = Callable[[argparse.Namespace], int | None]  # returns the exit code, None for 0
+TYPE_CHECKING = False  # `typing` would take a tenth of the time of --help; type checkers know the name
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 
 class Parser(argparse.ArgumentParser):
@@ -21,13 +20,13 @@ class Parser(argparse.ArgumentParser):
 
 
 def parser() -> argparse.ArgumentParser:
-    """The argument parser of all commands."""
+    """The argument parser of all commands; `run` is the name of the function in `cli.commands`."""
     top = Parser(prog="ser-keras", description="Speech emotion recognition: train, judge honestly, run on a phone.")
     top.add_argument("--version", action="version", version=f"ser-keras {__version__}")
     top.add_argument("--debug", action="store_true", help="show a traceback when something goes wrong")
     subparsers = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def command(name: str, run: Command, summary: str) -> argparse.ArgumentParser:
+    def command(name: str, run: str, summary: str) -> argparse.ArgumentParser:
         subparser = subparsers.add_parser(name, help=summary, description=summary)
         subparser.set_defaults(run=run)
         subparser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
@@ -44,26 +43,24 @@ def parser() -> argparse.ArgumentParser:
             help="a corpus and its folder (`ser-keras corpora list` names them); may be given more than once",
         )
 
-    demo = command(
-        "demo", commands.run_demo, "the whole way once: prepare, train, evaluate, export, check, classify, report"
-    )
+    demo = command("demo", "run_demo", "the whole way once: prepare, train, evaluate, export, check, classify, report")
     takes_corpora(demo, required=False)
     demo.add_argument("--out", metavar="DIR", type=Path, default=Path("runs/demo"), help="default: %(default)s")
     demo.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
 
     corpora = subparsers.add_parser("corpora", help="what can be read, and what a folder holds")
     kinds = corpora.add_subparsers(metavar="COMMAND", required=True)
-    kinds.add_parser("list", help="the corpora that can be read").set_defaults(run=commands.run_corpora_list)
+    kinds.add_parser("list", help="the corpora that can be read").set_defaults(run="run_corpora_list")
     check = kinds.add_parser("check", help="what a folder holds, against the published counts")
     check.add_argument("corpus", metavar="NAME=PATH", type=_corpus)
     check.add_argument("--json", action="store_true", help="one JSON object")
-    check.set_defaults(run=commands.run_corpora_check)
+    check.set_defaults(run="run_corpora_check")
     get = kinds.add_parser("get", help="fetch a free corpus, or say whom to ask for it")
     get.add_argument("name", metavar="NAME", help="as `ser-keras corpora list` names it")
     get.add_argument("--out", metavar="DIR", type=Path, help="where to (default: a folder NAME, here)")
-    get.set_defaults(run=commands.run_corpora_get)
+    get.set_defaults(run="run_corpora_get")
 
-    train = command("train", commands.run_train, "train and evaluate an experiment")
+    train = command("train", "run_train", "train and evaluate an experiment")
     takes_corpora(train, required=True)
     train.add_argument("--recipe", metavar="ID", required=True, help="a recipe's id or the path of a YAML file")
     train.add_argument("--protocol", metavar="P", help="instead of the recipe's")
@@ -74,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--init", metavar="BUNDLE|RUN", type=Path, help="start from this model's weights")
     train.add_argument("--dry-run", action="store_true", help="print folds, counts and a time estimate")
 
-    evaluate = command("evaluate", commands.run_evaluate, "run a run's models on its own test folds, or on other data")
+    evaluate = command("evaluate", "run_evaluate", "run a run's models on its own test folds, or on other data")
     evaluate.add_argument("run_directory", metavar="RUN", type=Path)
     takes_corpora(evaluate, required=False)
     evaluate.add_argument(
@@ -85,9 +82,7 @@ def parser() -> argparse.ArgumentParser:
         help="distort the test audio: noise:20, telephone+noise:10, ... (docs/conditions.md); may be repeated",
     )
 
-    reproduce = command(
-        "reproduce", commands.run_reproduce, "run the rows of a paper beside the figures that it reports"
-    )
+    reproduce = command("reproduce", "run_reproduce", "run the rows of a paper beside the figures that it reports")
     reproduce.add_argument(
         "ids", metavar="ID|PAPER", nargs="*", help="rows (anand2015.r1), or all of a paper (anand2015)"
     )
@@ -102,15 +97,13 @@ def parser() -> argparse.ArgumentParser:
     reproduce.add_argument("--set", metavar="a.b=c", action="append", default=[], help="change a setting of every row")
     reproduce.add_argument("--list", action="store_true", help="the ids of all rows, one a line")
 
-    attention = command("attention", commands.run_attention, "draw where a run's attention lies in audio files")
+    attention = command("attention", "run_attention", "draw where a run's attention lies in audio files")
     attention.add_argument("run_directory", metavar="RUN", type=Path)
     attention.add_argument("audio", metavar="AUDIO", nargs="+")
     attention.add_argument("--out", metavar="DIR", type=Path, default=Path("attention"), help="default: %(default)s")
     attention.add_argument("--fold", metavar="K", type=int, help="a fold's model instead of the final one")
 
-    tune = command(
-        "tune", commands.run_tune, "search for settings, judged on held-out training speakers; again: goes on"
-    )
+    tune = command("tune", "run_tune", "search for settings, judged on held-out training speakers; again: goes on")
     tune.add_argument("space", metavar="SPACE", nargs="?", help="a space's name or the path of a YAML file")
     tune.add_argument("--list", action="store_true", help="the spaces that come with the package")
     takes_corpora(tune, required=False)
@@ -139,7 +132,7 @@ def parser() -> argparse.ArgumentParser:
     tune.add_argument("--lease", metavar="S", type=float, default=60, help="silence after which a worker is gone")
     tune.add_argument("--dry-run", action="store_true", help="check, and print the size of the search")
 
-    export = command("export", commands.run_export, "make the bundle that phones run")
+    export = command("export", "run_export", "make the bundle that phones run")
     export.add_argument("run_directory", metavar="RUN", type=Path)
     export.add_argument("--out", metavar="BUNDLE", type=Path, required=True)
     export.add_argument("--fold", metavar="K", type=int, help="a fold's model instead of the final one")
@@ -152,21 +145,19 @@ def parser() -> argparse.ArgumentParser:
     )
     export.add_argument("--all-variants", action="store_true", help="float16, dynamic and full int8 files, too")
 
-    predict = command("predict", commands.run_predict, "which emotion is heard in audio files")
+    predict = command("predict", "run_predict", "which emotion is heard in audio files")
     predict.add_argument("audio", metavar="AUDIO", nargs="+")
     predict.add_argument("--model", help="a .tflite, a bundle, a run or a shipped name (multi); default: emodb")
     predict.add_argument("--json", action="store_true", help="a list of objects, one a file")
     predict.add_argument("--hop", metavar="S", type=float, help="seconds from window to window; the model's by default")
 
-    listen = command(
-        "listen", commands.run_listen, "which emotion is heard, while it is heard: microphone, file or pipe"
-    )
+    listen = command("listen", "run_listen", "which emotion is heard, while it is heard: microphone, file or pipe")
     listen.add_argument("audio", metavar="AUDIO", nargs="?", help="a file, or - for raw 16-bit 16 kHz mono audio")
     listen.add_argument("--model", help="a .tflite, a bundle, a run or a shipped name (multi); default: emodb")
     listen.add_argument("--device", metavar="D", help="a microphone's number or part of its name")
     listen.add_argument("--json", action="store_true", help="a JSON object a window, one a line")
 
-    serve = command("serve", commands.run_serve, "the web demo, for a browser on this machine or a phone")
+    serve = command("serve", "run_serve", "the web demo, for a browser on this machine or a phone")
     serve.add_argument("--model", help="a bundle, a run or a shipped name (multi); default: emodb")
     serve.add_argument(
         "--host", metavar="H", default="127.0.0.1", help="who may come: default %(default)s, this machine"
@@ -177,7 +168,7 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("--demo", metavar="DIST", type=Path, help="the built demo; this installation's by default")
 
     benchmark = command(
-        "benchmark", commands.run_benchmark, "how long a model takes, what memory it needs, and where the time goes"
+        "benchmark", "run_benchmark", "how long a model takes, what memory it needs, and where the time goes"
     )
     benchmark.add_argument("--model", help="a .tflite, a bundle, a run or a shipped name (multi); default: emodb")
     benchmark.add_argument("--against", metavar="OTHER", help="a second model, measured in the same way")
@@ -185,7 +176,7 @@ def parser() -> argparse.ArgumentParser:
     benchmark.add_argument("--runtime", default="auto", help="litert or tflite-runtime; whichever is installed")
     benchmark.add_argument("--json", action="store_true", help="one object")
 
-    report = command("report", commands.run_report, "write the HTML report of a run, or compare several")
+    report = command("report", "run_report", "write the HTML report of a run, or compare several")
     report.add_argument("run_directories", metavar="RUN", nargs="+", type=Path)
     report.add_argument(
         "--out",
