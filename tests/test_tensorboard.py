@@ -17,8 +17,6 @@ import pytest
 SECONDS = 120  # after which TensorBoard is ended, whatever it does
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/")
 
-pytestmark = pytest.mark.smoke
-
 
 @pytest.fixture(scope="module")
 def log_folder(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[float]]:
@@ -65,6 +63,7 @@ def read_json(address: str) -> object:
         return json.load(response)
 
 
+@pytest.mark.smoke
 def test_a_logged_scalar_is_read_back(
     tensorboard: tuple[subprocess.Popen, str], log_folder: tuple[Path, list[float]]
 ) -> None:

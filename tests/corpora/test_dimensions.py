@@ -7,8 +7,6 @@ from ser_keras.corpora.dimensions import EMOTION_LEVELS, LEVELS, dimension_level
 from ser_keras.corpora.emotions import EMOTIONS
 from ser_keras.corpora.utterance import Utterance
 
-pytestmark = pytest.mark.smoke
-
 
 def utterance(emotion="anger", corpus="rated", activation=None, valence=None):
     return Utterance("/nowhere/a.wav", emotion, "s", corpus, activation=activation, valence=valence)

@@ -419,7 +419,6 @@ def test_the_reader_of_the_docs_works(tmp_path):
         module["scan"](tmp_path / "nowhere")
 
 
-@pytest.mark.smoke
 def test_each_is_recognised_when_given_under_another_name(tmp_path):
     TestEnterface.make(tmp_path / "enterface", (1,))
     TestIemocap().make(tmp_path / "iemocap")

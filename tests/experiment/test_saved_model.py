@@ -13,9 +13,8 @@ from ser_keras.training import reevaluation as finished_runs
 from tests.made_corpus import write_corpus
 from tests.trained_runs import ONE_EPOCH, quick
 
-pytestmark = pytest.mark.smoke
 
-
+@pytest.mark.smoke
 def test_the_saved_model_is_waveform_to_the_same_probabilities(finished, corpus):
     prepared = finished_runs.reopen_prepared(finished)
     fold = prepared.folds[0]

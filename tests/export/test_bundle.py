@@ -12,9 +12,8 @@ from ser_keras.runtime.interpreter import installed
 from tests import small_run
 from tests.export.converted import FILES, index, outputs, some_windows
 
-pytestmark = pytest.mark.smoke
 
-
+@pytest.mark.smoke
 def test_bundle_holds_every_file_and_its_checksum(bundle):
     expected = {*FILES, "features.tflite", "model.keras", "labels.txt", "model_card.md", "bundle.json"}
     expected |= {"reference.wav", "reference.json", "vectors.json", "LICENSE.md"}
@@ -71,6 +70,7 @@ def test_nothing_in_the_bundle_names_a_path_of_this_machine(bundle):
         assert b"/home/me" not in content and str(bundle.parent).encode() not in content, path.name
 
 
+@pytest.mark.smoke
 def test_parity_with_keras(bundle):
     info = index(bundle)
     assert info["parity"]["windows"] == {"synthetic": 10, "real": 43}

@@ -2,13 +2,9 @@
 
 import json
 
-import pytest
-
 from ser_keras.export import card
 from tests import small_run
 from tests.export.converted import FILES, index
-
-pytestmark = pytest.mark.smoke
 
 
 def test_card_says_what_a_reader_must_know(bundle):

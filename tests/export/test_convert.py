@@ -10,9 +10,8 @@ from ser_keras.export.convert import Conversion, to_tflite
 from tests.export.converted import FILES
 from tests.messages import one_line
 
-pytestmark = pytest.mark.smoke
 
-
+@pytest.mark.smoke
 def test_signature_and_builtin_operations(bundle):
     from ai_edge_litert.interpreter import Interpreter as LiteRT
 
@@ -24,6 +23,7 @@ def test_signature_and_builtin_operations(bundle):
         assert not [code for i in range(model.OperatorCodesLength()) if (code := model.OperatorCodes(i).CustomCode())]
 
 
+@pytest.mark.smoke
 def test_operations_without_builtin_are_named():
     import keras
 

@@ -14,8 +14,6 @@ from tests import small_run
 from tests.export.converted import FILES, index, outputs, some_windows
 from tests.messages import one_line
 
-pytestmark = pytest.mark.smoke
-
 
 def test_estimate_is_that_of_the_converted_folds(run, bundle):
     """The float32 folds decide as Keras did, so their figure is the run's own, computed from its predictions."""

@@ -16,8 +16,6 @@ from tests import small_run
 from tests.messages import one_line
 from tests.waiting import kill_after
 
-pytestmark = pytest.mark.smoke
-
 
 def fill(folder, word):
     (folder / "bundle.json").write_text(json.dumps({"files": {"a.txt": {}, "b.txt": {}}}))

@@ -6,8 +6,6 @@ from ser_keras.cli import texts
 from ser_keras.common.errors import SerKerasError
 from ser_keras.export import from_run
 
-pytestmark = pytest.mark.smoke
-
 
 def test_an_unfinished_run_cannot_be_exported_whole(begun, tmp_path):
     with pytest.raises(SerKerasError, match="isn't finished"):

@@ -11,9 +11,8 @@ from ser_keras.export.metadata import Metadata, read_metadata, with_metadata
 from tests import small_run
 from tests.export.converted import FILES, outputs, some_windows
 
-pytestmark = pytest.mark.smoke
 
-
+@pytest.mark.smoke
 def test_metadata_and_labels_can_be_read_back(bundle):
     for name in FILES:
         found = read_metadata(bundle / name)
@@ -23,6 +22,7 @@ def test_metadata_and_labels_can_be_read_back(bundle):
             assert archive.read("labels.txt").decode().split() == list(small_run.CLASSES)
 
 
+@pytest.mark.smoke
 def test_metadata_keeps_the_model_and_aligns_its_buffers(whole_model):
     content = whole_model[1]
     metadata = Metadata("name", "über Töne", "1", author="author", licence="licence", labels=("a b", "c", "d", "e"))

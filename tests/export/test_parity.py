@@ -9,8 +9,6 @@ from ser_keras.export.convert import to_tflite
 from tests import small_run
 from tests.export.converted import some_windows
 
-pytestmark = pytest.mark.smoke
-
 
 def test_parity_notices_another_model(whole_model):
     windows = some_windows()
@@ -19,6 +17,7 @@ def test_parity_notices_another_model(whole_model):
         parity.check({"model_float32.tflite": whole_model[1]}, windows, other)
 
 
+@pytest.mark.smoke
 def test_parity_notices_a_graph_that_lets_nan_through():
     import keras
 

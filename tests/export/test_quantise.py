@@ -11,8 +11,6 @@ from ser_keras.runtime.interpreter import installed
 from tests import small_run
 from tests.export.converted import outputs, some_windows
 
-pytestmark = pytest.mark.smoke
-
 
 @pytest.fixture(scope="session")
 def pair_model():
@@ -33,6 +31,7 @@ def tensors_of(content):
         yield tensor, {graph.tensors[t].name.decode() for o in users for t in o.outputs}
 
 
+@pytest.mark.smoke
 def test_front_end_stays_float_and_the_classifier_does_not(whole_model, pair_model):
     for (_, content), largest in ((whole_model, 257 * 64), (pair_model, 32 * 15 * 8)):
         frontend = frontend_operations(content)
@@ -62,6 +61,7 @@ def test_features_are_those_of_the_float_file(monkeypatch):
     assert np.abs(outputs(quantise(content), windows) - whole).max() > 0.1 * whole.std()
 
 
+@pytest.mark.smoke
 def test_int8_weights_are_right_in_every_runtime(whole_model, pair_model):
     """The quantiser's dynamic files are off by up to .5 in tflite-runtime 2.14; weight-only ones are not."""
     windows = some_windows(20)

@@ -8,8 +8,6 @@ from ser_keras.audio import reading
 from ser_keras.export.reference import reference_clip
 from tests import small_run
 
-pytestmark = pytest.mark.smoke
-
 
 def test_reference_clip_is_one_window_of_something_like_a_voice(bundle):
     samples, rate = soundfile.read(bundle / "reference.wav", dtype="int16")

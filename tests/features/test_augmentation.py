@@ -19,8 +19,6 @@ from ser_keras.features.augmentation.draws import Draws, Point
 from ser_keras.features.augmentation.spectra import SpectralAugmentation, white_noise
 from ser_keras.features.frontends import FRONT_ENDS, LogMel, SpectrogramPair
 
-pytestmark = pytest.mark.smoke
-
 # The papers' other front ends: tests/features/test_frontends_papers.py.
 WINDOW = {"log_mel": 16000, "spectrogram_pair": 8800}
 RATES, PITCHES = (0.8, 1.25), (-4.0, 4.0)
@@ -90,6 +88,7 @@ def name(request):
     return request.param
 
 
+@pytest.mark.smoke
 def test_unchanged_windows_are_what_the_front_end_gives(name):
     frontend, augment = made(name)
     source = sources(augment)

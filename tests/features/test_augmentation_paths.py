@@ -62,7 +62,6 @@ def test_both_paths_come_near_the_truth(name, which):
     assert summary(difference(unchanged, truth))[0] > 4  # what the changes themselves amount to
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize("name", FRONT_ENDS)
 def test_the_unchanged_point_is_the_front_end_itself(name):
     window = FRONT_ENDS[name][1]

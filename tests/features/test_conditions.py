@@ -106,7 +106,6 @@ def test_the_registry_says_how_each_is_written():
 # What all have in common
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize("text", [*ALL, "reverb:0.3+telephone+noise:10", "snippet:0.2+noise:5"])
 @pytest.mark.parametrize("n", [0, 1, 160, 1601, 15999, 48001])
 def test_length_range_and_seed(text, n):
@@ -265,7 +264,6 @@ def test_rate(rate):
 # Rooms, level, length
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize("rt60", [0.1, 0.3, 0.6, 1.5])
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_reverberation_time(rt60, seed):

@@ -33,7 +33,6 @@ def described(*windows):
     return dict(zip(descriptors.names, descriptors(np.stack(windows)).T, strict=True))
 
 
-@pytest.mark.smoke
 def test_names_and_shape():
     descriptors = DESCRIPTORS["acoustic26"]()
     assert len(descriptors.names) == len(set(descriptors.names)) == 26
@@ -61,7 +60,6 @@ def test_sine():
         assert all(found[name][i] < power - 40 for j, name in enumerate(BANDS) if j != band)
 
 
-@pytest.mark.smoke
 def test_pitch_of_voices():
     pitches = np.array([65, 110, 180.5, 233, 320, 450, 590])
     for make in (voice, sine):

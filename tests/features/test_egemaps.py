@@ -69,7 +69,6 @@ def test_an_unknown_set_is_refused():
         EgemapsLld("eGeMAPS")
 
 
-@pytest.mark.smoke
 def test_low_level_descriptors_of_known_voices(lld):
     windows = np.stack([voice(110), voice(220), voice(110, amplitude=0.02), noise(RATE)])
     found = lld(windows)
@@ -111,7 +110,6 @@ def test_what_opensmile_cannot_compute_is_0(functionals, monkeypatch):
     assert functionals(noise(2000)).tolist() == [[0, 2, 0, 0]]
 
 
-@pytest.mark.smoke
 def test_functionals_are_one_row_of_88(functionals):
     low, high = (functionals(voice(hz)) for hz in (110, 220))
     assert low.shape == (1, 88) and low.dtype == np.float32

@@ -111,7 +111,6 @@ def test_a_video_that_cannot_be_used_is_one_line(shades, tmp_path, kind, capfd):
     assert not capfd.readouterr().err, "FFmpeg's own complaints are kept back"
 
 
-@pytest.mark.smoke
 def test_frames_are_drawn_while_the_utterance_lasts():
     front_end, times = FaceFrames(frames=5), np.arange(100) / RATE
 
@@ -131,7 +130,6 @@ def test_frames_are_drawn_while_the_utterance_lasts():
         draw(0, start=9.0)
 
 
-@pytest.mark.smoke
 def test_each_chunk_gets_the_frame_in_its_middle():
     front_end, times = AudioVisual(), np.arange(100) / RATE
 
@@ -163,7 +161,6 @@ def test_bad_settings_are_one_line(front_end, settings, said):
         FACE_FRONT_ENDS[front_end](**settings)
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize("protocol", ["speaker_independent", "chunk_random"])
 def test_rows_are_the_frames_that_were_drawn(shades, tmp_path, protocol):
     shutil.copy(shades, tmp_path / "a.avi")
@@ -187,7 +184,6 @@ def test_rows_are_the_frames_that_were_drawn(shades, tmp_path, protocol):
     assert shown[0] != shown[1], "another seed, other frames"
 
 
-@pytest.mark.smoke
 def test_a_joined_row_is_the_sound_and_behind_it_the_frame(corpus):
     prepared = prepare(experiment("anand2015.audio_visual"), read_corpora(corpus), quiet=True)
     sound = prepare(experiment("anand2015.cnn_lstm"), read_corpora(corpus), quiet=True).material
@@ -237,7 +233,6 @@ def uar_of(run):
     return run.metrics["uar"]
 
 
-@pytest.mark.smoke
 def test_faces_are_learnt_and_shuffled_labels_are_not(corpus, tmp_path):
     settings = experiment("anand2015.face_fc2", "training.epochs=12", "training.batch_size=16")
     run = crossvalidation.train(settings, corpus, tmp_path / "run")
@@ -387,7 +382,6 @@ def test_joined_rows_and_pixels(tmp_path):
     np.testing.assert_allclose(joined.gather([2, 0]), [[3, 4, 5, 0.2, 0.4], [3, 4, 5, 0, 1]])
 
 
-@pytest.mark.smoke
 def test_the_command_line_refuses_what_pictures_cannot_do(corpus, tmp_path, capsys):
     def said(recipe, *changes):
         sets = [part for change in changes for part in ("--set", change)]

@@ -15,8 +15,6 @@ from ser_keras.common.errors import SerKerasError
 from ser_keras.features.frontends import FRONT_ENDS, LogMel, SpectrogramPair
 from ser_keras.features.frontends.log_mel import mel_matrix
 
-pytestmark = pytest.mark.smoke
-
 # Largest differences from librosa. Of a magnitude, relative to its frame's largest (float32 itself gives 5e-7);
 # of a log-mel value; of a log-magnitude averaged over 4 x 4 bins, among them bins 100 dB below their frame's largest.
 PAIR_MAGNITUDE_TOLERANCE = 5e-6
@@ -55,6 +53,7 @@ def pair_magnitude_by_librosa(clip):
     return np.abs(stft)[:, 1:257].transpose(0, 2, 1)
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("n_samples", [8800, 736, 20011])
 def test_spectrogram_pair_equals_librosa(n_samples):
     layer = SpectrogramPair()
@@ -87,6 +86,7 @@ def test_both_channels_are_centred_on_the_same_instants():
     assert (array(SpectrogramPair().spectrum(click))[0].sum(axis=-1).argmax(axis=-1) == 100).all()
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize(
     "settings",
     [
@@ -147,6 +147,7 @@ def test_front_ends_tell_the_frequencies_of_their_bins():
         assert array(layer.spectrum(tone)).shape[-1] == len(layer.bin_hz)
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("scale", ["slaney", "htk"])
 def test_mel_matrix_equals_librosa(scale):
     expected = librosa.filters.mel(sr=16000, n_fft=1024, n_mels=80, fmin=20, fmax=7000, htk=scale == "htk")
@@ -186,6 +187,7 @@ def test_bad_samples_become_0_and_loud_ones_are_clipped(name):
     np.testing.assert_array_equal(array(layer(bad[None])), array(layer(good[None])))
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("name", FRONT_ENDS)
 def test_half_precision_elsewhere_leaves_a_front_end_alone(name):
     wave = noise(8800, 0)[None]
@@ -199,6 +201,7 @@ def test_half_precision_elsewhere_leaves_a_front_end_alone(name):
     np.testing.assert_array_equal(array(features), expected)
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
@@ -232,6 +235,7 @@ def test_settings_survive_saving(name, settings, tmp_path):
     assert np.abs(array(layer(wave)) - array(FRONT_ENDS[name]()(wave)).mean()).max() > 0.01
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("name", FRONT_ENDS)
 def test_litert_gives_the_same_with_builtin_operations(name):
     interpreter_module = pytest.importorskip("ai_edge_litert.interpreter")

@@ -160,7 +160,6 @@ def sources(n=4):
     return waves + 1e-3 * np.random.default_rng(0).standard_normal(waves.shape).astype(np.float32)
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize(("name", "settings"), SETTINGS)
 def test_unchanged_draws_give_the_front_end_s_own_values(name, settings):
     layer, window, source = FRONT_ENDS[name](**settings), WINDOW[name], sources()
@@ -258,7 +257,6 @@ def test_settings_survive_saving(name, settings, tmp_path):
     np.testing.assert_array_equal(array(again(wave)), array(layer(wave)))
 
 
-@pytest.mark.smoke
 def test_litert_draws_the_same_colours():
     interpreter_module = pytest.importorskip("ai_edge_litert.interpreter")
     from ser_keras.export.convert import to_tflite

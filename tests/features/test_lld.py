@@ -49,7 +49,6 @@ def described(name, samples, **settings):
     return dict(zip(descriptors.names, descriptors(samples).T, strict=True))
 
 
-@pytest.mark.smoke
 def test_names_and_shapes():
     for name, width in zip(NAMES, (275, 2200, 304, 272), strict=True):
         descriptors = DESCRIPTORS[name]()
@@ -70,7 +69,6 @@ def test_rows_lie_within_the_utterance(n):
         assert DESCRIPTORS[name]()(noise(n)).shape[0] == 1 and DESCRIPTORS[name]().row_starts(n).tolist() == [0]
 
 
-@pytest.mark.smoke
 def test_frames_are_where_row_starts_says():
     clip = np.concatenate([np.zeros(4000, np.float32), vowel(n=4000)])
     descriptors = DESCRIPTORS["he2019_lld"]()
@@ -130,7 +128,6 @@ def test_magnitudes_mfcc_and_zero_crossings_of_a_sine():
     np.testing.assert_allclose(louder["mfcc_5"], quieter["mfcc_5"], atol=1e-3)
 
 
-@pytest.mark.smoke
 def test_unvoiced_sounds_have_neither_pitch_nor_formants():
     constant = np.full(RATE, 0.5, np.float32)
     for clip in (noise(), constant, np.zeros(RATE, np.float32), 1e-4 * vowel()):
@@ -168,7 +165,6 @@ def test_deltas_are_slopes_of_valid_runs():
     assert np.flatnonzero(~slope_valid[:, 0]).tolist() == [2, 3, 4, 5, 6] and slope_valid[:, 1].all()
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize("name", ["functionals", "he2019_functionals"])
 def test_functionals_of_pitch_are_those_of_voiced_frames(name):
     clip = np.concatenate([vowel(120, 8000), np.zeros(8000, np.float32)])
@@ -182,14 +178,12 @@ def test_functionals_of_pitch_are_those_of_voiced_frames(name):
     assert found["energy_slope"] < -50
 
 
-@pytest.mark.smoke
 def test_teager_energy_of_a_sine():
     for hz in (150, 1000, 3000):
         expected = np.square(0.5 * np.sin(2 * np.pi * hz / RATE))
         np.testing.assert_allclose(teager_energy(sine(hz).astype(float)), expected, rtol=1e-4)
 
 
-@pytest.mark.smoke
 def test_autocorrelation_area():
     pulse = np.zeros(400)
     pulse[7] = 1
@@ -227,7 +221,6 @@ def test_teager_of_silence():
         )
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize("name", NAMES)
 def test_anything_gives_finite_values(name):
     descriptors = DESCRIPTORS[name]()

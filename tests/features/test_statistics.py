@@ -8,7 +8,6 @@ from ser_keras.features.frontends import FRONT_ENDS
 from ser_keras.features.frontends.statistics import power_at
 from tests.made_corpus import vowel
 
-pytestmark = pytest.mark.smoke
 N = 48000
 
 
@@ -44,6 +43,7 @@ def test_silence_behind_the_end_changes_next_to_nothing(layer):
     assert np.abs(padded - alone).mean() < 0.2 * np.abs(other - alone).mean()
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("f0", [85.0, 140.0, 230.0, 400.0])
 def test_the_pitch_of_a_voice_is_found(layer, f0):
     wave = speech(3, f0)

@@ -55,7 +55,6 @@ def pitch_of(samples, about):
     return candidates[spectrum[bins].sum(0).argmax()]
 
 
-@pytest.mark.smoke
 def test_nothing_changed_gives_the_samples():
     samples = vowel(120)
     assert np.array_equal(stretch(samples), samples)
@@ -113,7 +112,6 @@ def test_formants_go_along():
     assert abs((power * hz).sum() / power.sum() - 1500 * 2 ** (4 / 12)) < 20
 
 
-@pytest.mark.smoke
 def test_noise_has_the_ratio_over_the_window():
     signal = vowel(120, 1.0)
     signal[8000:] *= 0.01  # the window's half ends here; what follows must not count
@@ -138,7 +136,6 @@ def test_the_ratio_counts_what_the_window_hears_at_its_rate():
     assert abs(10 * np.log10(np.mean(np.square(waveform.noise(signal, 20, (0, 0), length=16000)))) - expected) < 0.3
 
 
-@pytest.mark.smoke
 def test_noise_ends_with_the_recording():
     padded = np.pad(tone(500, 0.5), (0, 8000))
     padded[:8000] += 1e-4

@@ -13,9 +13,8 @@ from ser_keras.models.papers.anand2015 import anand2015_cnn
 from tests.models.made_features import PAIR, array
 from tests.tflite_graph import operations
 
-pytestmark = pytest.mark.smoke
 
-
+@pytest.mark.smoke
 def test_end_to_end_is_front_end_then_classifier_and_splits_again(tmp_path):
     waves = np.random.default_rng(0).uniform(-1, 1, (3, 8800)).astype(np.float32)
     frontend = SpectrogramPair(name="anything")
@@ -42,6 +41,7 @@ def test_end_to_end_refuses_a_classifier_of_other_features():
         split(anand2015_cnn(PAIR, 3))
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize(("frontend", "name"), [(SpectrogramPair, "anand2015_cnn"), (LogMel, "log_mel_cnn")])
 def test_waveform_to_probabilities_in_litert(frontend, name):
     interpreter_module = pytest.importorskip("ai_edge_litert.interpreter")

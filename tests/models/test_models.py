@@ -12,8 +12,6 @@ from ser_keras.models.layers.sequence import takes_sequences
 from ser_keras.models.model_kind import kind_of
 from tests.models.made_features import PAIR, array, features, inputs_of
 
-pytestmark = pytest.mark.smoke
-
 SHAPES = {
     "alexnet": (67, 67, 3),
     "anand2015_cnn": PAIR,
@@ -71,6 +69,7 @@ def test_what_does_not_fit_gets_one_clear_line(name, shape, sizes, message):
         MODELS[name](shape, 7, **sizes)
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_a_model_gives_probabilities_learns_and_survives_saving(name, tmp_path):
     keras.utils.set_random_seed(0)
@@ -91,6 +90,7 @@ def test_a_model_gives_probabilities_learns_and_survives_saving(name, tmp_path):
     np.testing.assert_allclose(array(again(x)), array(model(x)), atol=1e-6)
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_mixed_precision_ends_in_float32_probabilities(name):
     x = features(SHAPES[name])

@@ -129,7 +129,6 @@ def test_the_file_drawn_is_the_median_of_the_longer_ones():
     assert typical_files(file_beliefs(windows(files)))[0].file == "a2"
 
 
-@pytest.mark.smoke
 def test_the_figure_is_written_with_its_numbers(tmp_path):
     path = tmp_path / "beliefs.png"
     metrics = write_beliefs(windows(), path)

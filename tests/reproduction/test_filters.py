@@ -61,7 +61,6 @@ def rows(path):
         return list(csv.DictReader(stream))
 
 
-@pytest.mark.smoke
 def test_a_planted_filter_is_ranked_first_for_its_band(tmp_path, chunks, planted):
     features, level = chunks
     descriptors = np.concatenate([level, np.full((len(level), 1), 7.3)], axis=1)

@@ -28,7 +28,6 @@ def test_recipe_builds(row_id):
     assert experiment.head is not None or classifier.outputs[0].shape == (None, 7)
 
 
-@pytest.mark.smoke
 def test_every_recipe_of_a_paper_is_reported():
     papers = {row.paper for row in rows.table().values()}
     assert set(reproduction.ids()) == {name for name in recipes() if name.partition(".")[0] in papers}

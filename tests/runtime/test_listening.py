@@ -59,7 +59,6 @@ def test_a_pipe_with_something_else_is_one_line(pieces, says):
     assert says in one_line(error)
 
 
-@pytest.mark.smoke
 def test_the_command_hears_a_pipe_as_predict_hears_the_file():
     samples, _ = soundfile.read(CLIP, dtype="int16")
     command = [sys.executable, "-m", "ser_keras", "listen", "-", "--json"]

@@ -27,8 +27,6 @@ from ser_keras.runtime.model import Model, Result, load
 from tests import small_run
 from tests.messages import one_line
 
-pytestmark = pytest.mark.smoke
-
 
 @pytest.fixture
 def bundle(tmp_path_factory):
@@ -79,6 +77,7 @@ def test_utterance_is_the_mean_of_its_windows(bundle):
     assert len(result.segments) == len(windows)
 
 
+@pytest.mark.smoke
 def test_file_and_samples_agree(bundle, tmp_path):
     samples = np.round(8000 * np.random.default_rng(2).standard_normal(30000)).clip(-32768, 32767) / 32768
     model = load(bundle)
@@ -195,6 +194,7 @@ def test_run_with_bundle(bundle, tmp_path):
     assert load(tmp_path).name == "bundle/model.tflite"
 
 
+@pytest.mark.smoke
 def test_shipped_models_are_found_by_name(bundle, tmp_path, monkeypatch):
     monkeypatch.setattr(bundles, "PRETRAINED", tmp_path)
     shutil.copytree(bundle, tmp_path / "emodb")
@@ -208,6 +208,7 @@ def test_folder_without_model(tmp_path):
         load(tmp_path)
 
 
+@pytest.mark.smoke
 def test_both_files_of_a_bundle_load(bundle):
     samples = 0.1 * np.random.default_rng(0).standard_normal(8800)
     int8, whole = (load(p).predict_samples(samples).probabilities for p in (bundle, bundle / "model_float32.tflite"))
@@ -261,6 +262,7 @@ def test_truncated_file_is_one_line(bundle, tmp_path, share):
     assert "cut.tflite" in one_line(error)
 
 
+@pytest.mark.smoke
 def test_flipped_bits_never_end_the_process(bundle, tmp_path):
     """Where a flip can't be seen (in a weight) the model loads; otherwise one line names the file."""
     content = (bundle / "model.tflite").read_bytes()
@@ -333,6 +335,7 @@ def test_other_files_are_no_models(tmp_path):
 # --- runtimes
 
 
+@pytest.mark.smoke
 def test_every_installed_runtime_gives_the_reference_probabilities(bundle):
     reference = json.loads((bundle / "reference.json").read_text())
     samples, rate = soundfile.read(bundle / reference["file"], dtype="int16")
@@ -358,6 +361,7 @@ def test_unknown_runtime_and_threads():
         interpreter.Interpreter(b"", "x", threads=0)
 
 
+@pytest.mark.smoke
 def test_tflite_runtime_under_numpy_2_is_explained(monkeypatch):
     monkeypatch.setattr(interpreter, "is_present", lambda runtime: runtime == "tflite-runtime")
     monkeypatch.setattr(interpreter.np, "__version__", "2.4.6")
@@ -372,6 +376,7 @@ def test_no_runtime_at_all(monkeypatch):
         interpreter.choose()
 
 
+@pytest.mark.smoke
 def test_imports_neither_tensorflow_nor_training_packages(bundle, tmp_path):
     """And says nothing on standard error, where the C++ runtime likes to talk."""
     path = wav(tmp_path / "a.wav", np.full(16000, 0.1))

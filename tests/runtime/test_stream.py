@@ -78,7 +78,6 @@ def test_senseless_times_are_refused(smoothing, hop):
 # --- the stream
 
 
-@pytest.mark.smoke
 def test_blocks_of_any_size_give_the_same_moments(bundle):
     model = load(bundle)
     samples = (0.1 * np.random.default_rng(0).standard_normal(60000)).astype(np.float32)

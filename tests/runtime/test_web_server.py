@@ -78,7 +78,6 @@ def raw(made, line):
 # --- what is given out
 
 
-@pytest.mark.smoke
 def test_files_have_types_that_browsers_insist_on_and_the_headers_that_keep_them_in(running):
     made = running()
     types = {

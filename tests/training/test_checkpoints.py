@@ -10,8 +10,6 @@ from ser_keras.training import checkpoints, crossvalidation
 from ser_keras.training import fold as fold_training
 from tests.trained_runs import ONE_EPOCH, probabilities, quick
 
-pytestmark = pytest.mark.smoke
-
 
 class Cut(Exception):
     pass
@@ -31,6 +29,7 @@ def cut_training(monkeypatch, epochs):
     monkeypatch.setattr(checkpoints, "save_checkpoint", counting)
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize(
     ("cut_after", "changes", "only_fold"),
     [

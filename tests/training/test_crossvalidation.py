@@ -19,9 +19,8 @@ from tests.corpora.made_folders import make_emodb
 from tests.made_corpus import write_corpus
 from tests.trained_runs import ONE_EPOCH, probabilities, quick
 
-pytestmark = pytest.mark.smoke
 
-
+@pytest.mark.smoke
 def test_a_run_directory_holds_what_was_promised(finished):
     for name in (
         *("experiment.yaml", "provenance.json", "metrics.json", "predictions.csv", "segments.csv", "confusion.csv"),
@@ -47,6 +46,7 @@ def test_each_fold_tests_speakers_that_it_never_saw(finished):
     assert len(tested) == len(set(tested)) == 4
 
 
+@pytest.mark.smoke
 def test_an_utterance_s_probabilities_are_the_mean_of_its_windows(finished):
     utterances = Predictions.read_csv(finished.path / "predictions.csv")
     segments = Predictions.read_csv(finished.path / "segments.csv")

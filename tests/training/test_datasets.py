@@ -16,8 +16,6 @@ from ser_keras.training.data.mixup import Mixup
 from tests.made_corpus import write_corpus
 from tests.training.test_feature_store import WINDOW, material_of
 
-pytestmark = pytest.mark.smoke
-
 
 @pytest.fixture(scope="module")
 def utterances(tmp_path_factory):
@@ -47,6 +45,7 @@ def live(material, seed=0, fold=0, **settings):
     return Live(augmentation, frontend, material, examples=every(material), seeds=seeds)
 
 
+@pytest.mark.smoke
 def test_an_epoch_holds_every_window_once_with_its_label(material):
     rows, owner = material.rows(np.arange(len(material.items)))
     batches, steps = drawn(material, epochs=1)
@@ -58,12 +57,14 @@ def test_an_epoch_holds_every_window_once_with_its_label(material):
     np.testing.assert_array_equal(y[order[0]], material.labels[owner][order[1]])
 
 
+@pytest.mark.smoke
 def test_no_autotuning_holds_up_the_end_of_training(material):
     # Its thread sleeps for up to a minute, and an iterator isn't gone before it wakes.
     dataset, _ = datasets.training_dataset(material, every(material), batch_size=16, seeds=FoldSeeds(0, 0), epochs=1)
     assert dataset.options().autotune.enabled is False
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize(
     "settings",
     [
@@ -141,6 +142,7 @@ def test_a_fast_window_s_source_lies_within_its_utterance(material):
         assert n < needed or source[:needed].any() and np.flatnonzero(source)[-1] >= needed - 100
 
 
+@pytest.mark.smoke
 def test_mixup_blends_features_and_labels_alike(material):
     plain, _ = drawn(material, epochs=1)
     mixed, _ = drawn(material, epochs=1, mixup=Mixup(0.5, 3), weights=[1.0, 2.0, 3.0])

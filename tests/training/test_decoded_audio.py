@@ -9,9 +9,8 @@ from ser_keras.common.errors import SerKerasError
 from ser_keras.training.data import decoded_audio
 from tests.made_corpus import write_corpus
 
-pytestmark = pytest.mark.smoke
 
-
+@pytest.mark.smoke
 def test_bad_files_are_skipped_and_listed_or_fatal_as_chosen(tmp_path):
     manifest = write_corpus(tmp_path, speakers=2, takes=1)
     broken = corpora.read("manifest", manifest)[0]

@@ -8,8 +8,6 @@ from ser_keras.training import estimate as estimates
 from ser_keras.training.estimate import dry_run, estimate
 from tests.trained_runs import quick
 
-pytestmark = pytest.mark.smoke
-
 
 def test_dry_run_says_folds_counts_and_time(corpus):
     lines = texts.training_plan(dry_run(quick(), corpus))

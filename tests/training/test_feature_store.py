@@ -23,8 +23,6 @@ from ser_keras.training.data.extraction import extract
 from ser_keras.training.data.items import Items, Windowing
 from tests.made_corpus import EMOTIONS, write_corpus
 
-pytestmark = pytest.mark.smoke
-
 WINDOW, HOP = 8000, 4000
 
 
@@ -54,6 +52,7 @@ def grid(**settings):
     return Augmentation(mode="grid", **settings)
 
 
+@pytest.mark.smoke
 def test_features_are_the_front_end_s_of_every_window(utterances):
     material = material_of(utterances)
     frontend = FRONT_ENDS["log_mel"]()

@@ -14,9 +14,8 @@ from ser_keras.training import crossvalidation
 from ser_keras.training import reevaluation as finished_runs
 from tests.trained_runs import ONE_EPOCH, quick
 
-pytestmark = pytest.mark.smoke
 
-
+@pytest.mark.smoke
 def test_the_normalisation_is_of_training_material_alone(finished):
     prepared = finished_runs.reopen_prepared(finished)
     for fold in prepared.folds:
@@ -36,6 +35,7 @@ def test_a_loss_that_is_not_finite_is_one_line(corpus, tmp_path):
         crossvalidation.train(quick("training.optimizer=sgd", "training.learning_rate=1e30"), corpus, tmp_path / "run")
 
 
+@pytest.mark.smoke
 def test_mixed_precision_trains_and_leaves_a_float32_model(corpus, tmp_path):
     changes = ("training.mixed_precision=true", ONE_EPOCH)
     run = crossvalidation.train(quick(*changes), corpus, tmp_path / "run", only_fold=0)
@@ -70,6 +70,7 @@ print(run.metrics["uar"])
 """
 
 
+@pytest.mark.smoke
 def test_several_devices_train_by_mirrored_strategy(corpus, tmp_path):
     """Two logical CPUs stand for two GPUs."""
     code = [sys.executable, "-c", TWO_DEVICES, str(corpus[0][1]), str(tmp_path / "run")]

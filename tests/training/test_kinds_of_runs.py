@@ -102,7 +102,6 @@ def test_training_alone_is_augmented(corpus, tmp_path, monkeypatch, augmentation
         np.testing.assert_allclose(mean, heard.mean(axis=(0, 2)), atol=2e-3)
 
 
-@pytest.mark.smoke
 def test_mislabelled_windows_are_left_out_of_training_alone(corpus, tmp_path):
     run = crossvalidation.train(
         experiment("cleaning.drop_mislabelled=0.1", ONE_EPOCH), corpus, tmp_path / "run", refit=False
@@ -195,7 +194,6 @@ def test_what_a_run_will_take_is_estimated_for_every_kind(corpus):
 HEAD = ("head={name: linear_svm, layer: hidden, C: 0.5}", "aggregation=geometric", "cleaning.drop_mislabelled=0")
 
 
-@pytest.mark.smoke
 def test_a_head_is_fitted_to_what_the_net_makes_of_training_windows(corpus, tmp_path):
     run = crossvalidation.train(experiment(*HEAD), corpus, tmp_path / "run", refit=False)
     prepared = finished_runs.reopen_prepared(run, unfinished=True)
@@ -219,7 +217,6 @@ def test_a_head_is_fitted_to_what_the_net_makes_of_training_windows(corpus, tmp_
         from_run.export(run, tmp_path / "bundle")
 
 
-@pytest.mark.smoke
 def test_conditions_distort_the_test_audio_alone(trained, tmp_path):
     run = trained.copy(tmp_path / "run", quick())
     [(_, _, clean)] = finished_runs.evaluate(run)
@@ -246,7 +243,6 @@ def test_distorted_audio_is_not_heard_at_the_points_of_a_grid(corpus):
     assert [len(material.variants) for material in heard] == [8, 1, 1]
 
 
-@pytest.mark.smoke
 def test_snippets_and_labelled_fractions_shorten_what_is_learned_from(corpus, tmp_path):
     settings = experiment("snippet_s=0.6", "labelled_fraction=0.5", ONE_EPOCH, "cleaning.drop_mislabelled=0")
     run = crossvalidation.train(settings, corpus, tmp_path / "run", only_fold=0)

@@ -3,14 +3,11 @@
 import shutil
 
 import numpy as np
-import pytest
 import soundfile
 
 from ser_keras.training.data.labelled_audio import read_audio, read_corpora
 from tests.made_corpus import write_corpus
 from tests.trained_runs import quick
-
-pytestmark = pytest.mark.smoke
 
 
 def test_warnings_and_identical_audio_are_said_again_from_the_cache(tmp_path, capsys):

@@ -13,9 +13,8 @@ from ser_keras.training import reevaluation as finished_runs
 from tests.made_corpus import write_corpus
 from tests.trained_runs import probabilities, quick
 
-pytestmark = pytest.mark.smoke
 
-
+@pytest.mark.smoke
 def test_evaluate_again_and_on_other_data(trained, tmp_path):
     finished = trained.copy(tmp_path / "run", quick())
     [(name, folder, figures)] = finished_runs.evaluate(finished)

@@ -11,8 +11,6 @@ from ser_keras.experiment import saved_model
 from ser_keras.training import crossvalidation, fold, fold_job, temperature
 from tests.trained_runs import quick
 
-pytestmark = pytest.mark.smoke
-
 
 def softmax(logits):
     return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
@@ -25,6 +23,7 @@ def drawn(n=20000, seed=0):
     return logits, (softmax(logits).cumsum(axis=1) < rng.random((n, 1))).sum(axis=1)
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("factor", [0.5, 1.0, 3.0])
 def test_the_temperature_undoes_too_much_or_too_little_certainty(factor):
     logits, labels = drawn()

@@ -45,6 +45,7 @@ class TestAudformat:
         db["parts"]["arousal"].set([0.25, None])
         return db, root
 
+    @pytest.mark.smoke
     @pytest.mark.parametrize("storage", ["csv", "parquet"])
     def test_files_segments_speakers_and_splits(self, tmp_path, storage):
         db, root = self.make(tmp_path)

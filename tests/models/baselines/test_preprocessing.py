@@ -9,7 +9,6 @@ from ser_keras.models.baselines.preprocessing import ReplaceAnomalies
 from tests.models.baselines.made_data import N_CLASSES, accuracy, data
 
 
-@pytest.mark.smoke
 def test_anomalous_values_are_replaced():
     rng = np.random.default_rng(0)
     x = rng.normal([10, 0, 5], [1, 100, 0], (5000, 3))

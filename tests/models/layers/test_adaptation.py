@@ -9,8 +9,6 @@ from ser_keras.models.layers.standardization import Standardization
 from ser_keras.models.papers.anand2015 import anand2015_cnn
 from tests.models.made_features import PAIR, array, features
 
-pytestmark = pytest.mark.smoke
-
 
 def test_adapt_model_adapts_in_order_to_what_reaches_each_layer():
     data = features((6,), 64)
@@ -32,6 +30,7 @@ def test_adapt_model_adapts_in_order_to_what_reaches_each_layer():
     np.testing.assert_allclose(result.std(axis=0), 1, atol=1e-4)
 
 
+@pytest.mark.smoke
 def test_adapted_values_are_no_trainable_weights_and_are_saved(tmp_path):
     model = anand2015_cnn(PAIR, 3)
     data = features(PAIR)
@@ -48,7 +47,6 @@ def standardised_on_neutral():
     return keras.Model(inputs, Standardization(subset="neutral", name="neutral")(x))
 
 
-@pytest.mark.smoke
 def test_a_layer_with_a_subset_is_adapted_to_that_alone(tmp_path):
     everything = np.random.default_rng(0).normal(3, 2, (50, 4)).astype(np.float32)
     neutral = everything[:10]

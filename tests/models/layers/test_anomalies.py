@@ -10,8 +10,6 @@ from ser_keras.models.layers.anomalies import ReplaceAnomalies
 from ser_keras.models.papers.anand2015 import anand2015_cnn
 from tests.models.made_features import PAIR, array, features
 
-pytestmark = pytest.mark.smoke
-
 
 def anomalous(n=600):
     """Features of two channels on different scales, some of them wild, and which those are."""
@@ -84,6 +82,7 @@ def test_replacing_refuses_no_data_and_bad_settings():
         ReplaceAnomalies(threshold=0)
 
 
+@pytest.mark.smoke
 def test_a_net_that_replaces_anomalous_values_survives_them_in_half_precision():
     x = features(PAIR, 40) + 2000
     x[3, 7, 9, 1], x[4, 7, 9, 1] = np.nan, 1e30

@@ -1,13 +1,11 @@
 """Attention over the steps of a sequence."""
 
 import numpy as np
-import pytest
 
 from ser_keras.models.layers.attention import AttentionWeights
 from tests.models.made_features import array
 
 
-@pytest.mark.smoke
 def test_attention_is_a_softmax_over_the_steps_that_are_there():
     h = np.random.default_rng(0).normal(size=(3, 5, 4)).astype(np.float32)
     present = np.arange(5) < np.array([5, 2, 1])[:, np.newaxis]

@@ -1,12 +1,9 @@
 """Mean and deviation over time by attention."""
 
 import numpy as np
-import pytest
 
 from ser_keras.models.layers.attentive_statistics import AttentiveStatistics
 from tests.models.made_features import array, features
-
-pytestmark = pytest.mark.smoke
 
 
 def test_attentive_statistics_is_a_weighted_mean_and_deviation():

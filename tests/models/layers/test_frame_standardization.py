@@ -14,7 +14,6 @@ def features(n=6, seed=0, shape=SHAPE):
     return np.random.default_rng(seed).normal(-3, 2, (n, *shape)).astype(np.float32)
 
 
-@pytest.mark.smoke
 def test_statistics_are_those_of_the_frames_that_sound():
     x = features(8)
     x[:, 30:] = np.linspace(-14, -13, 26)[:, np.newaxis]

@@ -7,9 +7,8 @@ from ser_keras.common.errors import SerKerasError
 from ser_keras.models.layers.standardization import Standardization
 from tests.models.made_features import array, features
 
-pytestmark = pytest.mark.smoke
 
-
+@pytest.mark.smoke
 def test_standardization_is_exact_in_batches_of_any_size():
     data = features((3, 4, 2), 101) * [1, 100] + [0, 1e4]
     layer = Standardization(axis=(1, 3))

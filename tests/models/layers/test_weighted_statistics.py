@@ -1,12 +1,9 @@
 """Mean and deviation over time by weights."""
 
 import numpy as np
-import pytest
 
 from ser_keras.models.layers.weighted_statistics import WeightedStatistics
 from tests.models.made_features import array, features
-
-pytestmark = pytest.mark.smoke
 
 
 def test_weighted_statistics_are_a_weighted_mean_and_deviation():

@@ -1,11 +1,7 @@
 """The project's own net on log-mel features."""
 
-import pytest
-
 from ser_keras.models.own.log_mel_cnn import log_mel_cnn
 from tests.models.made_features import trainable
-
-pytestmark = pytest.mark.smoke
 
 
 def test_log_mel_cnn_is_small():

@@ -2,12 +2,9 @@
 
 import keras
 import numpy as np
-import pytest
 
 from ser_keras.models import MODELS
 from tests.models.made_features import array, features, trainable
-
-pytestmark = pytest.mark.smoke
 
 
 def test_statistics_cnn_hears_both_statistics_and_tracks():

@@ -1,12 +1,9 @@
 """The project's own classifier of statistics."""
 
 import numpy as np
-import pytest
 
 from ser_keras.models import MODELS
 from tests.models.made_features import array, features, trainable
-
-pytestmark = pytest.mark.smoke
 
 
 def test_no_single_statistic_decides_alone():

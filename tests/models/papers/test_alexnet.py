@@ -81,7 +81,6 @@ def test_the_whole_net_has_the_published_shapes():
     assert sum(int(np.prod(shape)) for shape in layout().values()) == 60_965_224 - 4097 * 1000
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize("variant", ["alexnet", "caffenet"])
 @pytest.mark.parametrize("channels", ["BGR", "RGB"])
 def test_published_weights_compute_what_caffe_computes(tmp_path, variant, channels):

@@ -8,8 +8,6 @@ from ser_keras.models.layers.adaptation import adapt_model
 from ser_keras.models.papers.anand2015 import anand2015_cnn, anand2015_dense
 from tests.models.made_features import PAIR, array, features, trainable
 
-pytestmark = pytest.mark.smoke
-
 
 # Counted by hand from SYSTEMS.md: kernels + biases of the convolutions, hidden layer, output layer.
 @pytest.mark.parametrize(

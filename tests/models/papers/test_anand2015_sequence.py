@@ -48,7 +48,6 @@ def whole(model, x):
     return array(model([x, np.ones(x.shape[:2], bool)]))
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize("case", CASES)
 def test_padding_changes_nothing(case):
     model = build(case)

@@ -69,7 +69,6 @@ def test_the_mean_image_is_subtracted():
     np.testing.assert_allclose(reached, x - x.mean(axis=0), atol=1e-6)
 
 
-@pytest.mark.smoke
 def test_it_learns_as_the_recipe_trains_it_where_caffes_default_does_not():
     x, labels = images()
     losses = trained("he_normal", x, labels)

@@ -55,7 +55,6 @@ def inner(model, x):
 LABELS = np.array([0, 1, 2, -1, 1, -1, 0, 2])
 
 
-@pytest.mark.smoke
 def test_the_printed_net_has_the_papers_shapes():
     model = huang2014_semi_cnn((15, 256, 1), 7)
     shapes = {layer.name: layer.output.shape[1:] for layer in model.layers if hasattr(layer.output, "shape")}
@@ -112,7 +111,6 @@ def test_orthogonality_equals_autodiff():
     assert term == pytest.approx(expected.mean(), rel=1e-4)
 
 
-@pytest.mark.smoke
 def test_saliency_equals_autodiff():
     model, x = build(), fragments()
     layer, classes = model.get_layer("disentangling"), model.get_layer("logits")

@@ -35,7 +35,6 @@ def bursts(n=4, samples=12000):
     return (swell * rng.standard_normal((n, samples))).astype(np.float32)
 
 
-@pytest.mark.smoke
 def test_the_net_has_the_parts_and_sizes_of_the_talk():
     net = neumann2016_cnn((748, 26, 1), 4)
     count = sum(int(np.prod(w.shape)) for w in net.trainable_weights)
@@ -47,7 +46,6 @@ def test_the_net_has_the_parts_and_sizes_of_the_talk():
     assert not any("dropout" in layer.name for layer in neumann2016_cnn(SHAPE, 4, dropout=0).layers)
 
 
-@pytest.mark.smoke
 def test_its_probabilities_are_those_of_the_arithmetic():
     x = features()
     net = neumann2016_cnn(SHAPE, 4, n_kernels=5, width=3)
@@ -103,7 +101,6 @@ def test_what_does_not_fit_gets_one_clear_line(settings, shape, message):
         neumann2016_cnn(shape, 4, **settings)
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize("name", ["log_mel", "mfcc"])
 def test_nothing_hears_how_much_padding_there_is(name):
     frontend = FRONT_ENDS[name](n_mels=26)
