@@ -7,7 +7,7 @@ PIP := -m pip install --quiet --disable-pip-version-check
 # The GPU build of TensorFlow is three times the download: only where there is a GPU.
 TRAIN := $(shell nvidia-smi -L 2>/dev/null | grep -q GPU && echo train || echo train-cpu)
 
-.PHONY: install demo test faults systems lint lint-reach inference-only newest slow android apk web web-build wheel bench clean
+.PHONY: install demo test coverage faults systems lint lint-reach inference-only newest slow android apk web web-build wheel bench clean
 
 install: $(VENV)/.installed
 
@@ -22,9 +22,15 @@ $(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
 demo: install
 	$(BIN)/ser-keras demo
 
-# Two processes, each on one file of tests after the other.
+# Two processes, each on one file of tests after the other, the long ones first (tests/conftest.py).
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
+
 test: install
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest $(PARALLEL)
+
+# Line coverage of the same tests, child processes included; nothing depends on it.
+coverage: install
+	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term
 
 faults: install
 	$(BIN)/python -m pytest -m faults
@@ -68,7 +74,7 @@ inference-only: install
 newest:
 	$(PYTHON) -m venv .venv-newest
 	.venv-newest/bin/python $(PIP) -c constraints/newest.txt -e '.[train-cpu,augment,tune,export,demo,dev]'
-	.venv-newest/bin/python -m pytest -n 2 --dist loadfile -m "smoke and not faults and not slow"
+	.venv-newest/bin/python -m pytest $(PARALLEL) -m "smoke and not faults and not slow"
 
 # Everything of the Android demo that can be checked without Google's registries; the tools come into build/android.
 android: install

@@ -13,6 +13,41 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 DATA = Path(os.environ.get("SER_KERAS_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
+# The files that take longest, the longest first: they begin first, so that no process ends long after the other.
+LONG = (
+    "training/test_kinds_of_runs.py",
+    "training/test_checkpoints.py",
+    "export/test_variants.py",
+    "tuning/test_search.py",
+    "features/test_faces.py",
+    "training/test_crossvalidation.py",
+    "experiment/test_saved_model.py",
+    "features/test_frontends.py",
+    "models/papers/test_neumann2016.py",
+    "models/papers/test_huang2014.py",
+    "models/papers/test_he2019.py",
+    "models/papers/test_badshah2017.py",
+    "models/papers/test_anand2015_sequence.py",
+    "models/test_models.py",
+    "models/test_joint_training.py",
+    "corpora/test_synthetic.py",
+    "tuning/test_workers.py",
+    "test_old_run.py",
+    "training/test_temperature.py",
+    "training/test_fold.py",
+    "training/test_datasets.py",
+    "runtime/test_model.py",
+    "runtime/test_stream.py",
+    "export/test_estimate.py",
+    "reproduction/test_running.py",
+    "corpora/test_checking.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    folder, ranks = Path(__file__).parent, {name: rank for rank, name in enumerate(LONG)}
+    items.sort(key=lambda item: ranks.get(item.path.relative_to(folder).as_posix(), len(LONG)))
+
 
 def shared_data(name):
     """The folder of a real corpus; the test is skipped where it isn't there."""

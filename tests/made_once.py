@@ -43,7 +43,7 @@ def made_once(place: Path, make: Callable[[Path], object]) -> Path:
 
 
 def state_of(folder: Path) -> State:
-    """Size and time of change of every file below a folder; empty files (locks) do not count."""
+    """Size and time of change of every file below a folder; the lock of a run does not count."""
     stats = {str(path.relative_to(folder)): path.stat() for path in folder.rglob("*") if path.is_file()}
     return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in sorted(stats.items()) if name != ".lock"}
 
