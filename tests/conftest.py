@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.made_once import session_folder
+from tests.other_backend import jax_process  # noqa: F401 - a fixture
 from tests.trained_runs import ONE_EPOCH, TrainedRuns, quick
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
