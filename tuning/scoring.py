@@ -14,7 +14,7 @@ from ser_keras.common.files import read_json, write_atomic, write_json
 from ser_keras.common.progress import say
 from ser_keras.common.row_store import fingerprint
 from ser_keras.common.seeds import FoldSeeds
-from ser_keras.evaluation import Predictions, measures, paired_difference
+from ser_keras.evaluation import Predictions, intervals, measures, paired_difference
 from ser_keras.evaluation.tables import write_tables
 from ser_keras.experiment.provenance import provenance
 from ser_keras.experiment.recipes import parse_recipe
@@ -226,7 +226,7 @@ def conclude_nested(search: Search, out: Path, folders: Sequence[Path]) -> list[
     tests = [folder / "test" for folder in folders]
     table = Predictions.concatenate(Predictions.read_csv(test / "winner" / "predictions.csv") for test in tests)
     n_classes = len(table.classes)
-    low, high, method = measures.bootstrap_ci(table.true, table.predicted, table.speaker, n_classes=n_classes)
+    low, high, method = intervals.bootstrap_ci(table.true, table.predicted, table.speaker, n_classes=n_classes)
     k = int(np.argmax([r["validation"]["uar"] for r in results]))
     speakers = {s for split in search.splits for s in (*split.test, *split.others)}
     everybody = sorted(speakers | set(search.space.start.selected_on))

@@ -1,22 +1,15 @@
 """From predictions to metrics: UAR, WA, macro F1, intervals, per class, per speaker, per fold. numpy only."""
 
-from ser_keras.evaluation.measures import (
-    MEASURES,
+from ser_keras.evaluation.intervals import (
     Estimate,
     Interval,
-    Measure,
     PairedDifference,
     bootstrap_ci,
-    confusion,
-    ece,
-    macro_f1,
     mean_of_speakers,
     paired_difference,
     recall_intervals,
-    recalls,
-    uar,
-    wa,
 )
+from ser_keras.evaluation.measures import MEASURES, Measure, confusion, ece, macro_f1, recalls, uar, wa
 from ser_keras.evaluation.metrics_json import Metrics, metrics, read_metrics
 from ser_keras.evaluation.predictions import Predictions
 from ser_keras.evaluation.tables import confusion_csv

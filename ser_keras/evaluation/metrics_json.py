@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json
-from ser_keras.evaluation import measures
+from ser_keras.evaluation import intervals, measures
 from ser_keras.evaluation.predictions import Predictions
 
 Bounds = list[float | None]  # low and high of a 95 % interval
@@ -164,10 +164,10 @@ def _of_table(table: Predictions, utterances: Sequence[str] | None) -> TableMetr
     """The metrics that utterances and windows have in common."""
     classes, n_classes = table.classes, len(table.classes)
     truth, predicted = table.true, table.predicted
-    low, high, method = measures.bootstrap_ci(
+    low, high, method = intervals.bootstrap_ci(
         truth, predicted, table.speaker, n_classes=n_classes, utterances=utterances
     )
-    intervals = measures.recall_intervals(truth, predicted, table.speaker, n_classes=n_classes, utterances=utterances)
+    by_class = intervals.recall_intervals(truth, predicted, table.speaker, n_classes=n_classes, utterances=utterances)
     folds: list[FoldMetrics] = [
         {"fold": int(number), **_of_rows(table, table.fold == number)} for number in np.unique(table.fold)
     ]
@@ -183,7 +183,7 @@ def _of_table(table: Predictions, utterances: Sequence[str] | None) -> TableMetr
         "macro_f1": measures.macro_f1(truth, predicted, n_classes),
         "ece": measures.ece(truth, table.probabilities),
         "per_class_recall": dict(zip(classes, measures.recalls(truth, predicted, n_classes).tolist(), strict=True)),
-        "per_class_recall_ci95": dict(zip(classes, intervals.tolist(), strict=True)),
+        "per_class_recall_ci95": dict(zip(classes, by_class.tolist(), strict=True)),
         "per_speaker": {
             name: {"gender": genders[name], **_of_rows(table, table.speaker == name)}
             for name in sorted(name for name in genders if name is not None)
@@ -202,7 +202,7 @@ def _per_corpus(table: Predictions, utterances: Sequence[str] | None) -> dict[st
     by_corpus: dict[str, CorpusMetrics] = {}
     for name in names if len(names) > 1 else ():
         rows = np.flatnonzero(corpora == name)
-        low, high, method = measures.bootstrap_ci(
+        low, high, method = intervals.bootstrap_ci(
             table.true[rows],
             table.predicted[rows],
             table.speaker[rows],

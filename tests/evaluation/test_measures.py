@@ -15,7 +15,7 @@ from sklearn import metrics as reference
 from ser_keras import evaluation
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import write_json
-from ser_keras.evaluation import Predictions, measures, metrics_json, predictions
+from ser_keras.evaluation import Predictions, intervals, measures, metrics_json, predictions
 
 CLASSES = ("anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness")
 
@@ -254,22 +254,22 @@ def test_every_measure_of_the_registry_works_on_probabilities_and_stands_in_metr
     ]
 
 
-@pytest.mark.parametrize("module", [measures, predictions])
+@pytest.mark.parametrize("module", [measures, intervals, predictions])
 def test_examples_in_docstrings_hold(module):
     results = doctest.testmod(module)
-    assert results.attempted >= 2 and results.failed == 0
+    assert results.attempted >= 1 and results.failed == 0
 
 
 def test_docstrings_describe_every_parameter_and_refer_to_what_exists():
     for name in evaluation.__all__:
-        function = getattr(measures, name, None)
+        function = getattr(measures, name, getattr(intervals, name, None))
         if not inspect.isfunction(function):
             continue
         assert "{parameters}" not in function.__doc__
         for parameter in inspect.signature(function).parameters:
             assert re.search(rf"^        {parameter}: ", function.__doc__, re.MULTILINE), (name, parameter)
         for other in re.findall(r"`([a-z0-9_]+)`", function.__doc__.partition("See Also:")[2]):
-            assert hasattr(measures, other) or other in inspect.signature(function).parameters, (name, other)
+            assert hasattr(evaluation, other) or other in inspect.signature(function).parameters, (name, other)
 
 
 # --- the table ---

@@ -22,7 +22,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import ArrayLike
 
 from ser_keras.common.files import write_atomic
-from ser_keras.evaluation.measures import Estimate
+from ser_keras.evaluation.intervals import Estimate
 from ser_keras.evaluation.metrics_json import SpeakerMetrics
 
 if TYPE_CHECKING:
