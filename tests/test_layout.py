@@ -2,6 +2,8 @@
 
 import ast
 import graphlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,3 +84,19 @@ def test_lazy_and_circular_imports_are_seen():
     assert wrong_imports({"ser_keras.runtime.model": {"ser_keras.features.base"}})
     with pytest.raises(graphlib.CycleError):
         graphlib.TopologicalSorter({"a": {"b"}, "b": {"a"}}).prepare()
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "features.opensmile_process",  # openSMILE dies of heap corruption beside TensorFlow 2.21
+        "corpora.synthetic.espeak",
+        "runtime.isolated_interpreter",
+        "runtime.benchmark",
+        "tuning.worker_main",
+    ],
+)
+def test_a_child_process_starts_without_tensorflow(module):
+    """Its module is not in a package whose __init__ imports Keras."""
+    code = f"import sys, ser_keras.{module}; sys.exit(bool({{'keras', 'tensorflow'}} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == 0

@@ -12,12 +12,12 @@ import pytest
 
 from ser_keras.common.builders import complete_arguments
 from ser_keras.common.errors import SerKerasError
+from ser_keras.features import opensmile_process
 from ser_keras.features.descriptors import (
     DESCRIPTORS,
     CompareFunctionals,
     EgemapsFunctionals,
     EgemapsLld,
-    opensmile_process,
 )
 
 RATE = 16000
@@ -174,7 +174,7 @@ def test_its_process_is_started_again_once(functionals, monkeypatch):
         ("import os; os.abort()", r"died 2 times on a signal of 0\.19 s \(SIGABRT\); leave that file out"),
         ("raise SystemExit(3)", r"died 2 times on a signal of 0\.19 s \(exit code 3\)"),
         (
-            "from ser_keras.features.descriptors import opensmile_process as o; "
+            "from ser_keras.features import opensmile_process as o; "
             "import sys; sys.modules['opensmile'] = None; o.serve()",
             r"openSMILE \(eGeMAPSv02\): ModuleNotFoundError: import of opensmile halted",
         ),

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.errors import SerKerasError, nearest
-from ser_keras.features.descriptors.opensmile_process import OpenSmile
 from ser_keras.features.extractor import Extractor
+from ser_keras.features.opensmile_process import OpenSmile
 
 LEAST_SAMPLES = 960  # the 60 ms frame of the pitch; openSMILE gives nothing for less
 HOP = 160  # 10 ms

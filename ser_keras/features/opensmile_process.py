@@ -21,7 +21,7 @@ START_S = ANSWER_S = 60  # patience with importing the package, and with an answ
 ANSWER_S_PER_S = 10  # and this much more for each second of its audio; it takes about a fortieth
 ATTEMPTS = 2
 Answer = TypeVar("Answer")
-CHILD = "from ser_keras.features.descriptors.opensmile_process import serve; serve()"
+CHILD = "from ser_keras.features.opensmile_process import serve; serve()"
 
 
 class OpenSmile:
