@@ -28,6 +28,8 @@ class Stream(enum.IntEnum):
     CLEANING_COMPONENTS = 12  # none
     CALIBRATION_GROUPS = 13  # fold
     SEARCH_POINTS = 14  # none
+    STREAMS = 15  # 0: the order of all streams; number of the stream + 1: the stream
+    STREAM_WINDOWS = 16  # fold, group, epoch: training windows cut from streams
 
 
 def sequence(seed: int, stream: Stream, *numbers: int) -> np.random.SeedSequence:
