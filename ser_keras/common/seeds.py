@@ -29,7 +29,9 @@ class Stream(enum.IntEnum):
     CALIBRATION_GROUPS = 13  # fold
     SEARCH_POINTS = 14  # none
     STREAMS = 15  # 0: the order of all streams; number of the stream + 1: the stream
-    STREAM_WINDOWS = 16  # fold, group, epoch: training windows cut from streams
+    STREAM_TONE = 16  # number of the stream: its room tone
+    STREAM_ROOM = 17  # number of the room
+    STREAM_WINDOWS = 18  # fold, group, epoch: training windows cut from streams
 
 
 def sequence(seed: int, stream: Stream, *numbers: int) -> np.random.SeedSequence:
