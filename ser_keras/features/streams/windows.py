@@ -1,4 +1,4 @@
-"""Training windows cut from streams: an utterance anywhere in the window, what was said before it, a room, room tone."""
+"""Training windows cut from streams: an utterance anywhere in the window, what came before it, a room, room tone."""
 
 from __future__ import annotations
 
