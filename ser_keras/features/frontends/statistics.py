@@ -16,7 +16,8 @@ N_SPECTRAL = 13  # descriptors beside bands, cepstrum and harmonicity
 MODULATION_HZ = (0.6, 1.6, 2.5, 4, 6, 9, 13, 20)  # edges of the modulation bands
 TINY = 1e-9
 import os
-OVER, MARGIN = eval(os.environ.get("FE","(1.5,9.0)"))
+
+OVER, MARGIN = eval(os.environ.get("FE", "(1.5,9.0)"))
 
 
 @keras.saving.register_keras_serializable("ser_keras")
