@@ -8,7 +8,6 @@ from ser_keras.corpora import CORPORA, NotThisCorpus
 from ser_keras.corpora.emotions import EMOTIONS
 from tests.corpora.made_folders import make_ravdess, record
 
-
 LANGUAGES = ("da", "de", "en", "pl", "zh")
 
 

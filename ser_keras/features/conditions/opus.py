@@ -9,32 +9,43 @@ from numpy.typing import NDArray
 from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.features.conditions.base import Kind, Number
 
-LEAST_KBPS, GREATEST_KBPS = 6.0, 256.0  # of libsndfile, for one channel: its compression levels 1 and 0
+LEAST_KBPS, GREATEST_KBPS = 6.0, 256.0  # for one channel: libsndfile's compression levels 1 and 0
+
+
+def encode(samples: NDArray[np.floating], kbps: float) -> bytes:
+    """An Ogg Opus file of samples, coded by libsndfile (music and speech alike, variable bit rate).
+
+    Reference: RFC 6716 (the codec), RFC 7845 (the file). libsndfile calls the target bit rate of one channel a
+    compression level: 1 is 6 kbit/s, 0 is 256, linear between. On 39 s of EMO-DB the targets 6, 8, 12, 16, 24, 32 and
+    64 gave 6.0, 7.8, 11.8, 15.7, 23.1, 30.9 and 64.4 kbit/s, and .8 more for the file around the code.
+
+    Args:
+        samples: [n] at 16 kHz in [-1, 1], n > 0.
+        kbps: target, in kbit/s, from 6 to 256.
+    """
+    level = (GREATEST_KBPS - kbps) / (GREATEST_KBPS - LEAST_KBPS)
+    file = io.BytesIO()
+    soundfile.write(file, samples, SAMPLE_RATE, format="OGG", subtype="OPUS", compression_level=level)
+    return file.getvalue()
 
 
 def through_opus(samples: NDArray[np.floating], generator: np.random.Generator, kbps: float) -> NDArray[np.floating]:
-    """Samples after Opus at a bit rate: coded and decoded by libsndfile at 16 kHz, one channel, blocks of 20 ms.
+    """Samples after Opus at a bit rate: `encode`, and decoded again.
 
-    Reference: RFC 6716 (codec), RFC 7845 (its Ogg file). libsndfile has a variable bit rate and calls the target a
-    compression level: 1 is 6 kbit/s, 0 is 256 kbit/s, linear between. Over 39 s of EMO-DB the targets 6, 8, 12, 16,
-    24, 32 and 64 gave 6.0, 7.8, 11.8, 15.7, 23.1, 30.9 and 64.4 kbit/s, less the Ogg file's frame of .8. The decoder
-    takes the codec's delay back: what is left is under .4 of a sample at 6 and 8 kbit/s, .03 from 12 on.
+    The decoder takes the codec's delay back. What is left, measured on EMO-DB, is under .4 of a sample at 6 and 8
+    kbit/s, and .03 from 12 on.
 
     Args:
         samples: [n] at 16 kHz in [-1, 1].
         generator: not used.
-        kbps: target, kbit/s, from 6 to 256.
+        kbps: see `encode`.
 
     Returns:
-        [n] float32. Digital silence comes back as steps of 16 bits, one at most.
+        [n] float32, not clipped. Digital silence comes back as steps of 16 bits, one at most.
     """
     if not len(samples):
         return samples
-    level = (GREATEST_KBPS - kbps) / (GREATEST_KBPS - LEAST_KBPS)
-    file = io.BytesIO()
-    soundfile.write(file, samples, SAMPLE_RATE, format="OGG", subtype="OPUS", compression_level=level)
-    file.seek(0)
-    decoded, _ = soundfile.read(file, dtype="float32")
+    decoded, _ = soundfile.read(io.BytesIO(encode(samples, kbps)), dtype="float32")
     return decoded
 
 
