@@ -109,8 +109,10 @@ def test_codecs_keep_length_and_place(utterances):
     for codec in ("telephone", "opus"):
         coded = render(dataclasses.replace(plain, codec=codec))
         assert len(coded) == len(expected)
-        envelope, other = (np.abs(x).reshape(-1, 160).mean(1) for x in (expected[: len(expected) // 160 * 160],
-                                                                        coded[: len(coded) // 160 * 160]))
+        envelope, other = (
+            np.abs(x).reshape(-1, 160).mean(1)
+            for x in (expected[: len(expected) // 160 * 160], coded[: len(coded) // 160 * 160])
+        )
         assert np.corrcoef(envelope, other)[0, 1] > 0.9
 
 
