@@ -48,13 +48,15 @@ class Statistics(ShortTimeFourier):
         track_ms: 0: only statistics. Otherwise the descriptors follow, as means over stretches of so many
             milliseconds: first all of the first stretch, then all of the second, as `statistics_cnn` takes them.
         masked: whether nothing reaches the output from where nothing is said; False: as in models before it existed.
+        rhythm: whether shares, rates and lengths of speech and voice are among the statistics. They depend on how a
+            corpus was cut, and live on where the window begins.
         kwargs: see `FrontEnd`.
 
     Input:
         [B, N] float32.
 
     Output:
-        [B, D] float32; D is 528 for the defaults, and with tracks 56 more for each stretch: the 54 descriptors, the
+        [B, D] float32; D is 528 for the defaults, 522 without rhythm, and with tracks 56 more for each stretch: the 54 descriptors, the
         pitch in semitones, and the stretch's activity from 0 to 1.
 
     Raises:
@@ -79,10 +81,11 @@ class Statistics(ShortTimeFourier):
         hop_ms: float = 10,
         track_ms: float = 0,
         masked: bool = False,
+        rhythm: bool = True,
         **kwargs: object,
     ) -> None:
         super().__init__(32, hop_ms, 512, **kwargs)
-        self.track_ms, self.masked = track_ms, masked
+        self.track_ms, self.masked, self.rhythm = track_ms, masked, rhythm
         self.n_mels, self.n_cepstral, self.n_lags = n_mels, n_cepstral, n_lags
         self.f0_min, self.f0_max, self.active_db, self.floor_db = f0_min, f0_max, active_db, floor_db
         self.require(
@@ -172,7 +175,7 @@ class Statistics(ShortTimeFourier):
             ops.sqrt(_mean(ops.square(pitch_change), steady) + 1e-6),
             _mean(ops.abs(pitch_change), steady),
             _mean(pitch_change, steady),
-            *self._rhythm(active, voiced),
+            *(self._rhythm(active, voiced) if self.rhythm else ()),
             self._modulation(ops.log(ops.matmul(bands, self._quarters) + self._floor), active),
         ]
         if self.track_ms:
@@ -263,7 +266,7 @@ class Statistics(ShortTimeFourier):
         n_frames = self.n_frames(input_shape[1])
         n = N_SPECTRAL + self.n_mels + self.n_cepstral + 1
         tracks = n_frames // self._track_frames * (n + 2) if self.track_ms else 0
-        return (input_shape[0], 9 * n + 5 + 3 + 6 + 4 * (len(MODULATION_HZ) - 1) + tracks)
+        return (input_shape[0], 9 * n + 5 + 3 + 6 * self.rhythm + 4 * (len(MODULATION_HZ) - 1) + tracks)
 
     def get_config(self) -> dict[str, object]:
         config = super().get_config()
@@ -280,6 +283,7 @@ class Statistics(ShortTimeFourier):
             "floor_db": self.floor_db,
             "track_ms": self.track_ms,
             "masked": self.masked,
+            "rhythm": self.rhythm,
         }
 
 

@@ -16,7 +16,7 @@ from ser_keras.features.conditions.noise import active_power, pink_noise
 from ser_keras.features.conditions.opus import through_opus
 from ser_keras.features.conditions.room import impulse_response
 from ser_keras.features.streams.plan import Stream
-from ser_keras.features.streams.sounds import Samples, filtered, to_16_bits, tone_of_pauses, unit_rms
+from ser_keras.features.streams.sounds import GainOfHz, Samples, filtered, to_16_bits, tone_of_pauses, unit_rms
 
 # Rooms of the test: RT60 in seconds and energy of the direct sound over the room's in dB. Training draws rooms of its
 # own (`windows.py`), from other seeds.
@@ -91,7 +91,7 @@ def room_response(seed: int, room: int) -> NDArray[np.float64]:
     return impulse_response(rt60_s, seeds.generator(seed, SeedStream.STREAM_ROOM, room), 10 ** (direct_db / 10))
 
 
-def _microphone(number: int) -> Callable[[NDArray[np.float64]], NDArray[np.floating]]:
+def _microphone(number: int) -> GainOfHz:
     return lambda hz: microphone.response(number, hz)
 
 

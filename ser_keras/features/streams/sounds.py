@@ -17,13 +17,17 @@ PAUSE_S = 0.2  # length of the quiet stretches that recorded room tone is joined
 FADE_S = 0.02
 
 
-def sloping_noise(n: int, generator: np.random.Generator, slope: float) -> Samples:
+GainOfHz = Callable[[NDArray[np.float64]], NDArray[np.floating]]  # frequencies in Hz -> dB
+
+
+def sloping_noise(n: int, generator: np.random.Generator, slope: float, *, gain_db: GainOfHz | None = None) -> Samples:
     """Gaussian noise whose power falls with frequency as f^-slope.
 
     Args:
         n: number of samples.
         generator: of the noise.
         slope: 0: white; 1: pink; 2: brown. Under 20 Hz the power stays as at 20 Hz.
+        gain_db: a smooth gain on top of that; None: none.
 
     Returns:
         [n] float32, RMS 1.
@@ -34,6 +38,8 @@ def sloping_noise(n: int, generator: np.random.Generator, slope: float) -> Sampl
     spectrum = generator.standard_normal(2 * n_bins, dtype=np.float32).view(np.complex64)
     spectrum *= hz ** np.float32(-slope / 2)
     spectrum[0] = 0
+    if gain_db is not None:
+        spectrum *= _gains(gain_db, n_bins)
     return unit_rms(fft.irfft(spectrum, n_fft)[:n])
 
 
@@ -88,7 +94,7 @@ def filtered(
     samples: Samples,
     *,
     response: NDArray[np.floating] | None = None,
-    gain_db: Callable[[NDArray[np.float64]], NDArray[np.floating]] | None = None,
+    gain_db: GainOfHz | None = None,
     longer: int = 0,
 ) -> Samples:
     """Samples through a room and an equaliser, at their own energy.
@@ -110,13 +116,17 @@ def filtered(
     if response is not None:
         spectrum *= fft.rfft(np.asarray(response, np.float32), n_fft)
     if gain_db is not None:
-        # Gains are smooth: 257 points are enough, and the rest is interpolated.
-        points = np.linspace(0, SAMPLE_RATE / 2, 257)
-        gains = (10 ** (np.asarray(gain_db(points)) / 20)).astype(np.float32)
-        spectrum *= np.interp(np.linspace(0, 256, len(spectrum)), np.arange(257), gains).astype(np.float32)
+        spectrum *= _gains(gain_db, len(spectrum))
     wet: Samples = fft.irfft(spectrum, n_fft)[:n].astype(np.float32, copy=False)
     energy, before = float(np.dot(wet, wet)), float(np.dot(samples, samples))
     return wet * np.float32(math.sqrt(before / energy)) if energy > 0 else wet
+
+
+def _gains(gain_db: GainOfHz, n_bins: int) -> NDArray[np.float32]:
+    """A smooth gain as factors of a spectrum's bins; between 257 points they are interpolated."""
+    points = np.linspace(0, SAMPLE_RATE / 2, 257)
+    gains = 10 ** (np.asarray(gain_db(points)) / 20)
+    return np.interp(np.linspace(0, 256, n_bins, dtype=np.float32), np.arange(257), gains).astype(np.float32)
 
 
 def to_16_bits(samples: NDArray[np.floating]) -> Samples:

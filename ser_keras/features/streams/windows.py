@@ -14,7 +14,7 @@ from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.features.augmentation.draws import EQUALISER_POINTS, band_decibels, equaliser_matrix
 from ser_keras.features.conditions.room import impulse_response
 from ser_keras.features.streams.plan import speech_span
-from ser_keras.features.streams.sounds import Samples, filtered, sloping_noise, to_16_bits, unit_rms
+from ser_keras.features.streams.sounds import GainOfHz, Samples, filtered, sloping_noise, to_16_bits, unit_rms
 
 LEAST_HEARD_S = 0.8  # of the utterance, or all of a shorter one
 AFTER_S = 1.0  # the longest silence between the utterance's end and the window's
@@ -125,8 +125,7 @@ class WindowRenderer:
         response, gain_db = self._response(rng), self._gain(rng)
         wet = filtered(np.clip(mix, -1, 1), response=response, gain_db=gain_db)[lead:]
         tone_dbfs = min(rng.uniform(*settings.tone_dbfs), level - settings.least_snr_db)
-        tone = unit_rms(filtered(self._tone(rng), gain_db=gain_db)) * np.float32(10 ** (tone_dbfs / 20))
-        return to_16_bits(wet + tone)
+        return to_16_bits(wet + self._tone(rng, gain_db) * np.float32(10 ** (tone_dbfs / 20)))
 
     def _at_speed(self, recording: Recording, speed: float, level_dbfs: float) -> tuple[Samples, int, int]:
         """(samples at a speed and level, first and last sample of what is said)."""
@@ -143,7 +142,7 @@ class WindowRenderer:
             return self._responses[int(rng.integers(len(self._responses)))]
         return impulse_response(rng.uniform(*self.settings.rt60_s), rng, 10 ** (rng.uniform(*DIRECT_DB) / 10))
 
-    def _gain(self, rng: np.random.Generator) -> Callable[[NDArray[np.float64]], NDArray[np.floating]]:
+    def _gain(self, rng: np.random.Generator) -> GainOfHz:
         settings = self.settings
         points = rng.normal(0, settings.equalise_db, EQUALISER_POINTS)
         band = np.array([rng.uniform(*settings.low_cut_hz), rng.uniform(*settings.high_cut_hz)])
@@ -155,12 +154,13 @@ class WindowRenderer:
 
         return gain_db
 
-    def _tone(self, rng: np.random.Generator) -> Samples:
+    def _tone(self, rng: np.random.Generator, gain_db: GainOfHz) -> Samples:
+        """Room tone through the microphone, RMS 1."""
         if rng.random() < self.settings.noise_share and self._noises is not None:
-            return self._noises(rng, self.window)
+            return unit_rms(filtered(self._noises(rng, self.window), gain_db=gain_db))
         slope = rng.uniform(0, 2 - (TEST_SLOPES[1] - TEST_SLOPES[0]))
         slope += TEST_SLOPES[1] - TEST_SLOPES[0] if slope > TEST_SLOPES[0] else 0
-        return sloping_noise(self.window, rng, slope)
+        return sloping_noise(self.window, rng, slope, gain_db=gain_db)
 
 
 def _add(mix: Samples, samples: Samples, at: int) -> None:
