@@ -128,6 +128,7 @@ class Augmentation(Settings):
     noise_dir: str | None = None  # stream: folder of recorded noises
     noise_probability: Annotated[float, Field(ge=0, le=1)] = 0.3  # share whose room tone is one of them
     room_dir: str | None = None  # stream: folder of rooms' impulse responses, for half of the windows in a room
+    epochs_per_draw: Count = 1  # stream: how many epochs hear the same windows, in another order each
     time_masks: Annotated[int, Field(ge=0, le=20)] = 0
     time_mask_s: Positive = 0.1  # the greatest width
     frequency_masks: Annotated[int, Field(ge=0, le=20)] = 0
@@ -141,7 +142,7 @@ class Augmentation(Settings):
         varied = [name for name, field in type(self).model_fields.items() if getattr(self, name) != field.default]
         both = ["speed", "equalise_db", "low_cut_hz", "high_cut_hz", "band_probability", "rt60_s", "room_probability"]
         of_stream = ["level_dbfs", "tone_dbfs", "least_snr_db", "pause_s", "neighbour_probability", "noise_dir"]
-        of_stream += ["noise_probability", "room_dir"]
+        of_stream += ["noise_probability", "room_dir", "epochs_per_draw"]
         of_mode = {
             "none": ["mode"],
             "grid": ["mode", "path", "pitch", "rate", "gain_db", "mixup"],

@@ -56,8 +56,8 @@ class Statistics(ShortTimeFourier):
         [B, N] float32.
 
     Output:
-        [B, D] float32; D is 528 for the defaults, 522 without rhythm, and with tracks 56 more for each stretch: the 54 descriptors, the
-        pitch in semitones, and the stretch's activity from 0 to 1.
+        [B, D] float32; D is 528 for the defaults, 522 without rhythm, and with tracks 56 more for each stretch: the 54
+        descriptors, the pitch in semitones, and the stretch's activity from 0 to 1.
 
     Raises:
         SerKerasError: a setting out of its range.

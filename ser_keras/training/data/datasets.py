@@ -11,6 +11,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike, NDArray
 
 from ser_keras.common.seeds import FoldSeeds, Stream
+from ser_keras.features.extractor import FeatureShape
 from ser_keras.training.data.examples import Labels
 from ser_keras.training.data.feature_store import Examples, Material
 from ser_keras.training.data.mixup import Mixup
@@ -19,7 +20,13 @@ SEQUENCES = 16  # utterances that are predicted at once
 
 
 class DrawnAnew(Protocol):
-    """Makes each epoch's examples anew: `Live`, `StreamWindows`."""
+    """Makes examples anew: `Live`, `StreamWindows`.
+
+    Attributes:
+        epochs_per_draw: how many epochs hear the same draws, in another order each.
+    """
+
+    epochs_per_draw: int
 
     def dataset(self, index: tf.data.Dataset, epoch: tf.Tensor, batch_size: int) -> tf.data.Dataset:
         """Batches of (features [b, ...], example numbers [b]) of some example numbers in an epoch."""
@@ -105,7 +112,12 @@ def training_dataset(
         return index.batch(batch_size).map(features, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
     features = _cached_sequences(material, examples) if examples.sequence else _cached_windows(material, examples)
-    dataset = tf.data.Dataset.range(first_epoch, epochs).flat_map(epoch_batches)
+    if live is not None and live.epochs_per_draw > 1:
+        dataset = _redrawn(
+            live, order, range(first_epoch, epochs), seeds=seeds, shape=material.feature_shape, batch_size=batch_size
+        )
+    else:
+        dataset = tf.data.Dataset.range(first_epoch, epochs).flat_map(epoch_batches)
 
     def labelled(x: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, ...]:
         y = tf.nest.map_structure(lambda each: tf.gather(tf.constant(each), index), labels)
@@ -118,11 +130,51 @@ def training_dataset(
     dataset = dataset.map(labelled)
     if mixup is not None:
         dataset = mixup.dataset(dataset, seeds, first_epoch * steps)
+    return dataset.with_options(dataset_options()).prefetch(tf.data.AUTOTUNE), steps
+
+
+def dataset_options() -> tf.data.Options:
+    """The options of every dataset that training reads."""
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     # Autotuning sleeps for longer and longer, up to a minute, and an iterator's end waits until it wakes.
     options.autotune.enabled = False
-    return dataset.with_options(options).prefetch(tf.data.AUTOTUNE), steps
+    return options
+
+
+def _redrawn(
+    live: DrawnAnew,
+    order: Callable[[int], NDArray[np.int64]],
+    epochs: range,
+    *,
+    seeds: FoldSeeds,
+    shape: FeatureShape,
+    batch_size: int,
+) -> tf.data.Dataset:
+    """Batches of (features, example numbers), drawn anew every `epochs_per_draw` epochs; between, held in memory.
+
+    The first epoch of a draw decides which examples it holds; the others hear them in another order. All follows from
+    the epoch, so that a run resumed within a draw makes it again.
+    """
+
+    def batches() -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+        drawn_at, features, numbers = -1, np.empty((0, *shape), np.float32), np.empty(0, np.int64)
+        for epoch in epochs:
+            first = epoch - epoch % live.epochs_per_draw
+            if first != drawn_at:
+                drawn_at, numbers = first, order(first)
+                index = tf.data.Dataset.from_tensor_slices(numbers)
+                drawn = live.dataset(index, tf.constant(first, tf.int64), batch_size).with_options(dataset_options())
+                features = np.concatenate([x.numpy() for x, _ in drawn])
+            places = np.arange(len(numbers))
+            if epoch != first:
+                places = seeds.generator(Stream.EPOCH_ORDER, epoch).permutation(len(numbers))
+            for start in range(0, len(places), batch_size):
+                batch = places[start : start + batch_size]
+                yield features[batch], numbers[batch]
+
+    signature = (tf.TensorSpec((None, *shape), tf.float32), tf.TensorSpec((None,), tf.int64))
+    return tf.data.Dataset.from_generator(batches, output_signature=signature)
 
 
 def _cached_windows(material: Material, examples: Examples) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:

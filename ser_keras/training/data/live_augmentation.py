@@ -34,6 +34,8 @@ class Live:
         seeds: of the training; they decide the draws, with the epoch.
     """
 
+    epochs_per_draw = 1
+
     def __init__(
         self, settings: Augmentation, frontend: FrontEnd, material: Material, *, examples: Examples, seeds: FoldSeeds
     ) -> None:

@@ -14,6 +14,7 @@ from ser_keras.common.seeds import FoldSeeds, Stream
 from ser_keras.experiment.settings import Augmentation
 from ser_keras.features.frontends.base import FrontEnd
 from ser_keras.features.streams.windows import Recording, WindowRenderer, WindowSettings
+from ser_keras.training.data.datasets import dataset_options
 from ser_keras.training.data.feature_store import Examples, Material
 from ser_keras.training.data.live_augmentation import SMALL
 from ser_keras.training.data.sounds import TrainingSounds
@@ -48,6 +49,7 @@ class StreamWindows:
         sounds: TrainingSounds,
     ) -> None:
         self._frontend, self._material, self._examples, self._seeds = frontend, material, examples, seeds
+        self.epochs_per_draw = settings.epochs_per_draw
         self._items = np.unique(examples.owner)
         self._renderer = WindowRenderer(
             window_settings(settings), material.window, sounds.noise, responses=sounds.responses
@@ -89,7 +91,8 @@ class StreamWindows:
             rng.choice(numbers, min(ADAPTATION_WINDOWS, ADAPTATION_ROUNDS * len(numbers))) if len(numbers) else numbers
         )
         index = tf.data.Dataset.from_tensor_slices(drawn.astype(np.int64))
-        for batch, _ in self.dataset(index, tf.constant(ADAPTATION_EPOCH, tf.int64), 256):
+        dataset = self.dataset(index, tf.constant(ADAPTATION_EPOCH, tf.int64), 256)
+        for batch, _ in dataset.with_options(dataset_options()):
             yield batch.numpy()
 
     def fetch(self, places: NDArray[np.int64], numbers: NDArray[np.int64], epoch: int) -> NDArray[np.float32]:
