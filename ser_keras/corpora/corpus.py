@@ -56,6 +56,7 @@ class Reader:
         editions: published counts, one entry an edition of the corpus; empty where nobody publishes any.
         sources: where to get it, the best first.
         limits: what a model trained on it cannot be expected to know, for cards; empty where nothing is noted.
+        language: that all of it is spoken in; None where it has several or the reader does not know.
         acted: whether actors perform the emotions.
         human: whether people speak; False for synthesised speech.
         recognisable: whether a folder shows that it is this corpus, so that a message can name it.
@@ -72,6 +73,7 @@ class Reader:
     editions: tuple[Published, ...] = ()
     sources: tuple[Source | OnRequest, ...] = ()
     limits: str = ""
+    language: str | None = None
     acted: bool = False
     human: bool = True
     recognisable: bool = False

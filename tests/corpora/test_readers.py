@@ -47,3 +47,7 @@ def test_every_corpus_keeps_the_contract():
             assert sum(published.emotions.values()) == published.n_utterances
             assert set(published.emotions) <= set(EMOTIONS)
         assert callable(reader.scan)
+
+
+def test_every_corpus_says_its_language():
+    assert {name for name, reader in CORPORA.items() if reader.language is None} == {"manifest", "audformat"}

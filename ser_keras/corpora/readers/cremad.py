@@ -72,6 +72,7 @@ def _parse(path: Path) -> ParsedName:
 READER = Reader(
     name="cremad",
     title="CREMA-D (Crowd-sourced Emotional Multimodal Actors Dataset), audio",
+    language="English",
     licence="Open Database License 1.0",
     citation=(
         "Cao, H., Cooper, D. G., Keutmann, M. K., Gur, R. C., Nenkova, A. and Verma, R. (2014). CREMA-D: Crowd-sourced "
