@@ -16,26 +16,6 @@ from ser_keras.export.metadata import Metadata
 from ser_keras.runtime.bundle import Settings
 
 
-def run_settings(experiment: Tree) -> Settings:
-    """How audio is cut for a run's model, from its `experiment.yaml`."""
-    export = experiment.get("export") or {}
-    window, hop = round(experiment["window_s"] * SAMPLE_RATE), chunk_hop(experiment)
-    chunks = export.get("chunks", 1) if experiment.get("unit") == "utterance" else 1
-    return Settings(
-        classes=tuple(experiment["classes"]),
-        window_samples=window + (chunks - 1) * hop,
-        hop_samples=round(export["hop_s"] * SAMPLE_RATE) if export.get("hop_s") else hop,
-        tail_rule=experiment["tail_rule"],
-        speech_gate_dbfs=export.get("speech_gate_dbfs"),
-        smoothing_s=export.get("smoothing_s", 0.0),
-    )
-
-
-def chunk_hop(experiment: Tree) -> int:
-    """Samples from one window that a classifier was trained on, or one chunk of its sequences, to the next."""
-    return round(experiment["hop_s"] * SAMPLE_RATE)
-
-
 def metadata_of(experiment: Tree, settings: Settings) -> Metadata:
     """The metadata that each `.tflite` carries."""
     seen: SpeechOrigin = {"corpora": experiment.get("corpora") or [], "init": experiment.get("init")}
@@ -101,11 +81,13 @@ def tables(run: Run, folds: Iterable[int], name: str) -> dict[int, Predictions]:
 def conditions(run: Run) -> list[ConditionEstimate]:
     """What the run's Keras models reach on distorted test audio, as `ser-keras evaluate RUN --condition C` left it.
 
-    The undistorted run is not in it.
+    The undistorted run is not in it, and neither is what was heard live.
     """
     estimates: list[ConditionEstimate] = []
     for path in sorted((run.path / "evaluations").glob("test-*/metrics.json")):
         metrics = read_json(path)
+        if "live" in metrics:
+            continue
         estimates.append(
             {
                 "condition": metrics["protocol"].partition(", ")[2] or path.parent.name.partition("-")[2],

@@ -32,6 +32,8 @@ class Stream(enum.IntEnum):
     STREAM_TONE = 16  # number of the stream: its room tone
     STREAM_ROOM = 17  # number of the room
     STREAM_WINDOWS = 18  # fold, group, epoch: training windows cut from streams
+    LIVE_UTTERANCES = 20  # none: which utterances are heard live
+    LIVE_FOLD = 21  # fold: the seed of the streams of its test part
 
 
 def sequence(seed: int, stream: Stream, *numbers: int) -> np.random.SeedSequence:
