@@ -79,7 +79,8 @@ def parser() -> argparse.ArgumentParser:
         metavar="C",
         action="append",
         default=[],
-        help="distort the test audio: noise:20, telephone+noise:10, ... (docs/conditions.md); may be repeated",
+        help="distort the test audio: noise:20, pause:2:-65, telephone+noise:10, ... (docs/conditions.md); "
+        "may be repeated",
     )
 
     reproduce = command("reproduce", "run_reproduce", "run the rows of a paper beside the figures that it reports")

@@ -50,7 +50,8 @@ def corpora_list(corpora: Mapping[str, Reader]) -> list[str]:
     lines = []
     for name, reader in corpora.items():
         fetching = f"; `ser-keras corpora get {name}` fetches it" if reader.free_sources else ""
-        lines.append(f"{name:<{width}}  {reader.title}; {reader.licence}")
+        language = f"; language {reader.language}" if reader.language else ""
+        lines.append(f"{name:<{width}}  {reader.title}{language}; {reader.licence}")
         lines.append(f"{'':<{width}}  expects {reader.layout}{fetching}")
     return lines
 

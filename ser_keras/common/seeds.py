@@ -31,7 +31,8 @@ class Stream(enum.IntEnum):
     STREAMS = 15  # 0: the order of all streams; number of the stream + 1: the stream
     STREAM_TONE = 16  # number of the stream: its room tone
     STREAM_ROOM = 17  # number of the room
-    STREAM_WINDOWS = 18  # fold, group, epoch: training windows cut from streams
+    STREAM_WINDOW = 18  # fold, group, epoch, place in the epoch: a training window cut from a stream
+    STREAM_ADAPTATION = 19  # fold, group: the windows that standardisation is adapted to
     LIVE_UTTERANCES = 20  # none: which utterances are heard live
     LIVE_FOLD = 21  # fold: the seed of the streams of its test part
 

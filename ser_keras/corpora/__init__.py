@@ -53,7 +53,7 @@ def title_of(name: str) -> str:
 
 
 def language_of(name: str) -> str | None:
-    """The language of a corpus; None where the registry does not know it."""
+    """The language of a corpus as a BCP 47 tag; None where the registry does not know it."""
     return CORPORA[name].language if name in CORPORA else None
 
 

@@ -30,7 +30,7 @@ class CheckResult(TypedDict):
         matches_published: None where nothing is published.
         duplicates: lists of names of byte-identical files.
         warnings: name -> lines.
-        notes: lines on files that are passed over.
+        notes: lines on files that are passed over or left out.
     """
 
     corpus: str
@@ -50,7 +50,8 @@ class CheckResult(TypedDict):
 def check(name: str, root: str | Path, progress: Callable[[int, int], None] | None = None) -> CheckResult:
     """Read a corpus and decode every file of it.
 
-    Utterances whose audio can't be used are in `bad_files` and in no count.
+    Utterances whose audio can't be used are in `bad_files` and in no count. Those that the reader leaves out are
+    counted, as the corpus's authors count them.
 
     Args:
         name: registry name of the corpus.
@@ -65,7 +66,8 @@ def check(name: str, root: str | Path, progress: Callable[[int, int], None] | No
         SerKerasError: unknown corpus, or a table that can't be read.
     """
     listing = scan(name, root)
-    utterances, bad_files = listing.utterances, dict(listing.bad_files)
+    utterances = sorted([*listing.utterances, *listing.left_out], key=lambda u: u.name)
+    bad_files = dict(listing.bad_files)
     good: list[Utterance] = []
     rates: dict[str, int] = {}
     warnings: dict[str, list[str]] = {}

@@ -34,11 +34,14 @@ class Listing:
         utterances: sorted by name.
         bad_files: files that belong to the corpus and cannot be used: name -> reason.
         notes: lines on files that are passed over on purpose.
+        left_out: utterances that the corpus counts and that are no speech or have a label that cannot be right: nothing
+            is trained or tested on them. Sorted by name; `notes` says why.
     """
 
     utterances: list[Utterance]
     bad_files: dict[str, str] = dataclasses.field(default_factory=dict)
     notes: list[str] = dataclasses.field(default_factory=list)
+    left_out: list[Utterance] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,10 +56,10 @@ class Reader:
         layout: the files and folders that `scan` expects, for messages; one line.
         scan: folder (of a table: or its file) -> Listing. It raises NotThisCorpus where the folder is something else,
             and SerKerasError where it cannot be read.
+        language: what is spoken, as a BCP 47 tag (`de`); None where it is mixed or the user's.
         editions: published counts, one entry an edition of the corpus; empty where nobody publishes any.
         sources: where to get it, the best first.
         limits: what a model trained on it cannot be expected to know, for cards; empty where nothing is noted.
-        language: that all of it is spoken in; None where it has several or the reader does not know.
         acted: whether actors perform the emotions.
         human: whether people speak; False for synthesised speech.
         recognisable: whether a folder shows that it is this corpus, so that a message can name it.
@@ -70,10 +73,10 @@ class Reader:
     layout: str
     scan: Callable[[str | Path], Listing]
     citation: str = ""
+    language: str | None = None
     editions: tuple[Published, ...] = ()
     sources: tuple[Source | OnRequest, ...] = ()
     limits: str = ""
-    language: str | None = None
     acted: bool = False
     human: bool = True
     recognisable: bool = False

@@ -30,7 +30,7 @@ class LiveUtterance:
         file: name of the audio file.
         true: index of its class.
         corpus: name of the corpus.
-        speaker, gender, language: None where unknown.
+        speaker, gender, language: None where unknown; the language as a BCP 47 tag.
         fold: the fold in whose test part it is.
         level_dbfs: active speech level in the stream.
         speech_start_s, speech_end_s: where the first word begins and the last one ends, seconds within the stream.

@@ -78,10 +78,11 @@ def _cannot_be_drawn(parts: Parts) -> list[str]:
 
 def _drawn_anew(parts: Parts) -> str:
     lacking = _cannot_be_drawn(parts)
-    cached = "set augmentation.copies or " if lacking == ["model"] else ""
+    random = parts.experiment.augmentation.mode == "random"
+    cached = "set augmentation.copies or " if random and lacking == ["model"] else ""
     return (
-        f"augmentation.mode=random draws single windows anew each epoch, which this recipe's {lacking[0]} "
-        f"can't take; {cached}use augmentation.mode=grid"
+        f"augmentation.mode={parts.experiment.augmentation.mode} draws single windows anew each epoch, which this "
+        f"recipe's {lacking[0]} can't take; {cached}use augmentation.mode=grid"
     )
 
 
@@ -107,7 +108,11 @@ RULES: tuple[Rule, ...] = (
         lambda p: p.experiment.augmentation.mode != "none" and p.extractor.sees != "sound",
         lambda p: f"augmentation varies sound, and not pictures ({p.experiment.frontend.name}): set mode=none",
     ),
-    Rule(lambda p: p.experiment.augmentation.mode == "random" and _cannot_be_drawn(p), _drawn_anew),
+    Rule(lambda p: p.experiment.augmentation.mode in ("random", "stream") and _cannot_be_drawn(p), _drawn_anew),
+    Rule(
+        lambda p: p.experiment.augmentation.mode == "stream" and p.protocol.leaky,
+        lambda p: f"augmentation.mode=stream: protocol {p.experiment.protocol.name} splits windows; use mode=random",
+    ),
     Rule(
         lambda p: p.experiment.augmentation.copies and p.protocol.leaky,
         lambda p: f"augmentation.copies: protocol {p.experiment.protocol.name} splits windows; set copies=0",

@@ -100,10 +100,11 @@ class Augmentation(Settings):
     `gain_db`, an empty list standing for "unchanged". `random`: drawn anew for each window and epoch between the least
     and the greatest value of each list; with `copies`, drawn so many times once for all epochs and folds, and cached
     beside the unchanged window. `path` says what is changed: the spectrum within the graph, or the waveform (the extra
-    `augment`).
+    `augment`). `stream`: each window is cut anew in each epoch from a stream that is made for it, as it is heard live
+    (docs/live.md): an utterance anywhere in the window, often another one before it, room tone, a room, an equaliser.
     """
 
-    mode: Literal["none", "grid", "random"] = "none"
+    mode: Literal["none", "grid", "random", "stream"] = "none"
     path: Literal["spectrum", "waveform"] = "spectrum"
     pitch: list[Annotated[float, Field(ge=-12, le=12)]] = []  # semitones
     rate: list[Annotated[float, Field(ge=0.5, le=2)]] = []  # tempo: 1.1 is a tenth faster
@@ -119,6 +120,14 @@ class Augmentation(Settings):
     overdrive_db: list[Annotated[float, Field(ge=-60, le=60)]] = []  # turned up before the microphone clips
     snippet_s: list[Annotated[float, Field(ge=0.1, le=60)]] = []  # no more of the window is heard than this
     snippet_probability: Annotated[float, Field(ge=0, le=1)] = 1.0
+    level_dbfs: list[Annotated[float, Field(ge=-60, le=0)]] = []  # stream: active speech level
+    tone_dbfs: list[Annotated[float, Field(ge=-120, le=-20)]] = []  # stream: room tone before, under and after it
+    least_snr_db: Annotated[float, Field(ge=-10, le=40)] = 3.0  # stream: speech over room tone
+    pause_s: list[Annotated[float, Field(ge=0, le=60)]] = []  # stream: since the utterance before; empty: none before
+    neighbour_probability: Annotated[float, Field(ge=0, le=1)] = 0.5  # stream: share with an utterance before
+    noise_dir: str | None = None  # stream: folder of recorded noises
+    noise_probability: Annotated[float, Field(ge=0, le=1)] = 0.3  # share whose room tone is one of them
+    room_dir: str | None = None  # stream: folder of rooms' impulse responses, for half of the windows in a room
     time_masks: Annotated[int, Field(ge=0, le=20)] = 0
     time_mask_s: Positive = 0.1  # the greatest width
     frequency_masks: Annotated[int, Field(ge=0, le=20)] = 0
@@ -130,11 +139,22 @@ class Augmentation(Settings):
     @model_validator(mode="after")
     def _fits_its_mode(self) -> "Augmentation":
         varied = [name for name, field in type(self).model_fields.items() if getattr(self, name) != field.default]
-        of_mode = {"grid": ["mode", "path", "pitch", "rate", "gain_db", "mixup"], "none": ["mode"]}
-        strange = [name for name in varied if name not in of_mode.get(self.mode, varied)]
+        both = ["speed", "equalise_db", "low_cut_hz", "high_cut_hz", "band_probability", "rt60_s", "room_probability"]
+        of_stream = ["level_dbfs", "tone_dbfs", "least_snr_db", "pause_s", "neighbour_probability", "noise_dir"]
+        of_stream += ["noise_probability", "room_dir"]
+        of_mode = {
+            "none": ["mode"],
+            "grid": ["mode", "path", "pitch", "rate", "gain_db", "mixup"],
+            "random": [name for name in varied if name not in of_stream],
+            "stream": ["mode", "mixup", *both, *of_stream],
+        }
+        strange = [name for name in varied if name not in of_mode[self.mode]]
         if strange:
-            needs = "mode: grid or random" if self.mode == "none" else "mode: random"
+            needs = "mode: random" if self.mode == "grid" else "mode: grid or random"
+            needs = "mode: stream" if strange[0] in of_stream else needs
             raise ValueError(f"'{strange[0]}' is set, but it needs {needs} (mode is {self.mode})")
+        if self.mode == "stream" and not (self.level_dbfs and self.tone_dbfs):
+            raise ValueError("mode is stream: it needs level_dbfs and tone_dbfs")
         shares = {"probability", "band_probability", "room_probability", "snippet_probability"}
         if self.mode != "none" and not set(varied) - shares - {"mode", "path", "copies"}:
             raise ValueError(f"mode is {self.mode}, but nothing is varied; give pitch, rate or gain_db, for example")
@@ -155,7 +175,7 @@ class Augmentation(Settings):
     @property
     def live(self) -> bool:
         """Whether windows are drawn anew in each epoch."""
-        return self.mode == "random" and not self.copies
+        return self.mode == "stream" or (self.mode == "random" and not self.copies)
 
 
 class Protocol(Settings):

@@ -11,6 +11,7 @@ from ser_keras.models.model_kind import declare
 from ser_keras.models.own.log_mel_cnn import log_mel_cnn
 from ser_keras.models.own.statistics_cnn import statistics_cnn
 from ser_keras.models.own.statistics_head import statistics_head
+from ser_keras.models.own.statistics_mlp import statistics_mlp
 from ser_keras.models.papers.alexnet import alexnet
 from ser_keras.models.papers.anand2015 import anand2015_cnn, anand2015_dense
 from ser_keras.models.papers.anand2015_faces import anand2015_audio_visual, anand2015_face_dense
@@ -39,5 +40,6 @@ MODELS: dict[str, Callable[..., keras.Model]] = {
     "neumann2016_cnn": declare(neumann2016_cnn, takes="window"),
     "statistics_cnn": declare(statistics_cnn, takes="window"),
     "statistics_head": declare(statistics_head, takes="window"),
+    "statistics_mlp": declare(statistics_mlp, takes="window"),
 }
 """Plain builders may be added; `model_kind.declare` says what their models take."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import cast
 
 import keras
 import numpy as np
@@ -34,7 +35,8 @@ from ser_keras.training.data.examples import (
     training_examples,
 )
 from ser_keras.training.data.feature_store import Examples
-from ser_keras.training.fold_job import FoldJob, dataset_of
+from ser_keras.training.data.stream_windows import StreamWindows
+from ser_keras.training.fold_job import FoldJob, dataset_of, drawn_anew
 from ser_keras.training.prediction import predict_items
 
 WATCHED_BATCH = 256  # windows of the validation part that are predicted at once
@@ -66,8 +68,6 @@ class FoldTrainer:
         """Build the classifier, adapted to the training items, and choose the examples that it is trained on."""
         job, kind = self.job, model_kind(self.job.experiment)
         self.labelled = labelled_items(job.experiment, job.material, job.train, seeds=job.seeds)
-        if kind.keras:
-            self._net = self._build()
         self.examples, counts = training_examples(
             job.experiment,
             job.material,
@@ -76,6 +76,8 @@ class FoldTrainer:
             seeds=job.seeds,
         )
         self.counts.update(counts)
+        if kind.keras:
+            self._net = self._build()
 
     def fit(self) -> None:
         """Train the classifier, going on from the folder's checkpoint where there is one."""
@@ -116,15 +118,20 @@ class FoldTrainer:
         keras.utils.set_random_seed(job.seeds.integer(Stream.WEIGHTS))
         with strategy().scope():
             net = build_classifier(experiment, material.feature_shape, job.n_classes)
-            adapt_model(
-                net,
-                lambda subset=None: material.batches(items_of_class(experiment, material, job.train, name=subset)),
-            )
+            adapt_model(net, self._adaptation_batches)
             if experiment.corpus_heads != "shared":
                 learn_which(net, [material.items[i].corpus for i in self.labelled], material.labels[self.labelled])
             if job.initial is not None:
                 job.initial(net)
             return compiled(net, job.training, job.n_classes) if net.trainable_variables else net
+
+    def _adaptation_batches(self, subset: str | None = None) -> Iterator[NDArray[np.float32]]:
+        """Features of training windows, as training hears them; of one class, or of all."""
+        job = self.job
+        items = items_of_class(job.experiment, job.material, job.train, name=subset)
+        if job.experiment.augmentation.mode != "stream":
+            return job.material.batches(items)
+        return cast(StreamWindows, drawn_anew(job, self.examples)).adaptation_batches(items)
 
     def _run_epochs(self, net: keras.Model) -> None:
         """Train a compiled classifier, going on from the checkpoint; it ends with the weights of the chosen epoch."""

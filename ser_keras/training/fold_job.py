@@ -22,6 +22,8 @@ from ser_keras.training.data.examples import Labels, sampling_groups
 from ser_keras.training.data.feature_store import Examples, Material
 from ser_keras.training.data.live_augmentation import Live
 from ser_keras.training.data.mixup import Mixup
+from ser_keras.training.data.sounds import TrainingSounds
+from ser_keras.training.data.stream_windows import StreamWindows
 
 FINAL = 2**16  # the number that stands for "fold" in the seeds of the final refit
 
@@ -87,12 +89,9 @@ def dataset_of(
         (dataset, steps an epoch).
     """
     experiment, material, training = job.experiment, job.material, job.training
-    augmentation, weights, live = experiment.augmentation, None, None
+    augmentation, weights = experiment.augmentation, None
     if training.class_weights == "balanced":
         weights = datasets.class_weights(material.labels[examples.items], job.n_classes)
-    if augmentation.live:
-        frontend = cast(FrontEnd, build_extractor(experiment))  # the rules refuse others
-        live = Live(augmentation, frontend, material, examples=examples, seeds=job.seeds)
     return datasets.training_dataset(
         material,
         examples,
@@ -103,6 +102,27 @@ def dataset_of(
         first_epoch=first_epoch,
         weights=weights,
         groups=sampling_groups(training.sampling, material, examples.items),
-        live=live,
+        live=drawn_anew(job, examples) if augmentation.live else None,
         mixup=Mixup(augmentation.mixup, job.n_classes) if augmentation.mixup else None,
+    )
+
+
+def drawn_anew(job: FoldJob, examples: Examples) -> Live | StreamWindows:
+    """What draws a training's windows anew in each epoch.
+
+    Args:
+        job: what to train, with live augmentation.
+        examples: what is drawn from.
+    """
+    augmentation = job.experiment.augmentation
+    frontend = cast(FrontEnd, build_extractor(job.experiment))  # the rules refuse others
+    if augmentation.mode == "random":
+        return Live(augmentation, frontend, job.material, examples=examples, seeds=job.seeds)
+    return StreamWindows(
+        augmentation,
+        frontend,
+        job.material,
+        examples=examples,
+        seeds=job.seeds,
+        sounds=TrainingSounds.of(augmentation),
     )

@@ -91,6 +91,7 @@ def test_corpora_list_names_all_with_licence(capsys):
     assert code == 0
     for name in ("emodb", "ravdess", "nemo", "savee", "synthetic", "manifest", "audformat", "CC0-1.0"):
         assert name in out
+    assert "EMO-DB (Berlin Database of Emotional Speech); language de; CC0-1.0" in out
 
 
 def test_corpora_check_json(capsys, corpus):

@@ -43,7 +43,7 @@ def assert_published(name, root, published=None):
     """A full set of names gives the published counts, and every folder above or below the same utterances."""
     listing = corpora.scan(name, root)
     published = published or CORPORA[name].editions[0]
-    assert counts(listing.utterances) == published.emotions
+    assert counts([*listing.utterances, *listing.left_out]) == published.emotions
     assert len({u.speaker for u in listing.utterances}) == published.n_speakers
     assert all(u.speaker.startswith(f"{name}/") and u.corpus == name for u in listing.utterances)
     assert [u.name for u in listing.utterances] == sorted(u.name for u in listing.utterances)
@@ -285,6 +285,25 @@ class TestCremad:
         assert (u.emotion, u.gender) == ("happiness", "female")
         assert by_name["AudioWAV/1040_ITH_SAD_X.wav"].emotion == "sadness"
         assert len({u.speaker for u in listing.utterances if u.gender == "female"}) == 43
+
+    def test_what_is_silent_or_has_two_labels_is_left_out(self, tmp_path):
+        listing = corpora.scan("cremad", self.make(tmp_path))
+        assert [u.name for u in listing.left_out] == [
+            *("1006_TIE_HAP_XX.wav", "1006_TIE_NEU_XX.wav", "1013_WSI_DIS_XX.wav", "1013_WSI_SAD_XX.wav"),
+            *("1017_IWW_ANG_XX.wav", "1017_IWW_FEA_XX.wav", "1076_MTI_SAD_XX.wav"),
+        ]
+        assert len(listing.utterances) == 7435 and not set(listing.utterances) & set(listing.left_out)
+        [note] = listing.notes
+        assert note.startswith("left out of training and tests: 1006_TIE_HAP_XX (the same audio as 1006_TIE_NEU_XX), ")
+        assert note.endswith("1076_MTI_SAD_XX (silent)") and note.count("(") == 7
+
+    def test_check_counts_what_is_left_out(self, tmp_path):
+        for stem in ("1006_TIE_HAP_XX", "1006_TIE_SAD_XX"):
+            record(tmp_path / f"{stem}.wav")
+        result = check("cremad", tmp_path)
+        assert result["emotions"] == {"happiness": 1, "sadness": 1} and result["n_utterances"] == 2
+        assert len(corpora.read("cremad", tmp_path)) == 1 and "left out of training" in result["notes"][0]
+        assert result["notes"][0] in corpus_check(result)
 
     def test_other_ways_of_unpacking(self, tmp_path):
         touch(tmp_path / "a" / "CREMA-D" / "AudioWAV" / "1001_DFA_ANG_XX.wav")

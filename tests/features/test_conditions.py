@@ -15,7 +15,9 @@ from ser_keras.features.conditions.g711 import mu_law_decode, mu_law_encode
 from ser_keras.features.conditions.noise import active_power
 
 SAMPLE_RATE = 16000
-ALL = ["noise:20", "noise:0:pink", "rate:5000", "rate:8000", "telephone", "reverb:0.5", "gain:-6", "snippet:0.5"]
+QUIET = ["noise:20", "noise:0:pink", "rate:5000", "rate:8000", "telephone", "microphone:3", "reverb:0.5", "gain:-6"]
+QUIET += ["snippet:0.5"]  # these add nothing to silence
+ALL = [*QUIET, "opus:16", "pause:0.5:-60", "pause:0:-60:white"]
 
 
 def tone(hz, n=SAMPLE_RATE, level=0.3):
@@ -54,6 +56,11 @@ def band_db(samples, low, high):
         ("gain:+6", "gain:6", "gain of +6 dB", "gain_6"),
         ("gain:-0", "gain:0", "gain of +0 dB", "gain_0"),
         ("snippet:1.50", "snippet:1.5", "first 1.5 s", "snippet_1.5"),
+        ("pause:2:-65", "pause:2:-65", "pauses of 2 s, pink room tone at -65 dBFS", "pause_2_-65"),
+        ("Pause:.5:-65.0:PINK", "pause:0.5:-65", "pauses of 0.5 s, pink room tone at -65 dBFS", "pause_0.5_-65"),
+        ("pause:0:-65:white", "pause:0:-65:white", "white room tone at -65 dBFS", "pause_0_-65_white"),
+        ("microphone:8", "microphone:8", "small microphone 8", "microphone_8"),
+        ("opus:16", "opus:16", "Opus at 16 kbit/s", "opus_16"),
         (
             "gain:+6 + telephone+noise:10",
             "gain:6+telephone+noise:10",
@@ -84,7 +91,17 @@ def test_a_condition_has_one_name(text, name, title, folder):
         ("telephone:8000", "it is written telephone, e.g. telephone"),
         ("reverb:0", "RT60 is 0; it must be a number from 0.1 to 5 s"),
         ("snippet:0", "length is 0; it must be a number from 0.01 to 3600 s"),
-        ("", "a distortion's name is missing; known: noise, rate, telephone, reverb, gain, snippet"),
+        ("pause:1", "it is written pause:LEAD:LEVEL[:COLOUR], e.g. pause:2:-65"),
+        ("pause:31:-65", "lead is 31; it must be a number from 0 to 30 s"),
+        ("pause:1:65", "level is 65; it must be a number from -120 to -20 dBFS"),
+        ("pause:1:-65:blue", "colour 'blue' is not known; nearest:"),
+        ("microphone:9", "microphone is 9; it must be an integer from 1 to 8"),
+        ("microphone:1.5", "microphone is 1.5; it must be an integer from 1 to 8"),
+        ("opus:5", "bit rate is 5; it must be a number from 6 to 64 kbit/s"),
+        (
+            "",
+            "a distortion's name is missing; known: noise, rate, telephone, opus, microphone, reverb, pause, gain, sni",
+        ),
         ("telephone+", "a distortion's name is missing"),
         ("telephone+noise:20+nose:3", "'nose' is not known; nearest: noise"),
     ],
@@ -106,7 +123,7 @@ def test_the_registry_says_how_each_is_written():
 # What all have in common
 
 
-@pytest.mark.parametrize("text", [*ALL, "reverb:0.3+telephone+noise:10", "snippet:0.2+noise:5"])
+@pytest.mark.parametrize("text", [*ALL, "reverb:0.3+telephone+noise:10", "snippet:0.2+noise:5", "pause:.1:-40+opus:9"])
 @pytest.mark.parametrize("n", [0, 1, 160, 1601, 15999, 48001])
 def test_length_range_and_seed(text, n):
     condition, samples = parse(text), 3 * syllables(48001)[:n]
@@ -118,10 +135,14 @@ def test_length_range_and_seed(text, n):
     assert not np.shares_memory(distorted, samples)
 
 
+@pytest.mark.parametrize("text", QUIET)
+def test_silence_stays_silence(text):
+    assert not parse(text)(np.zeros(4000, np.float32), 0).any()
+
+
 @pytest.mark.parametrize("text", ALL)
-def test_silence_stays_silence_and_what_is_no_sample_becomes_0(text):
+def test_what_is_no_sample_becomes_0(text):
     condition = parse(text)
-    assert not condition(np.zeros(4000, np.float32), 0).any()
     samples = syllables(16000)
     broken = samples.copy()
     broken[[10, 3000, 3001, 7999]] = [np.nan, np.inf, -np.inf, 5]
@@ -133,25 +154,38 @@ def test_only_what_is_drawn_follows_the_seed():
     samples = syllables(16000)
     for text in ALL:
         same = np.array_equal(parse(text)(samples, 1), parse(text)(samples, -2))
-        assert same == (text.split(":")[0] not in {"noise", "reverb"}), text
+        assert same == (text.split(":")[0] not in {"noise", "reverb", "pause"}), text
     first, second = parse("noise:20")(samples, 0) - samples, parse("noise:20+noise:20")(samples, 0) - samples
     assert abs(np.corrcoef(first, second - first)[0, 1]) < 0.05  # the second step draws other noise
 
 
 @pytest.mark.parametrize(
-    ("first", "second"), list(itertools.permutations(["telephone", "gain:20", "rate:5000", "snippet:.3"], 2))
+    ("first", "second"),
+    list(itertools.permutations(["telephone", "gain:20", "rate:5000", "snippet:.3", "microphone:6", "opus:24"], 2)),
 )
 def test_a_chain_is_its_steps_in_order(first, second):
     samples = syllables(8000)
     assert np.array_equal(parse(f"{first}+{second}")(samples, 0), parse(second)(parse(first)(samples, 0), 0))
 
 
-@pytest.mark.parametrize("text", ["noise:30", "rate:8000", "telephone", "reverb:1", "gain:-6"])
+@pytest.mark.parametrize("text", ["noise:30", "rate:8000", "telephone", "reverb:1", "gain:-6", "opus:6", "opus:24"])
 def test_nothing_moves_in_time(text):
     samples = syllables(16000)
     distorted = parse(text)(samples, 0)
     lag = signal.correlate(distorted, samples, method="fft").argmax() - (len(samples) - 1)
-    assert lag == 0
+    assert lag == parse(text).lead == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "lead"),
+    [("pause:0.5:-60", 8000), ("reverb:1+pause:.1:-60+gain:-3", 1600), ("pause:1:-70+pause:1:-70", 32000)],
+)
+def test_a_pause_moves_everything_by_its_lead(text, lead):
+    samples = syllables(16000)
+    condition = parse(text)
+    distorted = condition(samples, 0)
+    lag = signal.correlate(distorted, samples, method="fft").argmax() - (len(samples) - 1)
+    assert lag == condition.lead == lead and len(distorted) == condition.length(16000) == 16000 + 2 * lead
 
 
 def test_more_than_one_channel_is_refused():

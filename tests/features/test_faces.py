@@ -27,7 +27,7 @@ from ser_keras.models.papers.anand2015_faces import anand2015_audio_visual  # no
 from ser_keras.models.papers.image_nets import keras_application  # noqa: E402
 from ser_keras.training import crossvalidation, reevaluation
 from ser_keras.training.data.labelled_audio import read_corpora  # noqa: E402
-from ser_keras.training.data.preparation import prepare  # noqa: E402
+from ser_keras.training.data.preparation import compute_features, prepare  # noqa: E402
 from tests.made_corpus import vowel, write_corpus  # noqa: E402
 from tests.made_faces import RATE, write_clip, write_video_corpus  # noqa: E402
 
@@ -199,6 +199,8 @@ def test_a_joined_row_is_the_sound_and_behind_it_the_frame(corpus):
         pictures = front_end.read(material.items[i].path, numbers)
         expected = np.stack([pictures[n] for n in numbers]).reshape(len(rows), -1) / np.float32(255)
         np.testing.assert_allclose(rows[:, 8192:], expected, atol=1e-6)
+    with pytest.raises(SerKerasError, match="condition pause:1:-65 moves the sound, and audio_visual looks at its pic"):
+        compute_features(prepared, condition=parse("pause:1:-65"))
 
 
 def test_pictures_are_read_once_and_bad_videos_left_out(corpus, tmp_path, monkeypatch):

@@ -269,3 +269,10 @@ def test_a_chunk_is_heard_under_a_condition_as_its_utterance_is(utterances, name
     np.testing.assert_array_equal(chunks.store.gather(chunks.first_row), expected)
     with pytest.raises(SerKerasError, match="snippet:0.1 cuts utterances, and under this protocol"):
         heard(spans, around, conditions.parse("snippet:0.1"))
+    with pytest.raises(SerKerasError, match="pause:0.5:-65 puts a pause around utterances, and under this protocol"):
+        heard(spans, around, conditions.parse("pause:0.5:-65"))
+    as_long = conditions.parse(f"pause:0.5:-65+snippet:{n / 16000:g}")
+    assert as_long.length(n) == n
+    with pytest.raises(SerKerasError, match="puts a pause around utterances"):
+        heard(spans, around, as_long)
+    assert heard(spans, around, conditions.parse("pause:0:-65")).n_windows.tolist() == [1, 1]

@@ -232,6 +232,12 @@ def test_conditions_distort_the_test_audio_alone(trained, tmp_path):
     assert len(short) == 36 and short.end.max() <= 0.6 + 1e-6, "one window of each utterance is left"
     first = whole.take(whole.start == 0)
     assert (short.file == first.file).all()
+    [(_, folder, _)] = finished_runs.evaluate(run, conditions=[conditions.parse("pause:0.5:-65")])
+    paused, utterances = (Predictions.read_csv(folder / f"{n}.csv") for n in ("segments", "predictions"))
+    alone = Predictions.read_csv(run.path / "predictions.csv")
+    assert (utterances.file == alone.file).all() and (utterances.true == alone.true).all()
+    np.testing.assert_allclose(utterances.end, alone.end + 1, atol=1e-6)  # times are of what is heard
+    assert len(paused) > len(whole) and paused.start.min() == 0 and paused.end.max() <= utterances.end.max() + 1e-6
     assert found[0][2]["protocol"].startswith("speaker_independent, ")
     assert finished_runs.evaluate(run)[0][2] == clean
 

@@ -80,7 +80,7 @@ def _parse(path: Path) -> ParsedName:
 READER = Reader(
     name="casia",
     title="CASIA Chinese emotional speech corpus",
-    language="Mandarin",
+    language="zh",
     licence="by licence from the Chinese Linguistic Data Consortium",
     citation=(
         "Institute of Automation, Chinese Academy of Sciences: The selected speech emotion database of Institute of "

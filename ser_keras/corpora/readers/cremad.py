@@ -24,14 +24,23 @@ WOMEN = {
     *(1076, 1078, 1079, 1082, 1084, 1089, 1091),
 }
 MISSPELT = {"1040_ITH_SAD_X": "1040_ITH_SAD_XX"}
+PAIRS = (  # one recording under two labels
+    ("1006_TIE_HAP_XX", "1006_TIE_NEU_XX"),
+    ("1013_WSI_DIS_XX", "1013_WSI_SAD_XX"),
+    ("1017_IWW_ANG_XX", "1017_IWW_FEA_XX"),
+)
+LEFT_OUT = {  # take -> reason
+    "1076_MTI_SAD_XX": "silent",
+    **{take: f"the same audio as {other}" for pair in PAIRS for take, other in (pair, pair[::-1])},
+}
 _NAME = re.compile(r"(\d{4})_([A-Z]{3})_([A-Z]{3})_([A-Z]{2})")
 
 
 def scan(root: str | Path) -> Listing:
-    """List the corpus, by the emotion that the actors were asked for; raters' votes aren't read.
+    """List the corpus, by the emotion that the actors were asked for; for listeners' votes see `corpora.listeners`.
 
     `root` holds `AudioWAV/` or is that folder, or is up to two levels above. `1040_ITH_SAD_X` is published under that
-    misspelt name.
+    misspelt name. The takes of LEFT_OUT are in `left_out`.
 
     Returns:
         Listing.
@@ -41,7 +50,14 @@ def scan(root: str | Path) -> Listing:
     """
     root = Path(root).absolute()
     folder = find_folder(root, lambda f: any(_NAME.fullmatch(p.stem) for p in audio_files(f)))
-    return list_by_name(READER, root, audio_files(folder), parse=_parse)
+    listing = list_by_name(READER, root, audio_files(folder), parse=_parse)
+    left_out = [u for u in listing.utterances if Path(u.path).stem in LEFT_OUT]
+    notes = list(listing.notes)
+    if left_out:
+        takes = [Path(u.path).stem for u in left_out]
+        notes.append("left out of training and tests: " + ", ".join(f"{t} ({LEFT_OUT[t]})" for t in takes))
+    usable = [u for u in listing.utterances if u not in left_out]
+    return Listing(usable, listing.bad_files, notes, left_out=left_out)
 
 
 def _parse(path: Path) -> ParsedName:
@@ -72,7 +88,7 @@ def _parse(path: Path) -> ParsedName:
 READER = Reader(
     name="cremad",
     title="CREMA-D (Crowd-sourced Emotional Multimodal Actors Dataset), audio",
-    language="English",
+    language="en",
     licence="Open Database License 1.0",
     citation=(
         "Cao, H., Cooper, D. G., Keutmann, M. K., Gur, R. C., Nenkova, A. and Verma, R. (2014). CREMA-D: Crowd-sourced "

@@ -41,7 +41,7 @@ def scan(root: str | Path) -> Listing:
 READER = Reader(
     name="des",
     title="DES (Danish Emotional Speech)",
-    language="Danish",
+    language="da",
     licence="by agreement with Aalborg University",
     citation=(
         "Engberg, I. S., Hansen, A. V., Andersen, O. and Dalsgaard, P. (1997). Design, recording and verification of a "

@@ -67,7 +67,7 @@ def _parse(path: Path) -> ParsedName:
 READER = Reader(
     name="emodb",
     title="EMO-DB (Berlin Database of Emotional Speech)",
-    language="German",
+    language="de",
     licence="CC0-1.0",
     citation=(
         "Burkhardt, F., Paeschke, A., Rolfes, M., Sendlmeier, W. and Weiss, B. (2005). A database of German emotional "

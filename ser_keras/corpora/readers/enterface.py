@@ -94,7 +94,7 @@ def _parse(path: Path) -> ParsedName:
 READER = Reader(
     name="enterface",
     title="eNTERFACE'05 audio-visual emotion database",
-    language="English",
+    language="en",
     licence="free for scientific research",
     citation=(
         "Martin, O., Kotsia, I., Macq, B. and Pitas, I. (2006). The eNTERFACE'05 audio-visual emotion database. "

@@ -143,7 +143,7 @@ def _lines(table: Path) -> list[str]:
 READER = Reader(
     name="iemocap",
     title="IEMOCAP (Interactive Emotional Dyadic Motion Capture)",
-    language="English",
+    language="en",
     licence="free for research, by a release form of the University of Southern California",
     citation=(
         "Busso, C., Bulut, M., Lee, C.-C., Kazemzadeh, A., Mower, E., Kim, S., Chang, J. N., Lee, S. and Narayanan, "

@@ -27,7 +27,7 @@ def scan(root: str | Path) -> Listing:
 READER = Reader(
     name="mes",
     title="MES (Mandarin Emotional Speech)",
-    language="Mandarin",
+    language="zh",
     licence="not known",
     citation=(
         "Huang, Z., Dong, M., Mao, Q. and Zhan, Y. (2014). Speech emotion recognition using CNN. ACM Multimedia 2014, "

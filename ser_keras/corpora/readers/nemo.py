@@ -70,7 +70,7 @@ def scan(root: str | Path) -> Listing:
 READER = Reader(
     name="nemo",
     title="nEMO (Polish emotional speech)",
-    language="Polish",
+    language="pl",
     licence="CC BY-NC-SA 4.0",
     citation="Christop, I. (2024). nEMO: Dataset of emotional speech in Polish. LREC-COLING 2024; arXiv:2404.06292.",
     layout="data.tsv (columns file_id, emotion, raw_text, speaker_id, gender) beside samples/ with the files it names",

@@ -89,7 +89,7 @@ def _parse(path: Path) -> ParsedName:
 READER = Reader(
     name="ravdess",
     title="RAVDESS (Ryerson Audio-Visual Database of Emotional Speech and Song), speech audio",
-    language="English",
+    language="en",
     licence="CC BY-NC-SA 4.0",
     citation=(
         "Livingstone, S. R. and Russo, F. A. (2018). The Ryerson Audio-Visual Database of Emotional Speech and Song "

@@ -64,7 +64,7 @@ def _parse(path: Path) -> ParsedName:
 READER = Reader(
     name="savee",
     title="SAVEE (Surrey Audio-Visual Expressed Emotion)",
-    language="English",
+    language="en",
     licence="free for research only, on registration with the University of Surrey",
     citation=(
         "Haq, S. and Jackson, P. J. B. (2010). Multimodal emotion recognition. In Machine Audition: Principles, "

@@ -71,7 +71,7 @@ def _parse(path: Path) -> ParsedName:
 READER = Reader(
     name="tess",
     title="TESS (Toronto Emotional Speech Set)",
-    language="English",
+    language="en",
     licence="CC BY-NC-ND 4.0",
     citation=(
         "Pichora-Fuller, M. K. and Dupuis, K. (2020). Toronto emotional speech set (TESS). Borealis, "

@@ -183,7 +183,7 @@ def _fill(folder: Path, seed: int, progress: Progress | None) -> None:
 READER = Reader(
     name="synthetic",
     title=f"ser-keras synthetic corpus, version {VERSION} (eSpeak NG; no human speech)",
-    language="English",
+    language="en",
     licence=(
         "made on this machine by ser-keras (Apache-2.0) with eSpeak NG (GPL-3.0-or-later: the program, not its output)"
     ),

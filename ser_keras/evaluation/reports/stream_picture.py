@@ -108,13 +108,12 @@ def _stretches(stream: HeardStream, seconds: float) -> list[tuple[int, float, fl
 
 def _belief(axes: Axes, stream: HeardStream, classes: Sequence[str], *, theme: Theme, seconds: float) -> None:
     """The belief in each class, one on top of the other."""
-    times = np.append(stream.times, max(seconds, float(stream.times[-1])))
-    rows = np.concatenate([stream.beliefs, stream.beliefs[-1:]])
+    # Steps drawn by hand: `step="post"` loses the last one before a gap.
+    times = np.repeat(np.append(stream.times, max(seconds, float(stream.times[-1]))), 2)[1:-1]
+    rows = np.repeat(stream.beliefs, 2, axis=0)
     edges = np.cumsum(np.column_stack([np.zeros(len(rows)), rows]), axis=1)
     for label, name in enumerate(classes):
-        axes.fill_between(
-            times, edges[:, label], edges[:, label + 1], step="post", color=_colour(label), linewidth=0, label=name
-        )
+        axes.fill_between(times, edges[:, label], edges[:, label + 1], color=_colour(label), linewidth=0, label=name)
     axes.set_ylim(0, 1)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.set_ylabel("belief")

@@ -14,7 +14,10 @@ from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.features.conditions.base import Choice
 from ser_keras.features.conditions.channel import RATE, TELEPHONE
 from ser_keras.features.conditions.gain import GAIN
+from ser_keras.features.conditions.microphone import MICROPHONE
 from ser_keras.features.conditions.noise import NOISE
+from ser_keras.features.conditions.opus import OPUS
+from ser_keras.features.conditions.pause import PAUSE
 from ser_keras.features.conditions.room import REVERB
 from ser_keras.features.conditions.snippet import SNIPPET
 
@@ -26,7 +29,10 @@ CONDITIONS = {
     "noise": NOISE,
     "rate": RATE,
     "telephone": TELEPHONE,
+    "opus": OPUS,
+    "microphone": MICROPHONE,
     "reverb": REVERB,
+    "pause": PAUSE,
     "gain": GAIN,
     "snippet": SNIPPET,
 }
@@ -91,7 +97,7 @@ class Condition:
                 of them get the same noise.
 
         Returns:
-            [self.length(n)] in [-1, 1], a new array. Every event stays at its sample.
+            [self.length(n)] in [-1, 1], a new array. What is at sample i of `samples` is at self.lead + i.
 
         Raises:
             SerKerasError: samples that are not one-dimensional.
@@ -109,10 +115,18 @@ class Condition:
         return wave
 
     def length(self, n: int) -> int:
-        """The number of samples after distortion of `n`: `n`, unless a snippet is taken."""
+        """The number of samples after distortion of `n`: `n`, unless a snippet is taken or a pause is added."""
         for step in self.steps:
             n = CONDITIONS[step.kind].length(n, *step.values)
         return n
+
+    @property
+    def lead(self) -> int:
+        """How many samples are put in front of an utterance: none, unless a pause is added.
+
+        Every event is so many samples later in what is heard.
+        """
+        return sum(CONDITIONS[step.kind].lead(*step.values) for step in self.steps)
 
 
 def parse(text: str) -> Condition:

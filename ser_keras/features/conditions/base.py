@@ -15,7 +15,7 @@ class Number:
 
     Attributes:
         what: its name in messages.
-        unit: in messages and titles.
+        unit: in messages; "" where it has none.
         low, high: the least and greatest value.
         whole: whether it must be an integer.
     """
@@ -35,7 +35,7 @@ class Number:
             SerKerasError: no number, or out of range; begins with `what`.
         """
         kind = "an integer" if self.whole else "a number"
-        allowed = f"{kind} from {self.low:g} to {self.high:g} {self.unit}"
+        allowed = f"{kind} from {self.low:g} to {self.high:g} {self.unit}".rstrip()
         try:
             # Zero is added so that -0 and 0 have one name.
             value = float(f"{float(text):g}") + 0.0
@@ -76,6 +76,11 @@ def same_length(n: int, *values: float | str) -> int:
     return n
 
 
+def no_lead(*values: float | str) -> int:
+    """What most kinds put in front of an utterance: nothing."""
+    return 0
+
+
 @dataclasses.dataclass(frozen=True)
 class Kind:
     """One kind of distortion.
@@ -87,7 +92,8 @@ class Kind:
         arguments: a Number or Choice for each argument, optional ones last.
         title: function, the arguments' values -> title in reports.
         distort: function (samples [n] float32 in [-1, 1] at 16 kHz, numpy Generator, values...) -> [m] floats, finite.
-        length: function (n, values...) -> m.
+        length: function (n, values...) -> m; 0 for 0.
+        lead: function (values...) -> samples that it puts in front of an utterance.
     """
 
     usage: str
@@ -97,3 +103,4 @@ class Kind:
     title: Callable[..., str]
     distort: Callable[..., NDArray[np.floating]]
     length: Callable[..., int] = same_length
+    lead: Callable[..., int] = no_lead

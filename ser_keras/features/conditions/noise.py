@@ -69,16 +69,42 @@ def add_noise(
     power = active_power(samples)
     if power == 0:
         return np.asarray(samples, np.float64)
-    noise = _pink(len(samples), generator) if colour == "pink" else generator.standard_normal(len(samples))
-    return samples + noise * math.sqrt(power * 10 ** (-snr_db / 10) / np.square(noise).mean())
+    return samples + coloured_noise(len(samples), generator, colour) * math.sqrt(power * 10 ** (-snr_db / 10))
 
 
-def _pink(n: int, generator: np.random.Generator) -> NDArray[np.float64]:
+def coloured_noise(n: int, generator: np.random.Generator, colour: Colour) -> NDArray[np.float64]:
+    """Gaussian noise, white up to 8 kHz or as `pink_noise`.
+
+    Args:
+        n: number of samples at 16 kHz.
+        generator: of the noise.
+        colour: one of COLOURS.
+
+    Returns:
+        [n] float64 of RMS 1, exactly.
+    """
+    return pink_noise(n, generator) if colour == "pink" else _unit_rms(generator.standard_normal(n))
+
+
+def pink_noise(n: int, generator: np.random.Generator) -> NDArray[np.float64]:
+    """Gaussian noise with equal power in every octave from 20 Hz to 8 kHz.
+
+    Args:
+        n: number of samples at 16 kHz.
+        generator: of the noise.
+
+    Returns:
+        [n] float64 of RMS 1, exactly.
+    """
     # At least .1 s, so that short signals have frequencies below a kilohertz to draw from.
     n_fft = fft.next_fast_len(max(n, SAMPLE_RATE // 10), real=True)
     hz = fft.rfftfreq(n_fft, 1 / SAMPLE_RATE)
     gain = np.where(hz >= LOWEST_HZ, 1 / np.sqrt(np.maximum(hz, LOWEST_HZ)), 0)
-    return fft.irfft(fft.rfft(generator.standard_normal(n_fft)) * gain, n_fft)[:n]
+    return _unit_rms(fft.irfft(fft.rfft(generator.standard_normal(n_fft)) * gain, n_fft)[:n])
+
+
+def _unit_rms(noise: NDArray[np.float64]) -> NDArray[np.float64]:
+    return noise / math.sqrt(np.square(noise).mean()) if noise.size else noise
 
 
 NOISE = Kind(

@@ -15,6 +15,9 @@ from ser_keras.features.frontends.stft import ShortTimeFourier
 N_SPECTRAL = 13  # descriptors beside bands, cepstrum and harmonicity
 MODULATION_HZ = (0.6, 1.6, 2.5, 4, 6, 9, 13, 20)  # edges of the modulation bands
 TINY = 1e-9
+import os
+
+OVER, MARGIN = eval(os.environ.get("FE", "(1.5,9.0)"))
 
 
 @keras.saving.register_keras_serializable("ser_keras")
@@ -70,10 +73,11 @@ class Statistics(ShortTimeFourier):
         floor_db: float = 50.0,
         hop_ms: float = 10,
         track_ms: float = 0,
+        masked: bool = False,
         **kwargs: object,
     ) -> None:
         super().__init__(32, hop_ms, 512, **kwargs)
-        self.track_ms = track_ms
+        self.track_ms, self.masked = track_ms, masked
         self.n_mels, self.n_cepstral, self.n_lags = n_mels, n_cepstral, n_lags
         self.f0_min, self.f0_max, self.active_db, self.floor_db = f0_min, f0_max, active_db, floor_db
         self.require(
@@ -121,7 +125,7 @@ class Statistics(ShortTimeFourier):
 
     def spectrum(self, wave: keras.KerasTensor, starts: keras.KerasTensor | None = None) -> keras.KerasTensor:
         """[B, N] to power [B, 1, T, 257]; see `FrontEnd`."""
-        return ops.expand_dims(self.power(wave, starts), 1)
+        return ops.expand_dims(self.power(wave, starts, centred=self.masked), 1)
 
     def features(self, spectrum: keras.KerasTensor) -> keras.KerasTensor:
         """Power [B, 1, T, 257] to [B, D]."""
@@ -131,8 +135,15 @@ class Statistics(ShortTimeFourier):
         level = ops.sum(ops.square(energy), axis=1, keepdims=True) / (ops.sum(energy, axis=1, keepdims=True) + TINY)
         power = power / (level + TINY)
         energy = energy / (level + TINY)
+        threshold: keras.KerasTensor | float = -self.active_db
+        if self.masked:
+            tone = _room_tone(power, energy)
+            power = ops.maximum(power - OVER * tone, 0.0)
+            of_tone = ops.sum(tone, axis=-1, keepdims=True)
+            energy = ops.sum(power, axis=-1, keepdims=True)
+            threshold = ops.maximum(10 * ops.log10(of_tone + self._floor) + MARGIN, threshold)
         decibels = 10 * ops.log10(energy + self._floor)
-        active = ops.clip((decibels + self.active_db) / 12 + 0.5, 0.0, 1.0)  # from 0 to 1 within 12 dB
+        active = ops.clip((decibels - threshold) / 12 + 0.5, 0.0, 1.0)  # from 0 to 1 within 12 dB
         silent = ops.cast(level > 1e-8, "float32")  # a window without any sound has no active frame
         active = active * silent
 
@@ -141,6 +152,8 @@ class Statistics(ShortTimeFourier):
         semitone, strength = self.pitch(power)
         voiced = active * ops.sigmoid((strength - 0.5) / 0.05)
         descriptors = ops.concatenate([descriptors, strength], axis=-1)
+        if self.masked:
+            descriptors, semitone = _where_active(descriptors, active), _where_active(semitone, voiced)
 
         change = _delta(descriptors)
         pitch_change = _delta(semitone)
@@ -158,7 +171,8 @@ class Statistics(ShortTimeFourier):
             self._modulation(ops.log(ops.matmul(bands, self._quarters) + self._floor), active),
         ]
         if self.track_ms:
-            parts.append(self._tracks(ops.concatenate([descriptors, semitone, active], axis=-1)))
+            tracks = ops.concatenate([descriptors, semitone, active], axis=-1)
+            parts.append(self._tracks(tracks))
         return ops.concatenate(parts, axis=-1)
 
     def _tracks(self, frames: keras.KerasTensor) -> keras.KerasTensor:
@@ -261,7 +275,23 @@ class Statistics(ShortTimeFourier):
             "active_db": self.active_db,
             "floor_db": self.floor_db,
             "track_ms": self.track_ms,
+            "masked": self.masked,
         }
+
+
+def _room_tone(power: keras.KerasTensor, energy: keras.KerasTensor) -> keras.KerasTensor:
+    """The spectrum of what sounds where nothing is said, [B, 1, F]: a mean that the quietest frames dominate.
+
+    Frames of digital silence, as zeros behind a file's end, are no room tone and do not count.
+    """
+    weight = ops.where(energy > 1e-8, ops.square(1e-4 / (energy + 1e-8)), 0.0)
+    return ops.sum(power * weight, axis=1, keepdims=True) / (ops.sum(weight, axis=1, keepdims=True) + 1e-12)
+
+
+def _where_active(x: keras.KerasTensor, weight: keras.KerasTensor) -> keras.KerasTensor:
+    """Values over time with their weighted mean where the weight is 0: [B, T, D]."""
+    mean = ops.expand_dims(_mean(x, weight), 1)
+    return mean + weight * (x - mean)
 
 
 def _mean(x: keras.KerasTensor, weight: keras.KerasTensor) -> keras.KerasTensor:

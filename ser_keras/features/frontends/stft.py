@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import keras
 import numpy as np
+from keras import ops
 from numpy.typing import NDArray
 
 from ser_keras.audio.samples import SAMPLE_RATE
@@ -45,7 +46,9 @@ class ShortTimeFourier(FrontEnd):
         # Frames are cut with n_fft samples; the window's zeros shorten them, which is cheaper than padding each frame.
         self._window = np.zeros(n_fft, np.float32)
         n = np.arange(self.frame_length)
+        # The window's own: a constant then vanishes from the lowest bins as well as from the mean.
         self._window[: self.frame_length] = 0.5 - 0.5 * np.cos(2 * np.pi * n / self.frame_length)
+        self._mean_weights = self._window / self._window.sum()
 
     def require(self, *conditions: tuple[str, bool, str]) -> None:
         """Refuse the first invalid setting; conditions are (name, whether it holds, what is valid)."""
@@ -58,13 +61,20 @@ class ShortTimeFourier(FrontEnd):
         """Hz of each bin of the spectrum, which always reaches half the sampling rate."""
         return np.arange(self.n_fft // 2 + 1) * SAMPLE_RATE / self.n_fft
 
-    def power(self, wave: keras.KerasTensor, starts: keras.KerasTensor | None = None) -> keras.KerasTensor:
-        """[B, N] to power [B, T, n_fft // 2 + 1]; `starts` as in `FrontEnd.spectrum`."""
+    def power(
+        self, wave: keras.KerasTensor, starts: keras.KerasTensor | None = None, *, centred: bool = False
+    ) -> keras.KerasTensor:
+        """[B, N] to power [B, T, n_fft // 2 + 1]; `starts` as in `FrontEnd.spectrum`.
+
+        `centred`: each frame's mean is taken off, so that a constant offset has no effect.
+        """
         length = cut_length(self.frame_length, self.n_fft)
         if starts is None:
             framed = frames(wave, length, self.hop_length, count=self.n_frames(wave.shape[1]))
         else:
             framed = frames_at(wave, length, starts, step=math.gcd(self.start_step, length))
+        if centred:
+            framed = framed - ops.sum(framed * self._mean_weights[:length], axis=-1, keepdims=True)
         return power_spectrum(framed * self._window[:length], self.n_fft)
 
     def get_config(self) -> dict[str, object]:

@@ -24,6 +24,7 @@ PAUSE_S = (0.5, 4.0)
 LEAD_S = (1.0, 3.0)  # room tone before the first utterance and after the last
 N_ROOMS = 6
 N_MICROPHONES = 8
+SPEECH_RANGE = 3.5  # powers of ten: 35 dB
 T = TypeVar("T")
 
 TURNS = (1, 3)  # utterances that a speaker says before the next speaker begins
@@ -286,28 +287,31 @@ def from_json(content: StreamJson, numbers: Mapping[str, int]) -> Stream:
     )
 
 
-def speech_end(samples: NDArray[np.floating]) -> int:
-    """Where an utterance's last word ends: behind it all frames of 10 ms lie 35 dB and more under the loudest one.
+def speech_span(samples: NDArray[np.floating]) -> tuple[float, int, int]:
+    """How loud an utterance is while something is said, and where its first word begins and its last one ends.
+
+    Something is said in the frames of 10 ms that lie less than 35 dB under the loudest one.
 
     Args:
         samples: [n] of one utterance, as it was recorded.
 
     Returns:
-        Sample number, from 0 to n.
+        (mean power over these frames, first sample of the first one, the sample behind the last one).
     """
-    return _speech_edges(samples)[1]
+    frame = SAMPLE_RATE // 100
+    n = len(samples) // frame
+    power = np.square(np.asarray(samples[: n * frame], np.float64)).reshape(n, frame).mean(axis=1)
+    loud = np.flatnonzero(power > power.max(initial=0.0) * 10**-SPEECH_RANGE)
+    if not len(loud):
+        return 0.0, 0, len(samples)
+    return float(power[loud].mean()), int(loud[0]) * frame, (int(loud[-1]) + 1) * frame
 
 
 def speech_start(samples: NDArray[np.floating]) -> int:
-    """Where an utterance's first word begins; see `speech_end`."""
-    return _speech_edges(samples)[0]
+    """Where an utterance's first word begins: a sample from 0 on; see `speech_span`."""
+    return speech_span(samples)[1]
 
 
-def _speech_edges(samples: NDArray[np.floating]) -> tuple[int, int]:
-    frame = SAMPLE_RATE // 100
-    n = len(samples) // frame
-    if not n:
-        return 0, len(samples)
-    power = np.square(np.asarray(samples[: n * frame], np.float64)).reshape(n, frame).sum(axis=1)
-    loud = np.flatnonzero(power > power.max() * 10**-3.5)
-    return (int(loud[0]) * frame, min(len(samples), (int(loud[-1]) + 1) * frame)) if len(loud) else (0, len(samples))
+def speech_end(samples: NDArray[np.floating]) -> int:
+    """Where an utterance's last word ends: a sample up to n; see `speech_span`."""
+    return speech_span(samples)[2]

@@ -1,4 +1,4 @@
-"""Training windows cut from streams: an utterance anywhere in the window, what was said before it, a room, room tone."""
+"""Training windows cut from streams: an utterance anywhere in the window, what came before it, a room, room tone."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.features.augmentation.draws import EQUALISER_POINTS, band_decibels, equaliser_matrix
 from ser_keras.features.conditions.room import impulse_response
+from ser_keras.features.streams.plan import speech_span
 from ser_keras.features.streams.sounds import Samples, coloured_noise, filtered, to_16_bits, unit_rms
 
 LEAST_HEARD_S = 0.8  # of the utterance, or all of a shorter one
@@ -69,6 +70,12 @@ class Recording:
     power: float
     start: int
     end: int
+
+    @classmethod
+    def of(cls, samples: Samples) -> Recording:
+        """An utterance, measured: its power is the mean over the frames in which something is said."""
+        power, start, end = speech_span(samples)
+        return cls(samples, power, start, end=end)
 
 
 class WindowRenderer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -12,10 +13,16 @@ from numpy.typing import ArrayLike, NDArray
 from ser_keras.common.seeds import FoldSeeds, Stream
 from ser_keras.training.data.examples import Labels
 from ser_keras.training.data.feature_store import Examples, Material
-from ser_keras.training.data.live_augmentation import Live
 from ser_keras.training.data.mixup import Mixup
 
 SEQUENCES = 16  # utterances that are predicted at once
+
+
+class DrawnAnew(Protocol):
+    """Makes each epoch's examples anew: `Live`, `StreamWindows`."""
+
+    def dataset(self, index: tf.data.Dataset, epoch: tf.Tensor, batch_size: int) -> tf.data.Dataset:
+        """Batches of (features [b, ...], example numbers [b]) of some example numbers in an epoch."""
 
 
 def class_weights(labels: NDArray[np.int64], n_classes: int) -> NDArray[np.float64]:
@@ -56,7 +63,7 @@ def training_dataset(
     first_epoch: int = 0,
     weights: ArrayLike | None = None,
     groups: NDArray[np.int64] | None = None,
-    live: Live | None = None,
+    live: DrawnAnew | None = None,
     mixup: Mixup | None = None,
 ) -> tuple[tf.data.Dataset, int]:
     """The training examples, shuffled anew each epoch.

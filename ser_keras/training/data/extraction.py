@@ -57,7 +57,7 @@ def extract(
         needed: the items whose features are wanted; None: all. The others have no windows.
 
     Raises:
-        SerKerasError: a condition that cuts utterances of which the items are chunks.
+        SerKerasError: a condition that cuts or lengthens utterances of which the items are chunks.
     """
     heard = _HeardItems(items, condition)
     store = _store(extractor, windowing)
@@ -138,9 +138,11 @@ class _HeardItems:
             return
         origins: list[list[str | list[int]]] = [[key] for key in self.keys]
         if items.chunked:  # what is heard of a chunk follows from its utterance
-            if any(condition.length(n) != n for n in around[:, 1].tolist()):
+            lengths = around[:, 1].tolist()
+            if condition.lead or any(condition.length(n) != n for n in lengths):
+                does = "cuts" if any(condition.length(n) < n for n in lengths) else "puts a pause around"
                 raise SerKerasError(
-                    f"{condition.name} cuts utterances, and under this protocol their chunks are judged singly"
+                    f"{condition.name} {does} utterances, and under this protocol their chunks are judged singly"
                 )
             places = (spans - around).tolist()
             origins = [[self._key(*whole), place] for whole, place in zip(around.tolist(), places, strict=True)]

@@ -37,12 +37,16 @@ def extract(
         windowing, sequence, condition, needed: as in `extraction.extract`.
 
     Raises:
-        SerKerasError: a condition where nothing is heard.
+        SerKerasError: a condition where nothing is heard, or one that moves the sound against its pictures.
     """
     frames = items.audio.frames
     assert frames is not None
     if front_end.sees == "both":
         audio_visual = cast(AudioVisual, front_end)
+        if condition is not None and condition.lead:
+            raise SerKerasError(
+                f"condition {condition.name} moves the sound, and {front_end.NAME} looks at its pictures too"
+            )
         sound = extraction.extract(
             items, audio_visual.sound, windowing, sequence=sequence, condition=condition, needed=needed
         )
