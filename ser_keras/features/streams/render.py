@@ -101,6 +101,6 @@ def _coded(samples: Samples, stream: Stream) -> Samples:
     rng = seeds.generator(stream.seed, SeedStream.STREAM_TONE, stream.number)
     if stream.codec == "telephone":
         return np.clip(telephone(samples, rng), -1, 1).astype(np.float32)
-    from ser_keras.features.conditions.opus import opus
+    from ser_keras.features.conditions.opus import through_opus
 
-    return np.clip(opus(samples, rng, OPUS_KBPS), -1, 1).astype(np.float32)
+    return np.clip(through_opus(samples, rng, OPUS_KBPS), -1, 1).astype(np.float32)
