@@ -84,6 +84,17 @@ def parser() -> argparse.ArgumentParser:
         help="distort the test audio: noise:20, pause:2:-65, telephone+noise:10, ... (docs/conditions.md); "
         "may be repeated",
     )
+    evaluate.add_argument(
+        "--live",
+        action="store_true",
+        help="as it is used: streams of people who speak, pause and stop in a room (docs/live.md)",
+    )
+    evaluate.add_argument(
+        "--utterances", metavar="N", type=_count_or_all, help="live: so many of each corpus, or all (default: 1200)"
+    )
+    evaluate.add_argument("--seed", metavar="N", type=_seed, help="live: draws other streams (default: 0)")
+    evaluate.add_argument("--codec", metavar="C", choices=CODECS, help="live: none (default), telephone or opus")
+    evaluate.add_argument("--out", metavar="DIR", type=Path, help="live, of a bundle or .tflite: where results go")
 
     reproduce = command("reproduce", "run_reproduce", "run the rows of a paper beside the figures that it reports")
     reproduce.add_argument(
