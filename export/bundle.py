@@ -13,7 +13,7 @@ from pathlib import Path
 from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json
-from ser_keras.common.progress import stage
+from ser_keras.common.progress import say, stage
 from ser_keras.experiment.run import Run
 from ser_keras.export import card, licence, parity
 from ser_keras.export.bundle_json import BundleJson, Description, FileEntry, Latency
@@ -45,7 +45,7 @@ from ser_keras.export.run_models import (
 from ser_keras.export.variants import ALWAYS, INT8_WEIGHTS, VARIANTS, check_name, choose_default
 from ser_keras.export.vectors import write_vectors
 from ser_keras.runtime import benchmark
-from ser_keras.runtime.bundle import LICENCE, SCHEMA_VERSION
+from ser_keras.runtime.bundle import LICENCE, NOTICE, SCHEMA_VERSION
 from ser_keras.runtime.interpreter import Interpreter, choose
 from ser_keras.training.runtime_model import chunk_hop
 
@@ -171,12 +171,16 @@ def _write_files(folder: Path, source: Source, graphs: Files, *, default: str) -
 
 
 def _write_index(folder: Path, source: Source, description: Description) -> BundleJson:
-    """Write the licence, the card and, last, `bundle.json`; returns its content."""
-    if terms := licence.notice(description["created_from"]):
-        (folder / LICENCE).write_text(terms, encoding="utf-8")
+    """Write the terms, the card and, last, `bundle.json`; returns its content."""
+    seen = description["created_from"]
+    for name, text in ((LICENCE, licence.share_alike_terms(seen)), (NOTICE, licence.notice(seen))):
+        if text:
+            (folder / name).write_text(text, encoding="utf-8")
+    for line in licence.unsettled(seen):
+        say(line)
     metrics = source.run.metrics if source.run.finished else {}
-    text = card.render(description, _listing(folder), source.experiment, metrics=metrics)
-    (folder / CARD).write_text(text, encoding="utf-8")
+    page = card.render(description, _listing(folder), source.experiment, metrics=metrics)
+    (folder / CARD).write_text(page, encoding="utf-8")
     index: BundleJson = {**description, "files": _listing(folder)}
     (folder / INDEX).write_text(json.dumps(index, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return index

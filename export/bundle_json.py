@@ -166,6 +166,17 @@ class CorpusOrigin(CorpusTerms):
     fingerprint: str | None
 
 
+class SoundOrigin(TypedDict):
+    """Noises or rooms that were laid on training speech: a folder's name, its terms, and whom to credit for each
+    recording."""
+
+    name: str
+    licence: str
+    n_files: int
+    attributions: list[str]
+    fingerprint: str
+
+
 class InitialOrigin(TypedDict, total=False):
     """The weights that training started from (`--init`)."""
 
@@ -173,14 +184,16 @@ class InitialOrigin(TypedDict, total=False):
     corpora: list[str]
     speakers: list[str]
     fingerprints: list[str]
+    sounds: list[SoundOrigin]
     selected_on: list[str]
     sha256: str
 
 
 class SpeechOrigin(TypedDict):
-    """What speech the weights have seen, directly or through the weights that they started from."""
+    """What speech and what sounds the weights have seen, directly or through the weights that they started from."""
 
     corpora: list[CorpusOrigin]
+    sounds: list[SoundOrigin]  # empty where none were used, and in runs from before there were any; older bundles: none
     init: InitialOrigin | None
 
 

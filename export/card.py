@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.corpora import CORPORA
 from ser_keras.export.bundle_json import Description, FileEntry, Origin, Tree, WindowEstimate
-from ser_keras.export.licence import FREE, NAME, corpora_of, share_alike
+from ser_keras.export.licence import FREE, NAME, corpora_of, share_alike, terms_line
 from ser_keras.export.variants import ALWAYS, INT8_WEIGHTS, VARIANTS
 from ser_keras.runtime.benchmark import busy
 
@@ -264,6 +264,8 @@ def _data(origin: Origin) -> str:
             f"- No corpus asks anything of the weights ({FREE}). Those that come with ser-keras are under its own "
             "licence, Apache-2.0."
         )
+    if terms := terms_line(origin):
+        notes.append(f"- {terms}")
     table = (
         ["| corpus | utterances | speakers | licence |", "| --- | --- | --- | --- |", *rows]
         if rows

@@ -10,26 +10,37 @@ from ser_keras.common.version import __version__
 from ser_keras.evaluation import Predictions
 from ser_keras.experiment.run import Run
 from ser_keras.export import card
-from ser_keras.export.bundle_json import ConditionEstimate, CorpusOrigin, Origin, SpeechOrigin, Tree
-from ser_keras.export.licence import NAME, share_alike
+from ser_keras.export.bundle_json import ConditionEstimate, CorpusOrigin, Origin, SoundOrigin, SpeechOrigin, Tree
+from ser_keras.export.licence import NAME, notice, share_alike
 from ser_keras.export.metadata import Metadata
 from ser_keras.runtime.bundle import Settings
 
 
 def metadata_of(experiment: Tree, settings: Settings) -> Metadata:
     """The metadata that each `.tflite` carries."""
-    seen: SpeechOrigin = {"corpora": experiment.get("corpora") or [], "init": experiment.get("init")}
+    seen: SpeechOrigin = {
+        "corpora": experiment.get("corpora") or [],
+        "sounds": sounds(experiment),
+        "init": experiment.get("init"),
+    }
     terms = f"weights: {NAME}; " if share_alike(seen) else ""
     corpora = ", ".join(f"{c['name']} ({c.get('licence', 'not stated')})" for c in experiment.get("corpora") or [])
+    heard = "".join(f"; with sounds of: {s['name']} ({s['licence']})" for s in seen["sounds"])
+    pointer = "; see NOTICE.md" if notice(seen) else ""
     return Metadata(
         f"ser-keras {experiment['recipe']}",
         f"Speech emotion from {settings.window_samples / SAMPLE_RATE:g} s of 16 kHz mono audio",
         __version__,
         author="ser-keras",
-        licence=f"{terms}trained on: {corpora or 'not stated'}",
+        licence=f"{terms}trained on: {corpora or 'not stated'}{heard}{pointer}",
         labels=settings.classes,
         sample_rate=SAMPLE_RATE,
     )
+
+
+def sounds(experiment: Tree) -> list[SoundOrigin]:
+    """The noises and rooms that a run was trained with; older runs name none."""
+    return list(experiment.get("sounds") or [])
 
 
 def origin(run: Run, experiment: Tree, fold: int | None) -> Origin:
@@ -59,6 +70,7 @@ def origin(run: Run, experiment: Tree, fold: int | None) -> Origin:
         "protocol": (experiment.get("protocol") or {}).get("name"),
         "leaky": metrics.get("leaky"),
         "corpora": corpora,
+        "sounds": sounds(experiment),
         "init": experiment.get("init"),
         "temperature": _temperature(run, fold),
         "selected_on": experiment.get("selected_on", []),

@@ -47,6 +47,7 @@ def test_a_wheel_holds_every_module(names):
     ("pattern", "example"),
     [
         ("py.typed", "ser_keras/py.typed"),
+        ("corpora/*.csv", "ser_keras/corpora/esc10.csv"),
         ("*.html", "ser_keras/evaluation/reports/base.html"),
         ("recipes/*.yaml", "ser_keras/recipes/reported.yaml"),
         ("spaces/*.yaml", "ser_keras/tuning/spaces/he2019.yaml"),
@@ -63,7 +64,7 @@ def test_a_wheel_puts_nothing_else_into_an_environment(names):
     [metadata] = {name.partition("/")[0] for name in names} - {"ser_keras"}
     assert metadata.endswith(".dist-info")
     assert not [name for name in names if "pretrained/multi/" in name], "its licence isn't the project's"
-    allowed = {".py", ".yaml", ".html", ".typed"}
+    allowed = {".py", ".yaml", ".html", ".csv", ".typed"}
     beside = {n for n in names if n.startswith("ser_keras/") and not n.startswith("ser_keras/pretrained/")}
     assert not [name for name in beside if not name.endswith(tuple(allowed))]
 

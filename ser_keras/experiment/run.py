@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypedDict
 
@@ -14,6 +14,9 @@ import yaml
 
 from ser_keras.common.errors import DamagedFile, MissingFile, SerKerasError, Unavailable, write_error
 from ser_keras.common.files import read_json
+from ser_keras.common.row_store import fingerprint
+from ser_keras.corpora.attributions import ESC10_LICENCE, ESC10_TITLE
+from ser_keras.corpora.noises import SoundFile
 from ser_keras.experiment.provenance import Record
 from ser_keras.experiment.recipes import Tree, from_tree
 from ser_keras.experiment.settings import Experiment
@@ -30,6 +33,41 @@ class CorpusRecord(TypedDict):
     speakers: list[str]
     hours: float
     fingerprint: str
+
+
+class SoundRecord(TypedDict):
+    """What experiment.yaml says of a folder of noises or rooms; equal fingerprints are equal audio, kinds and sources.
+
+    `licence` is that of the collection, or those of its files; `attributions` has a line for each source.
+    """
+
+    name: str
+    licence: str
+    n_files: int
+    attributions: list[str]
+    fingerprint: str
+
+
+def sound_records(files: Sequence[SoundFile]) -> list[SoundRecord]:
+    """The records of the noises and rooms that a training hears, one a collection.
+
+    Args:
+        files: those that are used; of what `corpora.noises.read_folder` returns the part `training`.
+    """
+    names = sorted({file.collection for file in files})
+    return [_sound_record(name, [file for file in files if file.collection == name]) for name in names]
+
+
+def _sound_record(name: str, files: Sequence[SoundFile]) -> SoundRecord:
+    licences = ", ".join(sorted({file.licence for file in files}))
+    first = {file.source: file.attribution for file in reversed(files)}
+    return {
+        "name": name,
+        "licence": f"{ESC10_LICENCE}; clips: {licences}" if name == ESC10_TITLE else licences,
+        "n_files": len(files),
+        "attributions": [first[source] for source in sorted(first)],
+        "fingerprint": fingerprint(sorted([file.digest, file.kind, file.source] for file in files)),
+    }
 
 
 class Run:
@@ -63,7 +101,7 @@ class Run:
 
     @property
     def experiment(self) -> Tree:
-        """The resolved settings, with `corpora`, as plain data."""
+        """The resolved settings, with `corpora` and `sounds`, as plain data."""
         try:
             return yaml.safe_load(self.settings_file.read_text(encoding="utf-8"))
         except OSError as error:
@@ -82,6 +120,7 @@ class Run:
         if not isinstance(tree, dict) or "corpora" not in tree:
             raise SerKerasError(f"{self.settings_file} isn't that of a run: it names no corpora")
         corpora, start = tree.pop("corpora"), tree.pop("init", None) or {}
+        tree.pop("sounds", None)
         return from_tree(tree, self.settings_file), corpora, start
 
     def require_final(self) -> None:

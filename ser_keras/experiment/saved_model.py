@@ -117,11 +117,13 @@ def load_initial(path: Path | str) -> InitialWeights:
     selected_on = {*origin.get("selected_on", []), *before.get("selected_on", [])}
     fingerprints = {corpus.get("fingerprint") for corpus in corpora} | set(before.get("fingerprints", []))
     names = sorted({corpus["name"] for corpus in corpora} | set(before.get("corpora", [])))
+    sounds = [*origin.get("sounds", []), *before.get("sounds", [])]
     described: dict[str, object] = {
         "name": path.name,
         "corpora": names,
         "speakers": sorted(speakers),
         "fingerprints": sorted(fingerprints - {None}),
+        **({"sounds": sounds} if sounds else {}),
         **({"selected_on": sorted(selected_on)} if selected_on else {}),
         "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
     }

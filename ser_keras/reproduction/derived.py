@@ -191,7 +191,7 @@ HOW: Mapping[str, Callable[[Row, Path, Sequence[Run]], None]] = {
 
 def _write(folder: Path, run: Run, utterances: Predictions, *, windows: Predictions | None) -> None:
     """A derived row's tables and its confusion matrix, marked as its source is."""
-    tree = {key: value for key, value in run.experiment.items() if key not in ("corpora", "init")}
+    tree = {key: value for key, value in run.experiment.items() if key not in ("corpora", "sounds", "init")}
     kind = protocols.PROTOCOLS[tree["protocol"]["name"]]
     content = write_tables(
         folder,

@@ -16,6 +16,8 @@ from ser_keras.common.errors import BadInput, Damaged, NotFound, nearest
 from ser_keras.common.files import Json
 
 LICENCE = "LICENSE.md"  # in a bundle whose weights are under terms of their own
+NOTICE = "NOTICE.md"  # in a bundle whose speech or sounds ask for credit
+TERMS = (LICENCE, NOTICE)  # a bundle that has them is passed on with them alone
 SCHEMA_VERSION = 1  # of bundle.json
 DEFAULT_MODEL = "emodb"
 APART = {"multi": "its weights are under CC BY-NC-SA 4.0, not for commercial use"}  # in the repository, in no wheel

@@ -6,13 +6,18 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import yaml
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json, replacing, write_atomic
 from ser_keras.common.hardware import hardware
+from ser_keras.corpora.noises import read_folder
 from ser_keras.experiment.provenance import provenance
-from ser_keras.experiment.run import Run
+from ser_keras.experiment.recipes import load_experiment
+from ser_keras.experiment.run import Run, sound_records
+from tests.audio.sound_files import write
 from tests.waiting import kill_after
 
 
@@ -101,6 +106,38 @@ def test_damaged_json_is_one_line(tmp_path):
     (tmp_path / "a.json").write_text("{")
     with pytest.raises(SerKerasError, match="a.json can't be read"):
         read_json(tmp_path / "a.json")
+
+
+def write_noises(folder, names, seed=0):
+    folder.mkdir(parents=True)
+    for i, name in enumerate(names):
+        write(folder / name, np.random.default_rng(seed + i).uniform(-0.1, 0.1, 8000))
+    return read_folder(folder, "noise")
+
+
+def test_sounds_are_recorded_by_collection_with_a_credit_for_each_source(tmp_path):
+    clips = write_noises(tmp_path / "clips", ["1-17367-A.wav", "1-17367-B.wav", "1-28135-A.wav"])
+    hums = write_noises(tmp_path / "hums", ["hum.wav"])
+    esc10, mine = sound_records([*hums, *clips])
+    assert (esc10["name"], esc10["licence"], esc10["n_files"]) == ("ESC-10", "CC BY 3.0; clips: CC BY, CC0", 3)
+    first, second = esc10["attributions"]
+    assert first.startswith('"unlocki door') and "HerbertBoland" in second and "28135" in second
+    assert (mine["name"], mine["licence"], mine["n_files"]) == ("hums", "licence not stated", 1)
+    assert sound_records([]) == []
+
+
+def test_equal_sounds_have_equal_fingerprints(tmp_path):
+    one, same = (sound_records(write_noises(tmp_path / name / "x", ["a.wav", "b.wav"])) for name in "12")
+    [other] = sound_records(write_noises(tmp_path / "3" / "x", ["a.wav", "b.wav"], seed=5))
+    assert one == same and other["fingerprint"] != one[0]["fingerprint"]
+
+
+def test_a_run_s_sounds_are_no_settings(tmp_path):
+    run = Run(tmp_path)
+    settings = load_experiment("log_mel_cnn").model_dump()
+    records = sound_records(write_noises(tmp_path / "noises", ["a.wav"]))
+    run.settings_file.write_text(yaml.safe_dump({**settings, "corpora": [], "sounds": records}))
+    assert run.trained_with()[0].recipe == "log_mel_cnn" and run.experiment["sounds"] == records
 
 
 def test_provenance_says_where_a_result_comes_from(monkeypatch):

@@ -1,5 +1,7 @@
 """Models of a run as files, and weights that a training starts from."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -50,6 +52,12 @@ def test_a_bundle_s_weights_and_speakers_are_those_of_its_run(trained, tmp_path)
     assert initial.speakers == {f"manifest/s{i}" for i in range(4)}
     kernel = saved_model.load_keras_model(finished.final).get_weights()[-1]
     np.testing.assert_array_equal(initial.weights[-1], kernel)
+    assert "sounds" not in initial.described
+    info = json.loads((tmp_path / "bundle" / "bundle.json").read_text())
+    before, own = ({"name": name, "fingerprint": name} for name in ("before", "own"))
+    info["created_from"] |= {"sounds": [own], "init": {"sounds": [before]}}
+    (tmp_path / "bundle" / "bundle.json").write_text(json.dumps(info))
+    assert saved_model.load_initial(tmp_path / "bundle").described["sounds"] == [own, before]
 
 
 def test_initial_weights_of_another_architecture_or_of_no_run_are_refused(finished, corpus, tmp_path):

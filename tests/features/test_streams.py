@@ -9,7 +9,7 @@ from ser_keras.audio.samples import level_dbfs
 from ser_keras.common.errors import SerKerasError
 from ser_keras.features.streams.plan import LiveSettings, from_json, plan_streams, speech_span, to_json
 from ser_keras.features.streams.render import Renderer
-from ser_keras.features.streams.sounds import coloured_noise, filtered, tone_of_pauses
+from ser_keras.features.streams.sounds import sloping_noise, filtered, tone_of_pauses
 from ser_keras.features.streams.windows import Recording, WindowRenderer, WindowSettings
 from tests.made_corpus import vowel
 
@@ -126,7 +126,7 @@ def test_recorded_tone_is_the_recordings_own_and_silence_has_none():
 
 
 def test_filters_keep_the_energy():
-    wave = coloured_noise(RATE, np.random.default_rng(0), 1.0)
+    wave = sloping_noise(RATE, np.random.default_rng(0), 1.0)
     wet = filtered(wave, response=np.array([1.0, 0.5, 0.2]), gain_db=lambda hz: -hz / 400)
     assert np.square(wet).sum() == pytest.approx(np.square(wave).sum(), rel=1e-4)
 

@@ -89,7 +89,7 @@ READER = Reader(
     name="cremad",
     title="CREMA-D (Crowd-sourced Emotional Multimodal Actors Dataset), audio",
     language="en",
-    licence="Open Database License 1.0",
+    licence="ODbL 1.0, contents DbCL 1.0",
     citation=(
         "Cao, H., Cooper, D. G., Keutmann, M. K., Gur, R. C., Nenkova, A. and Verma, R. (2014). CREMA-D: Crowd-sourced "
         "emotional multimodal actors dataset. IEEE Transactions on Affective Computing 5(4), 377-390."

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from ser_keras.common import seeds
 from ser_keras.common.seeds import Stream as SeedStream
+from ser_keras.features.conditions import microphone
 from ser_keras.features.conditions.channel import telephone
-from ser_keras.features.conditions.noise import active_power
+from ser_keras.features.conditions.noise import active_power, pink_noise
+from ser_keras.features.conditions.opus import through_opus
 from ser_keras.features.conditions.room import impulse_response
 from ser_keras.features.streams.plan import Stream
-from ser_keras.features.streams.sounds import Samples, coloured_noise, filtered, to_16_bits, tone_of_pauses, unit_rms
+from ser_keras.features.streams.sounds import Samples, filtered, to_16_bits, tone_of_pauses, unit_rms
 
 # Rooms of the test: RT60 in seconds and energy of the direct sound over the room's in dB. Training draws rooms of its
 # own (`windows.py`), from other seeds.
@@ -67,7 +69,7 @@ class Renderer:
         tone = tone_of_pauses(recordings, stream.n_samples, rng) if stream.tone == "recorded" else None
         if tone is not None:
             return tone
-        noise = coloured_noise(stream.n_samples, rng, slope=1.0)
+        noise = pink_noise(stream.n_samples, rng).astype(np.float32)
         if stream.tone != "room":
             return noise
         rt60_s, _ = ROOMS[stream.number % len(ROOMS)]
@@ -90,9 +92,7 @@ def room_response(seed: int, room: int) -> NDArray[np.float64]:
 
 
 def _microphone(number: int) -> Callable[[NDArray[np.float64]], NDArray[np.floating]]:
-    from ser_keras.features.conditions.microphone import response
-
-    return lambda hz: response(number, hz)
+    return lambda hz: microphone.response(number, hz)
 
 
 def _coded(samples: Samples, stream: Stream) -> Samples:
@@ -101,6 +101,4 @@ def _coded(samples: Samples, stream: Stream) -> Samples:
     rng = seeds.generator(stream.seed, SeedStream.STREAM_TONE, stream.number)
     if stream.codec == "telephone":
         return np.clip(telephone(samples, rng), -1, 1).astype(np.float32)
-    from ser_keras.features.conditions.opus import through_opus
-
     return np.clip(through_opus(samples, rng, OPUS_KBPS), -1, 1).astype(np.float32)

@@ -17,7 +17,7 @@ PAUSE_S = 0.2  # length of the quiet stretches that recorded room tone is joined
 FADE_S = 0.02
 
 
-def coloured_noise(n: int, generator: np.random.Generator, slope: float) -> Samples:
+def sloping_noise(n: int, generator: np.random.Generator, slope: float) -> Samples:
     """Gaussian noise whose power falls with frequency as f^-slope.
 
     Args:

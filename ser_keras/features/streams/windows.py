@@ -14,7 +14,7 @@ from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.features.augmentation.draws import EQUALISER_POINTS, band_decibels, equaliser_matrix
 from ser_keras.features.conditions.room import impulse_response
 from ser_keras.features.streams.plan import speech_span
-from ser_keras.features.streams.sounds import Samples, coloured_noise, filtered, to_16_bits, unit_rms
+from ser_keras.features.streams.sounds import Samples, sloping_noise, filtered, to_16_bits, unit_rms
 
 LEAST_HEARD_S = 0.8  # of the utterance, or all of a shorter one
 AFTER_S = 1.0  # the longest silence between the utterance's end and the window's
@@ -160,7 +160,7 @@ class WindowRenderer:
             return self._noises(rng, self.window)
         slope = rng.uniform(0, 2 - (TEST_SLOPES[1] - TEST_SLOPES[0]))
         slope += TEST_SLOPES[1] - TEST_SLOPES[0] if slope > TEST_SLOPES[0] else 0
-        return coloured_noise(self.window, rng, slope)
+        return sloping_noise(self.window, rng, slope)
 
 
 def _add(mix: Samples, samples: Samples, at: int) -> None:
