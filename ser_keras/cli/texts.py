@@ -182,6 +182,11 @@ def live_evaluation(name: str, folder: Path, content: LiveEvaluation) -> list[st
         )
     if worst := live["worst"]:
         lines.append(f"worst group: {worst['by']} {worst['group']}, UAR {worst['uar']:.3f} ({worst['n']} utterances)")
+    if (listeners := content["listeners"]) and listeners["share"] is not None:
+        lines.append(
+            f"people who heard {listeners['n_takes']} of these takes, the sound alone, named {100 * listeners['share']:.0f} % "
+            "as the actor was asked"
+        )
     if content["leaky_reason"]:
         lines.append(content["leaky_reason"])
     return [*lines, f"tables, manifest and picture: {folder}"]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from ser_keras.common.files import read_json
+from ser_keras.corpora.listeners import ListenersAccuracy
 from ser_keras.evaluation.metrics_json import Bounds
 
 
@@ -89,7 +90,11 @@ class StreamSettingsJson(TypedDict):
 
 
 class LiveEvaluation(TypedDict):
-    """The content of metrics.json."""
+    """The content of metrics.json.
+
+    `listeners`: how often people named the emotions of the same takes, by their sound alone; None where nobody asked
+    them.
+    """
 
     protocol: str
     leaky: bool
@@ -104,6 +109,7 @@ class LiveEvaluation(TypedDict):
     commit: str | None
     streams: StreamSettingsJson
     live: LiveMetrics
+    listeners: ListenersAccuracy | None
 
 
 def read_live(folder: Path) -> LiveEvaluation:

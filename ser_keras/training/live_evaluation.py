@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +17,9 @@ from ser_keras.common.files import read_json, write_atomic, write_json
 from ser_keras.common.progress import say, stage
 from ser_keras.common.seeds import Stream as SeedStream
 from ser_keras.corpora.classes import ClassMap, class_of_emotion, select
+from ser_keras.corpora.listeners import ListenersAccuracy, voice_votes
+from ser_keras.corpora.listeners import accuracy as listeners_accuracy
+from ser_keras.corpora.utterance import Utterance
 from ser_keras.evaluation.live import HeardStream, answers, live_metrics
 from ser_keras.evaluation.live_json import LiveEvaluation
 from ser_keras.evaluation.live_tables import write_answers
@@ -78,6 +81,7 @@ class _Subject:
         model: what the results call the model.
         n_available: how many utterances there were to choose from.
         decoder: with which the audio was decoded.
+        roots: corpus -> its folder.
     """
 
     protocol: str
@@ -86,6 +90,7 @@ class _Subject:
     model: str
     n_available: int
     decoder: Decoder
+    roots: Mapping[str, str | Path]
 
 
 def evaluate_live(
@@ -131,6 +136,7 @@ def evaluate_live(
                 model=f"{run.path.resolve().name}/final",
                 n_available=len(test.labels),
                 decoder=experiment.audio.decoder,
+                roots={corpus: root},
             )
             folder = run.path / "evaluations" / f"{name}-{LIVE}"
             results.append((f"{name}-{LIVE}", folder, _judge(folder, [part], subject, request)))
@@ -168,6 +174,7 @@ def _judge_folds(run: Run, request: LiveRequest) -> LiveResult:
         model=f"{run.path.resolve().name}/folds",
         n_available=len(tested),
         decoder=data.experiment.audio.decoder,
+        roots=run.provenance["corpora_paths"],
     )
     folder = run.path / "evaluations" / f"test-{LIVE}"
     return folder.name, folder, _judge(folder, parts, subject, request)
@@ -225,6 +232,7 @@ def evaluate_live_model(
             model=model.name,
             n_available=len(labels),
             decoder="soundfile",
+            roots={corpus: root},
         )
         folder = out / f"{name}-{LIVE}"
         parts = [_Part(Speech(audio, labels, members), request.seed, lambda: model)]
@@ -290,6 +298,7 @@ def _judge(folder: Path, parts: Sequence[_Part], subject: _Subject, request: Liv
             "codec": request.settings.codec,
         },
         "live": live_metrics(heard, classes),
+        "listeners": _listeners(subject.roots, utterances),
     }
     manifest = manifest_of(
         streams, request.settings, seed=request.seed, limit=request.limit, decoder=subject.decoder, commit=commit
@@ -300,6 +309,13 @@ def _judge(folder: Path, parts: Sequence[_Part], subject: _Subject, request: Liv
     _write_picture(folder / "stream.png", streams, heard, classes=classes)
     write_json(folder / "metrics.json", content)
     return content
+
+
+def _listeners(roots: Mapping[str, str | Path], utterances: Sequence[Utterance]) -> ListenersAccuracy | None:
+    """What listeners made of the utterances of CREMA-D among these; None without any, or without their votes."""
+    votes = voice_votes(Path(roots["cremad"])) if "cremad" in roots else {}
+    accuracy = listeners_accuracy(votes, [u for u in utterances if u.corpus == "cremad"])
+    return accuracy if accuracy["n_takes"] else None
 
 
 def _write_picture(

@@ -73,7 +73,7 @@ def test_what_a_model_comes_to_live():
         **{"first_right": {"median_s": None, "within_2_s": 0.25}, "worst": None},
     }
     four = {**figures, "n": 6, "silent": 0, "uar_ci95": [None, None]}
-    content = {"live": {**figures, "four_classes": four}, "leaky_reason": "LEAKY: heard before"}
+    content = {"live": {**figures, "four_classes": four}, "leaky_reason": "LEAKY: heard before", "listeners": None}
     assert texts.live_evaluation("x-live", Path("out"), content) == [
         "x-live: four classes, half a second after the last word: UAR 0.500, WA 0.510 (6 utterances)",
         "x-live: 3 classes, half a second after the last word: UAR 0.500 [0.400, 0.600], WA 0.510 (8 utterances, "
@@ -84,4 +84,7 @@ def test_what_a_model_comes_to_live():
         "tables, manifest and picture: out",
     ]
     content["live"]["worst"] = {"by": "tone_dbfs", "group": "-45", "n": 60, "uar": 0.25}
+    content["listeners"] = {"n_takes": 7, "share": 0.42}
+    line = "people who heard 7 of these takes, the sound alone, named 42 % as the actor was asked"
+    assert line in texts.live_evaluation("x", Path("out"), content)
     assert "worst group: tone_dbfs -45, UAR 0.250 (60 utterances)" in texts.live_evaluation("x", Path("out"), content)

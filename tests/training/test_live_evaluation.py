@@ -143,6 +143,28 @@ def test_a_killed_evaluation_leaves_no_result(run, monkeypatch):
     assert not (folder / "metrics.json").exists(), "half a result is none"
 
 
+def test_what_listeners_heard_stands_beside(tmp_path):
+    (tmp_path / "AudioWAV").mkdir()
+    lines = ["take,voice_vote"]
+    for i, (code, emotion) in enumerate({"ANG": "A", "NEU": "N", "SAD": "N"}.items()):
+        take = f"{1001 + i}_DFA_{code}_XX"
+        soundfile.write(tmp_path / "AudioWAV" / f"{take}.wav", 0.3 * np.sin(np.arange(6400) / (i + 2)), 16000)
+        lines.append(f"{take},{emotion}")
+    (tmp_path / "voice_votes.csv").write_text("\n".join(lines) + "\n")
+    model = Model(by_frequency, Settings(tuple(TONES), 16000, 1600), "made", runtime="")
+    [(_, _, content)] = live_evaluation.evaluate_live_model(
+        model,
+        [("cremad", tmp_path)],
+        tmp_path / "out",
+        classes={name: [name] for name in TONES},
+        heard=Heard.of({}),
+        request=REQUEST,
+    )
+    listeners = content["listeners"]
+    assert listeners["n_takes"] == 3 and listeners["share"] == pytest.approx(2 / 3)
+    assert set(content["live"]["groups"]["language"]) == {"en"}
+
+
 def test_what_is_heard_is_spread_over_speakers_and_corpora():
     class Said:
         def __init__(self, corpus, speaker):
