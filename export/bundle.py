@@ -28,7 +28,7 @@ from ser_keras.export.names import (
     STEP_FILE,
     STEP_FLOAT_FILE,
 )
-from ser_keras.export.provenance import conditions, metadata_of, origin
+from ser_keras.export.provenance import conditions, live_estimates, metadata_of, origin
 from ser_keras.export.publish import replacing_folder
 from ser_keras.export.reference import write_reference
 from ser_keras.export.run_models import (
@@ -152,6 +152,7 @@ def _describe(
         "difference": {name: parity.worst(report[name]) for name in shipped},
         "parity": {"windows": {"synthetic": n_made, "real": n_real}, **report},
         "latency": latency,
+        "live": live_estimates(source.run) if source.fold is None else [],
         "conditions": conditions(source.run) if source.fold is None else [],
         "created_from": origin(source.run, source.experiment, source.fold),
     }

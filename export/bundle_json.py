@@ -149,6 +149,42 @@ class ConditionEstimate(TypedDict):
     n: int
 
 
+class LiveGroup(TypedDict):
+    """A group of the utterances: `by` says what tells them apart."""
+
+    by: str
+    group: str
+    n: int
+    uar: float
+
+
+class LiveEstimate(TypedDict):
+    """What the run's Keras models reach on streams of people in a room, as `ser-keras evaluate RUN --live` left it.
+
+    Figures are of utterances of `classes` alone, the display choosing among these: four of the model's, or all where it
+    has fewer than two of the four. `chosen_on`: whether settings were chosen on these speakers or corpora.
+    `first_right_within_2_s` is a share. `headline` is the sentence of the card; `listeners` the share of the same takes
+    that people named right by sound alone, None where nobody asked them.
+    """
+
+    name: str
+    protocol: str
+    headline: str
+    corpora: list[str]
+    chosen_on: bool
+    leaky: bool
+    classes: list[str]
+    n: int
+    n_speakers: int
+    uar: float | None
+    ci95: list[float | None]
+    wa: float | None
+    first_right_within_2_s: float | None
+    changes_a_minute: float | None
+    worst: LiveGroup | None
+    listeners: float | None
+
+
 class CorpusTerms(TypedDict):
     """A corpus whose speech the weights have seen, and its terms; None where nothing says it."""
 
@@ -239,6 +275,7 @@ class Description(TypedDict):
     difference: dict[str, Difference]  # file -> the worst of its runtimes
     parity: dict[str, ProbeCounts | dict[str, RuntimeParity]]  # `windows` -> counts; file -> runtime -> figures
     latency: dict[str, Latency]
+    live: list[LiveEstimate]  # empty where it was not measured; bundles of older versions have no such key
     conditions: list[ConditionEstimate]
     created_from: Origin
 

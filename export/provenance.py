@@ -8,9 +8,19 @@ from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.files import read_json
 from ser_keras.common.version import __version__
 from ser_keras.evaluation import Predictions
+from ser_keras.evaluation.live_json import read_live
+from ser_keras.evaluation.live_words import headline, headline_figures
 from ser_keras.experiment.run import Run
 from ser_keras.export import card
-from ser_keras.export.bundle_json import ConditionEstimate, CorpusOrigin, Origin, SoundOrigin, SpeechOrigin, Tree
+from ser_keras.export.bundle_json import (
+    ConditionEstimate,
+    CorpusOrigin,
+    LiveEstimate,
+    Origin,
+    SoundOrigin,
+    SpeechOrigin,
+    Tree,
+)
 from ser_keras.export.licence import NAME, notice, share_alike
 from ser_keras.export.metadata import Metadata
 from ser_keras.runtime.bundle import Settings
@@ -88,6 +98,37 @@ def tables(run: Run, folds: Iterable[int], name: str) -> dict[int, Predictions]:
     """fold number -> Predictions of `name` (predictions.csv or segments.csv); folds without the file are missing."""
     files = {number: run.fold(number) / name for number in folds}
     return {number: Predictions.read_csv(path) for number, path in files.items() if path.is_file()}
+
+
+def live_estimates(run: Run) -> list[LiveEstimate]:
+    """What the run's Keras models reach live, those first that heard nobody before and that nothing was chosen on."""
+    estimates: list[LiveEstimate] = []
+    for path in sorted((run.path / "evaluations").glob("*-live/metrics.json")):
+        content = read_live(path.parent)
+        figures, _ = headline_figures(content)
+        worst = content["live"]["worst"]
+        listeners = content["listeners"]
+        estimates.append(
+            {
+                "name": path.parent.name,
+                "protocol": content["protocol"],
+                "headline": headline(content),
+                "corpora": content["corpora"],
+                "chosen_on": content["selection_overlap"] > 0,
+                "leaky": content["leaky"],
+                "classes": list(figures["classes"]),
+                "n": figures["n"],
+                "n_speakers": content["n_speakers"],
+                "uar": figures["uar"],
+                "ci95": figures["uar_ci95"],
+                "wa": figures["wa"],
+                "first_right_within_2_s": figures["first_right"]["within_2_s"],
+                "changes_a_minute": figures["changes_a_minute"],
+                "worst": None if worst is None else {**worst},
+                "listeners": None if listeners is None else listeners["share"],
+            }
+        )
+    return sorted(estimates, key=lambda e: (e["leaky"], e["chosen_on"], e["name"].startswith("test-"), e["name"]))
 
 
 def conditions(run: Run) -> list[ConditionEstimate]:

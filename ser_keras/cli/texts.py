@@ -184,8 +184,8 @@ def live_evaluation(name: str, folder: Path, content: LiveEvaluation) -> list[st
         lines.append(f"worst group: {worst['by']} {worst['group']}, UAR {worst['uar']:.3f} ({worst['n']} utterances)")
     if (listeners := content["listeners"]) and listeners["share"] is not None:
         lines.append(
-            f"people who heard {listeners['n_takes']} of these takes, the sound alone, named {100 * listeners['share']:.0f} % "
-            "as the actor was asked"
+            f"people who heard {listeners['n_takes']} of these takes, the sound alone, named "
+            f"{100 * listeners['share']:.0f} % as the actor was asked"
         )
     if content["leaky_reason"]:
         lines.append(content["leaky_reason"])
