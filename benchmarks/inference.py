@@ -101,7 +101,7 @@ def same_class_unseen(run, gains_db):
 
 def main():
     from ser_keras.runtime import benchmark
-    from ser_keras.runtime.bundle import PRETRAINED, find
+    from ser_keras.runtime.bundle import DEFAULT_MODEL, PRETRAINED, find
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", metavar="NAME=PATH", help="whose windows are made louder and softer")
@@ -109,7 +109,7 @@ def main():
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     given = parser.parse_args()
     print(f"{benchmark.machine()}; load {benchmark.load()}")
-    shipped = PRETRAINED / "emodb"
+    shipped = PRETRAINED / DEFAULT_MODEL
     models = [("shipped", shipped / "model.tflite", shipped / "model_float32.tflite", find().settings.hop_samples)]
     with tempfile.TemporaryDirectory() as folder:
         models += [(" ".join([name, *changes]), *converted(name, changes, Path(folder))) for name, changes in RECIPES]

@@ -108,7 +108,7 @@ def unsettled(origin: SpeechOrigin) -> list[str]:
 
 def terms_line(origin: SpeechOrigin) -> str | None:
     """One line for the card: what asks for a notice, and where it is; None where nothing does."""
-    names = [f"{_title(corpus)} ({ODBL})" for corpus in corpora_of(origin) if _open_database(corpus)]
+    names = [f"{_short(corpus)} (ODbL)" for corpus in corpora_of(origin) if _open_database(corpus)]
     names += [f"sounds of {sound['name']} ({sound['licence']})" for sound in sounds_of(origin)]
     if not names:
         return None
@@ -119,6 +119,11 @@ def terms_line(origin: SpeechOrigin) -> str | None:
 
 def _title(corpus: CorpusTerms) -> str:
     return corpus.get("title") or corpus["name"]
+
+
+def _short(corpus: CorpusTerms) -> str:
+    """A corpus's title without what it stands for: `CREMA-D`."""
+    return _title(corpus).partition(" (")[0]
 
 
 def _citation(corpus: CorpusTerms) -> str:
@@ -133,8 +138,7 @@ def _open_database(corpus: CorpusTerms) -> bool:
 
 def _database_notice(corpus: CorpusTerms) -> str:
     """The notice of the ODbL's section 4.3, and the citation."""
-    name = _title(corpus).partition(" (")[0]
-    text = f"Contains information from {name}, which is made available under the {ODBL}: <{ODBL_URL}>."
+    text = f"Contains information from {_short(corpus)}, which is made available under the {ODBL}: <{ODBL_URL}>."
     if "DbCL" in (corpus.get("licence") or ""):
         text += f" Its contents are under the Database Contents License (DbCL): <{DBCL_URL}>."
     citation = _citation(corpus).removeprefix(": ")

@@ -3,10 +3,10 @@
 The names below are the public ones. They are imported when they are first used, so that `import ser_keras` stays light.
 
 Example:
-    >>> from pathlib import Path
     >>> import ser_keras
+    >>> from ser_keras.runtime.bundle import DEFAULT_MODEL, PRETRAINED
     >>> model = ser_keras.load()
-    >>> result = model.predict(Path(ser_keras.__file__).parent / "pretrained" / "emodb" / "reference.wav")
+    >>> result = model.predict(PRETRAINED / DEFAULT_MODEL / "reference.wav")
     >>> result.emotion in model.classes
     True
 """

@@ -25,7 +25,7 @@ PACKAGE = "org.serkeras.demo"
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", nargs="?", choices=["check", "apk"], default="check")
-    parser.add_argument("--bundle", type=Path, default=DEMO.parent / "ser_keras/pretrained/emodb")
+    parser.add_argument("--bundle", type=Path, default=shipped_bundle())
     parser.add_argument("--build", type=Path, default=DEMO.parent / "build/android")
     options = parser.parse_args()
     try:
@@ -34,6 +34,13 @@ def main():
         print(f"android: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def shipped_bundle():
+    """The bundle that ships with the package: its name stands in the package's sources alone."""
+    package = DEMO.parent / "ser_keras"
+    [name] = re.findall(r'^DEFAULT_MODEL = "(\w+)"$', (package / "runtime/bundle.py").read_text(), re.MULTILINE)
+    return package / "pretrained" / name
 
 
 class Checks:

@@ -10,6 +10,10 @@ from pathlib import Path
 
 UNSTATED = "licence not stated"
 ESC10_TITLE, ESC10_LICENCE = "ESC-10", "CC BY 3.0"
+ESC10_CREDIT = (
+    "ESC-10, collected by K. J. Piczak (ESC: Dataset for Environmental Sound Classification, ACM Multimedia 2015, "
+    "1015-1018), CC BY 3.0 (https://creativecommons.org/licenses/by/3.0/)"
+)
 ESC50_LICENCE = "CC BY-NC 3.0"  # of ESC-50 as a whole; its part ESC-10 is under another licence
 _ESC10 = Path(__file__).with_name("esc10.csv")  # of each clip: uploader, licence and title, as on Freesound
 _ESC_NAME = re.compile(r"(?P<clip>[1-5]-(?P<freesound>\d+))-[A-Z](-\d{1,2})?")  # fold, clip, take; ESC-50: class, too

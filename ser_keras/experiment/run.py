@@ -15,7 +15,7 @@ import yaml
 from ser_keras.common.errors import DamagedFile, MissingFile, SerKerasError, Unavailable, write_error
 from ser_keras.common.files import read_json
 from ser_keras.common.row_store import fingerprint
-from ser_keras.corpora.attributions import ESC10_LICENCE, ESC10_TITLE
+from ser_keras.corpora.attributions import ESC10_CREDIT, ESC10_LICENCE, ESC10_TITLE
 from ser_keras.corpora.noises import SoundFile
 from ser_keras.experiment.provenance import Record
 from ser_keras.experiment.recipes import Tree, from_tree
@@ -38,7 +38,8 @@ class CorpusRecord(TypedDict):
 class SoundRecord(TypedDict):
     """What experiment.yaml says of a folder of noises or rooms; equal fingerprints are equal audio, kinds and sources.
 
-    `licence` is that of the collection, or those of its files; `attributions` has a line for each source.
+    `licence` is that of the collection, or those of its files; `attributions` has a line for each source, and before
+    them one for the collection where its maker is known.
     """
 
     name: str
@@ -61,11 +62,12 @@ def sound_records(files: Sequence[SoundFile]) -> list[SoundRecord]:
 def _sound_record(name: str, files: Sequence[SoundFile]) -> SoundRecord:
     licences = ", ".join(sorted({file.licence for file in files}))
     first = {file.source: file.attribution for file in reversed(files)}
+    collected = [ESC10_CREDIT] if name == ESC10_TITLE else []
     return {
         "name": name,
         "licence": f"{ESC10_LICENCE}; clips: {licences}" if name == ESC10_TITLE else licences,
         "n_files": len(files),
-        "attributions": [first[source] for source in sorted(first)],
+        "attributions": [*collected, *(first[source] for source in sorted(first))],
         "fingerprint": fingerprint(sorted([file.digest, file.kind, file.source] for file in files)),
     }
 

@@ -17,12 +17,12 @@ from typing import TypeAlias
 
 from ser_keras.common.errors import BadInput, Damaged, NotFound, Unavailable
 from ser_keras.runtime import bundle
-from ser_keras.runtime.bundle import LICENCE
+from ser_keras.runtime.bundle import TERMS
 
 PACKAGE = Path(__file__).parents[1]
 # In a wheel that was built with the demo in it (`make wheel`), or in a checkout after `make web-build`.
 DEMO_FOLDERS = (PACKAGE / "web", PACKAGE.parent / "web_demo" / "dist")
-BUNDLE_FILES = ("labels.txt", "model_card.md", "reference.json", "reference.wav", LICENCE)
+BUNDLE_FILES = ("labels.txt", "model_card.md", "reference.json", "reference.wav", *TERMS)
 
 CONTENT_TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -116,7 +116,7 @@ def _bundle(model: str | Path | None) -> Table:
     for name in BUNDLE_FILES:
         if name in info["files"] and _belongs(folder / name, folder):
             table[f"/bundle/{name}"] = ((folder / name).read_bytes(), CONTENT_TYPES[Path(name).suffix])
-        elif name == LICENCE and name in info["files"]:
+        elif name in TERMS and name in info["files"]:
             raise Damaged(f"{folder} lacks {name}, without which these weights may not be passed on")
         else:
             info["files"].pop(name, None)

@@ -24,7 +24,7 @@ from ser_keras.evaluation.tables import write_tables
 from ser_keras.experiment import assembly, protocols
 from ser_keras.experiment.protocols import Fold
 from ser_keras.experiment.provenance import Record, provenance
-from ser_keras.experiment.run import Run
+from ser_keras.experiment.run import Run, sound_records
 from ser_keras.experiment.saved_model import InitialWeights, load_initial
 from ser_keras.experiment.settings import Experiment, dump_yaml
 from ser_keras.experiment.tensorflow_session import tensorflow_session
@@ -32,6 +32,7 @@ from ser_keras.models.fitted_head import cut_at
 from ser_keras.training import temperature
 from ser_keras.training.data.labelled_audio import read_audio, read_corpora
 from ser_keras.training.data.preparation import FoldedAudio, Prepared, compute_features, make_folds
+from ser_keras.training.data.sounds import TrainingSounds
 from ser_keras.training.fold import FoldTrainer
 from ser_keras.training.fold_job import FINAL, FoldJob
 
@@ -115,6 +116,8 @@ def _as_started(run: Run, corpora: Corpora) -> Corpora:
 def _resolved_settings(data: FoldedAudio, initial: InitialWeights | None) -> Record:
     """What experiment.yaml holds."""
     settings = {**data.experiment.model_dump(), "corpora": data.corpora}
+    if files := TrainingSounds.of(data.experiment.augmentation).files:
+        settings["sounds"] = sound_records(files)
     return settings if initial is None else settings | {"init": initial.described}
 
 

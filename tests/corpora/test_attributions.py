@@ -46,6 +46,7 @@ def test_esc10_and_esc50_are_told_apart_by_the_clip(tmp_path):
     assert rain.licence == "CC0" and "by cognito perceptu, Freesound clip 17367" in rain.attribution
     assert alarm.licence == "CC BY-NC 3.0", "ESC-50's; ESC-10 has another part of this recording, in another fold"
     assert "https://freesound.org/s/131943/" in alarm.attribution
+    assert is_esc10(Path("2-131943-A.ogg")) and not is_esc10(Path("3-131943-A.ogg"))
     assert freesound_clip(Path("1-17367-A.ogg")) == "17367" and freesound_clip(Path("rain-17367.ogg")) is None
 
 

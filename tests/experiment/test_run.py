@@ -120,7 +120,8 @@ def test_sounds_are_recorded_by_collection_with_a_credit_for_each_source(tmp_pat
     hums = write_noises(tmp_path / "hums", ["hum.wav"])
     esc10, mine = sound_records([*hums, *clips])
     assert (esc10["name"], esc10["licence"], esc10["n_files"]) == ("ESC-10", "CC BY 3.0; clips: CC BY, CC0", 3)
-    first, second = esc10["attributions"]
+    collection, first, second = esc10["attributions"]
+    assert "Piczak" in collection and "https://creativecommons.org/licenses/by/3.0/" in collection
     assert first.startswith('"unlocki door') and "HerbertBoland" in second and "28135" in second
     assert (mine["name"], mine["licence"], mine["n_files"]) == ("hums", "licence not stated", 1)
     assert sound_records([]) == []

@@ -79,8 +79,9 @@ def test_every_sound_that_was_used_is_credited():
 
 def test_weights_that_started_from_others_credit_their_sounds():
     init = {"name": "open", "corpora": ["cremad"], "sounds": [ESC10]}
-    text = licence.notice({"corpora": [RAVDESS], "sounds": [ESC10, UNKNOWN], "init": init})
-    assert text.count("## Sounds of ESC-10") == 1 and "## Sounds of mine" in text and "## CREMA-D" in text
+    for own in ([UNKNOWN], [UNKNOWN, ESC10]):
+        text = licence.notice({"corpora": [RAVDESS], "sounds": own, "init": init})
+        assert text.count("## Sounds of ESC-10") == 1 and "## Sounds of mine" in text and "## CREMA-D" in text
     assert "Their licence is in `LICENSE.md`" in text and "Apache-2.0" not in text
 
 
@@ -149,19 +150,23 @@ def test_the_licence_lies_beside_the_weights_and_is_part_of_the_bundle(tmp_path_
     check_out(made)
 
 
-def test_the_default_model_s_speech_asks_for_nothing():
-    assert not (bundle.PRETRAINED / "emodb" / LICENCE).exists()
-    assert "commercial" not in (bundle.PRETRAINED / "emodb" / CARD).read_text()
+def test_the_default_model_may_be_used_commercially_and_carries_what_its_speech_asks_for():
+    folder = bundle.PRETRAINED / bundle.DEFAULT_MODEL
+    assert not (folder / LICENCE).exists()
+    assert "not for commercial use" not in (folder / CARD).read_text().lower()
+    info = json.loads((folder / "bundle.json").read_text())
+    assert (NOTICE in info["files"]) == bool(licence.notice(info["created_from"]))
 
 
 def test_a_folder_of_a_shipped_model_s_name_does_not_hide_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "emodb" / "wav").mkdir(parents=True)
-    assert bundle.find("emodb").path == bundle.find().path
-    with pytest.raises(SerKerasError, match="emodb/wav is no model"):
-        bundle.find("emodb/wav")
-    shipped = bundle.find("emodb").path
-    (tmp_path / "emodb" / "bundle.json").write_text("{}")
+    name = bundle.DEFAULT_MODEL
+    (tmp_path / name / "wav").mkdir(parents=True)
+    shipped = bundle.find(name).path
+    assert shipped == bundle.find().path
+    with pytest.raises(SerKerasError, match=f"{name}/wav is no model"):
+        bundle.find(f"{name}/wav")
+    (tmp_path / name / "bundle.json").write_text("{}")
     assert bundle.find().path == shipped, "where it runs doesn't change the default model"
 
 

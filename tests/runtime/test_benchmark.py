@@ -11,9 +11,9 @@ from ser_keras.cli.main import main
 from ser_keras.common import child_process
 from ser_keras.common.errors import SerKerasError
 from ser_keras.runtime import benchmark, profiler
-from ser_keras.runtime.bundle import PRETRAINED
+from ser_keras.runtime.bundle import DEFAULT_MODEL, PRETRAINED
 
-BUNDLE = PRETRAINED / "emodb"
+BUNDLE = PRETRAINED / DEFAULT_MODEL
 CONTENT = (BUNDLE / "model.tflite").read_bytes()
 
 
@@ -21,7 +21,9 @@ CONTENT = (BUNDLE / "model.tflite").read_bytes()
 def test_what_is_measured(capsys):
     assert main(["benchmark", "--threads", "1", "--against", str(BUNDLE / "model_float32.tflite"), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert [m["name"] for m in found["models"]] == ["emodb/model.tflite", "emodb/model_float32.tflite"]
+    assert [m["name"] for m in found["models"]] == [
+        f"{DEFAULT_MODEL}/{name}" for name in ("model.tflite", "model_float32.tflite")
+    ]
     for model in found["models"]:
         figures = model["threads"]["1"]
         assert 0 < figures["median_ms"] <= figures["p95_ms"] and figures["cpu_ms"] > 0 and figures["load_ms"] > 0
@@ -36,7 +38,7 @@ def test_what_is_measured(capsys):
         model["threads"] = {1: figures}
     lines = "\n".join(texts.benchmark({**found, "load": 1000.0}))
     size = f"{len(CONTENT) / 1000:.0f} KB"
-    for part in ("emodb/model.tflite", size, "real-time factor", "time by operation", "machine is busy"):
+    for part in (f"{DEFAULT_MODEL}/model.tflite", size, "real-time factor", "time by operation", "machine is busy"):
         assert part in lines
     found["models"][0] |= {"operations": None, "operations_missing": "no profiler here"}
     assert "not known: no profiler here" in "\n".join(texts.benchmark(found))

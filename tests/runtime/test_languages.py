@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from ser_keras.runtime.bundle import PRETRAINED
+from ser_keras.runtime.bundle import DEFAULT_MODEL, PRETRAINED
 
 ROOT = Path(__file__).parents[2]
-BUNDLE = PRETRAINED / "emodb"
+BUNDLE = PRETRAINED / DEFAULT_MODEL
 
 
 def block(language):

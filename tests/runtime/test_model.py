@@ -197,10 +197,11 @@ def test_run_with_bundle(bundle, tmp_path):
 @pytest.mark.smoke
 def test_shipped_models_are_found_by_name(bundle, tmp_path, monkeypatch):
     monkeypatch.setattr(bundles, "PRETRAINED", tmp_path)
-    shutil.copytree(bundle, tmp_path / "emodb")
-    assert load().name == load("emodb").name == "emodb/model.tflite"
-    with pytest.raises(SerKerasError, match="emodb"):
-        load("emobd")
+    name = bundles.DEFAULT_MODEL
+    shutil.copytree(bundle, tmp_path / name)
+    assert load().name == load(name).name == f"{name}/model.tflite"
+    with pytest.raises(SerKerasError, match=f"no model '{name}x': .*{name}"):
+        load(f"{name}x")
 
 
 def test_folder_without_model(tmp_path):

@@ -169,9 +169,9 @@ def test_stereo_at_another_rate_is_the_same_speech(bundle, tmp_path):
 @pytest.fixture(params=["made", "shipped"])
 def ported(request, bundle):
     """(bundle.json, vectors.json, reference clip, folder)."""
-    from ser_keras.runtime.bundle import PRETRAINED
+    from ser_keras.runtime.bundle import DEFAULT_MODEL, PRETRAINED
 
-    folder = bundle if request.param == "made" else PRETRAINED / "emodb"
+    folder = bundle if request.param == "made" else PRETRAINED / DEFAULT_MODEL
     clip, _ = soundfile.read(folder / "reference.wav", dtype="int16")
     info, vectors = (json.loads((folder / name).read_text()) for name in ("bundle.json", "vectors.json"))
     return info, vectors, clip / np.float32(32768), folder

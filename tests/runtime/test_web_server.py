@@ -159,18 +159,22 @@ def test_nothing_outside_the_folder_is_given_out(running, path):
     assert SECRET not in answer and b"root:" not in answer
 
 
-def test_weights_under_their_own_terms_go_out_with_these_alone(demo, tmp_path):
+@pytest.mark.parametrize("name", bundle.TERMS)
+def test_weights_under_their_own_terms_go_out_with_these_alone(demo, tmp_path, name):
     bundle = shutil.copytree(SHIPPED, tmp_path / "bundle")
-    assert "/bundle/LICENSE.md" not in web_server.site(bundle, demo)
+    (bundle / name).unlink(missing_ok=True)
     info = json.loads((bundle / "bundle.json").read_text())
-    info["files"]["LICENSE.md"] = {"sha256": "", "bytes": 5}
+    info["files"].pop(name, None)
     (bundle / "bundle.json").write_text(json.dumps(info))
-    with pytest.raises(SerKerasError, match="lacks LICENSE.md, without which these weights may not be passed on"):
+    assert f"/bundle/{name}" not in web_server.site(bundle, demo)
+    info["files"][name] = {"sha256": "", "bytes": 5}
+    (bundle / "bundle.json").write_text(json.dumps(info))
+    with pytest.raises(SerKerasError, match=f"lacks {name}, without which these weights may not be passed on"):
         web_server.site(bundle, demo)
-    (bundle / "LICENSE.md").write_text("terms")
+    (bundle / name).write_text("terms")
     table = web_server.site(bundle, demo)
-    assert table["/bundle/LICENSE.md"][0] == b"terms"
-    assert "LICENSE.md" in json.loads(table["/bundle/bundle.json"][0])["files"]
+    assert table[f"/bundle/{name}"][0] == b"terms"
+    assert name in json.loads(table["/bundle/bundle.json"][0])["files"]
 
 
 def test_links_that_lead_out_are_not_followed(demo, tmp_path):

@@ -105,10 +105,10 @@ export class Bundle {
     };
   }
 
-  /** The model card's text, and the weights' licence where they have one of their own. @returns {Promise<string>} Markdown */
+  /** The model card's text, the weights' licence and whom they credit, where there are such. @returns {Promise<string>} Markdown */
   async card() {
-    const names = ["model_card.md", "LICENSE.md"].filter((name) => name === "model_card.md" || this.info.files[name]);
-    const texts = await Promise.all(names.map((name) => this.file(name)));
+    const terms = ["LICENSE.md", "NOTICE.md"].filter((name) => this.info.files[name]);
+    const texts = await Promise.all(["model_card.md", ...terms].map((name) => this.file(name)));
     return texts.map((text) => new TextDecoder().decode(text)).join("\n\n");
   }
 }

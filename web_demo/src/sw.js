@@ -43,7 +43,7 @@ async function activate() {
 
 /** The files of a bundle that the page reads, under the addresses that it asks for (src/bundle.js). */
 function filesOf(info) {
-  const names = [info.default, "reference.json", "reference.wav", "model_card.md", "LICENSE.md"];
+  const names = [info.default, "reference.json", "reference.wav", "model_card.md", "LICENSE.md", "NOTICE.md"];
   const listed = names.filter((name) => info.files[name]);
   return listed.map((name) => address(`bundle/${name}?sha256=${info.files[name].sha256}`));
 }

@@ -7,12 +7,13 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { build } from "esbuild";
 import { icon } from "./icons.mjs";
+import { shipped } from "./shipped.mjs";
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const repository = path.dirname(root);
 const { values: options } = parseArgs({
   options: {
-    bundle: { type: "string", default: path.join(repository, "ser_keras", "pretrained", "emodb") },
+    bundle: { type: "string", default: shipped },
     out: { type: "string", default: path.join(root, "dist") },
   },
 });
@@ -66,8 +67,9 @@ async function bundle() {
   const text = await readFile(path.join(options.bundle, "bundle.json"), "utf8");
   const info = JSON.parse(text);
   const names = [info.default, "labels.txt", "model_card.md", "reference.json", "reference.wav"];
-  // weights under terms of their own are passed on with these alone
-  for (const name of info.files["LICENSE.md"] ? [...names, "LICENSE.md"] : names) {
+  // weights under terms of their own, or that owe credit, are passed on with these alone
+  const terms = ["LICENSE.md", "NOTICE.md"].filter((name) => info.files[name]);
+  for (const name of [...names, ...terms]) {
     const content = await readFile(path.join(options.bundle, name));
     if (sha256(content) !== info.files[name]?.sha256)
       throw new Error(`${name} doesn't match its checksum in bundle.json`);

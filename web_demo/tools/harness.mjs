@@ -9,11 +9,12 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { chromium } from "playwright-core";
+import { shipped } from "./shipped.mjs";
 
 export const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 export const repository = path.dirname(root);
 export const dist = path.join(root, "dist");
-export const shipped = path.join(repository, "ser_keras", "pretrained", "emodb");
+export { shipped };
 export const python = process.env.PYTHON ?? path.join(repository, ".venv", "bin", "python");
 
 const BROWSERS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];

@@ -20,6 +20,7 @@ class CheckGradle {
             unit.compile(Phases.CONVERSION)
         }
 
+        assert new File(ShippedBundle.of(project), 'bundle.json').isFile()
         CheckedBundle.copy(bundle, new File(assets, 'bundle'))
 
         File harmed = copied(bundle, new File(assets.parentFile, 'harmed-bundle'))
@@ -30,20 +31,22 @@ class CheckGradle {
         refused("doesn't match its checksum") { CheckedBundle.copy(harmed, new File(harmed, 'assets')) }
         refused('is no bundle') { CheckedBundle.copy(new File(harmed, 'nowhere'), new File(harmed, 'assets')) }
 
-        File licensed = copied(bundle, new File(assets.parentFile, 'licensed-bundle'))
-        File licence = new File(licensed, 'LICENSE.md')
-        licence.text = '# Not for commercial use'
-        File description = new File(licensed, 'bundle.json')
-        Map info = new JsonSlurper().parse(description) as Map
-        info.files['LICENSE.md'] = [sha256: MessageDigest.getInstance('SHA-256').digest(licence.bytes).encodeHex().toString()]
-        description.text = JsonOutput.toJson(info)
-        File target = new File(licensed, 'assets')
-        CheckedBundle.copy(licensed, target)
-        assert new File(target, 'LICENSE.md').text == licence.text
-        licence.text = '# Public domain'
-        refused("LICENSE.md in ${licensed} is missing or doesn't match its checksum") { CheckedBundle.copy(licensed, target) }
-        licence.delete()
-        refused("LICENSE.md in ${licensed} is missing or doesn't match its checksum") { CheckedBundle.copy(licensed, target) }
+        File target = new File(assets.parentFile, 'licensed-assets')
+        ['LICENSE.md', 'NOTICE.md'].each { String name ->
+            File licensed = copied(bundle, new File(assets.parentFile, 'licensed-bundle'))
+            File terms = new File(licensed, name)
+            terms.text = '# Not for commercial use'
+            File description = new File(licensed, 'bundle.json')
+            Map info = new JsonSlurper().parse(description) as Map
+            info.files[name] = [sha256: MessageDigest.getInstance('SHA-256').digest(terms.bytes).encodeHex().toString()]
+            description.text = JsonOutput.toJson(info)
+            CheckedBundle.copy(licensed, target)
+            assert new File(target, name).text == terms.text
+            terms.text = '# Public domain'
+            refused("${name} in ${licensed} is missing or doesn't match its checksum") { CheckedBundle.copy(licensed, target) }
+            terms.delete()
+            refused("${name} in ${licensed} is missing or doesn't match its checksum") { CheckedBundle.copy(licensed, target) }
+        }
 
         Licences.copy(Licences.of(project), new File(assets, 'licences'))
         assert new File(assets, 'licences/LICENSE').bytes == new File(project, '../LICENSE').bytes

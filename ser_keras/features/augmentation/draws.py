@@ -25,7 +25,7 @@ class AugmentationSettings(Protocol):
     An empty list, 0 and probabilities of 1 leave windows as they are; docs/augmentation.md describes each field.
     """
 
-    mode: Literal["none", "grid", "random"]
+    mode: Literal["none", "grid", "random", "stream"]
     path: Literal["spectrum", "waveform"]
     pitch: list[float]
     rate: list[float]

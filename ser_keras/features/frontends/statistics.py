@@ -15,9 +15,8 @@ from ser_keras.features.frontends.stft import ShortTimeFourier
 N_SPECTRAL = 13  # descriptors beside bands, cepstrum and harmonicity
 MODULATION_HZ = (0.6, 1.6, 2.5, 4, 6, 9, 13, 20)  # edges of the modulation bands
 TINY = 1e-9
-import os
-
-OVER, MARGIN = eval(os.environ.get("FE", "(1.5,9.0)"))
+OVERSUBTRACTION = 1.5  # of the room tone: its spectrum is a mean, and single frames lie above it
+ABOVE_TONE_DB = 9.0  # a frame is half active at least so far above the room tone
 
 
 @keras.saving.register_keras_serializable("ser_keras")
@@ -28,6 +27,11 @@ class Statistics(ShortTimeFourier):
     harmonicity. All levels are relative to the window's own level, so that gain has no effect. Each frame is weighted
     by its activity (within some 30 dB of that level) and its voicing, so that pauses and zero padding have almost no
     weight. Only smooth functions: nothing is sorted, and the graph converts with builtin operations.
+
+    With `masked`, nothing reaches the output from where nothing is said: the spectrum of the room tone, which the
+    quietest frames show, is subtracted; a frame is active only if it stands out of that tone; inactive frames get the
+    mean of the active ones; and each frame's own mean is taken off the samples, so that a constant offset has no
+    effect. Without it, room tone of -90 dBFS around speech changes the tracks by many training deviations.
 
     Reference: the statistics follow F. Eyben et al., GeMAPS, IEEE TAC 7(2), 2016, and B. Schuller et al., ComParE,
     Interspeech 2013, in kind; pitch by the autocorrelation of P. Boersma, IFA Proceedings 17, 1993, from the power
@@ -43,6 +47,7 @@ class Statistics(ShortTimeFourier):
         hop_ms: step from one frame of 32 ms to the next, in milliseconds; the fewer frames, the faster.
         track_ms: 0: only statistics. Otherwise the descriptors follow, as means over stretches of so many
             milliseconds: first all of the first stretch, then all of the second, as `statistics_cnn` takes them.
+        masked: whether nothing reaches the output from where nothing is said; False: as in models before it existed.
         kwargs: see `FrontEnd`.
 
     Input:
@@ -138,10 +143,10 @@ class Statistics(ShortTimeFourier):
         threshold: keras.KerasTensor | float = -self.active_db
         if self.masked:
             tone = _room_tone(power, energy)
-            power = ops.maximum(power - OVER * tone, 0.0)
+            power = ops.maximum(power - OVERSUBTRACTION * tone, 0.0)
             of_tone = ops.sum(tone, axis=-1, keepdims=True)
             energy = ops.sum(power, axis=-1, keepdims=True)
-            threshold = ops.maximum(10 * ops.log10(of_tone + self._floor) + MARGIN, threshold)
+            threshold = ops.maximum(10 * ops.log10(of_tone + self._floor) + ABOVE_TONE_DB, threshold)
         decibels = 10 * ops.log10(energy + self._floor)
         active = ops.clip((decibels - threshold) / 12 + 0.5, 0.0, 1.0)  # from 0 to 1 within 12 dB
         silent = ops.cast(level > 1e-8, "float32")  # a window without any sound has no active frame
@@ -171,8 +176,7 @@ class Statistics(ShortTimeFourier):
             self._modulation(ops.log(ops.matmul(bands, self._quarters) + self._floor), active),
         ]
         if self.track_ms:
-            tracks = ops.concatenate([descriptors, semitone, active], axis=-1)
-            parts.append(self._tracks(tracks))
+            parts.append(self._tracks(ops.concatenate([descriptors, semitone, active], axis=-1)))
         return ops.concatenate(parts, axis=-1)
 
     def _tracks(self, frames: keras.KerasTensor) -> keras.KerasTensor:

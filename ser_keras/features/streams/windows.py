@@ -14,7 +14,7 @@ from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.features.augmentation.draws import EQUALISER_POINTS, band_decibels, equaliser_matrix
 from ser_keras.features.conditions.room import impulse_response
 from ser_keras.features.streams.plan import speech_span
-from ser_keras.features.streams.sounds import Samples, sloping_noise, filtered, to_16_bits, unit_rms
+from ser_keras.features.streams.sounds import Samples, filtered, sloping_noise, to_16_bits, unit_rms
 
 LEAST_HEARD_S = 0.8  # of the utterance, or all of a shorter one
 AFTER_S = 1.0  # the longest silence between the utterance's end and the window's

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -31,13 +32,18 @@ class TrainingSounds:
 
     @classmethod
     def of(cls, settings: Augmentation) -> TrainingSounds:
-        """The sounds of the settings' folders.
+        """The sounds of the settings' folders, read once in a process.
 
         Raises:
             SerKerasError: a folder is missing, or holds no sound that can be used.
         """
-        of_noises = _training_part(settings.noise_dir, "noise")
-        of_rooms = _training_part(settings.room_dir, "room")
+        return cls._read(settings.noise_dir, settings.room_dir)
+
+    @classmethod
+    @functools.lru_cache(maxsize=1)
+    def _read(cls, noise_dir: str | None, room_dir: str | None) -> TrainingSounds:
+        of_noises = _training_part(noise_dir, "noise")
+        of_rooms = _training_part(room_dir, "room")
         bank = [noises.noise_samples(file) for file in of_noises]
 
         def stretch(rng: np.random.Generator, n: int) -> Samples:

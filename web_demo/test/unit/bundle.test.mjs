@@ -108,10 +108,14 @@ test("every refusal of a microphone says what to do", () => {
   for (const { title, advice } of Object.values(PROBLEMS)) assert.ok(title.endsWith(".") && advice.endsWith("."));
 });
 
-test("the weights' licence stands beneath the card where they have one of their own", async () => {
-  const bundle = new Bundle("http://host/", { ...info, files: { ...info.files, "LICENSE.md": { sha256: "0" } } });
-  bundle.file = async (name) => new TextEncoder().encode(`# ${name}`);
-  assert.equal(await bundle.card(), "# model_card.md\n\n# LICENSE.md");
+test("the weights' licence and their notice stand beneath the card where they have such", async () => {
+  for (const terms of [[], ["LICENSE.md"], ["NOTICE.md"], ["LICENSE.md", "NOTICE.md"]]) {
+    const files = { ...info.files, "LICENSE.md": undefined, "NOTICE.md": undefined };
+    for (const name of terms) files[name] = { sha256: "0" };
+    const bundle = new Bundle("http://host/", { ...info, files });
+    bundle.file = async (name) => new TextEncoder().encode(`# ${name}`);
+    assert.equal(await bundle.card(), ["model_card.md", ...terms].map((name) => `# ${name}`).join("\n\n"));
+  }
 });
 
 test("a card's HTML is text, and its tables are tables", () => {

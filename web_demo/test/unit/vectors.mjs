@@ -2,10 +2,9 @@
 
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
+import { shipped } from "../../tools/shipped.mjs";
 
-const here = path.dirname(fileURLToPath(import.meta.url));
-export const folder = process.env.BUNDLE ?? path.join(here, "../../../ser_keras/pretrained/emodb");
+export const folder = process.env.BUNDLE ?? shipped;
 
 export const read = (name) => JSON.parse(readFileSync(path.join(folder, name), "utf8"));
 export const info = read("bundle.json");

@@ -5,10 +5,10 @@ import java.security.MessageDigest
 
 /** What the app needs of an exported bundle, copied only where it matches the checksums in bundle.json. */
 class CheckedBundle {
-    // the default model and a licence that bundle.json lists are added; other variants and the Keras model would only
+    // the default model and the terms that bundle.json lists are added; other variants and the Keras model would only
     // make the app larger
     static final List<String> NEEDED = ['model_card.md', 'reference.wav', 'reference.json'].asImmutable()
-    static final String LICENCE = 'LICENSE.md'
+    static final List<String> TERMS = ['LICENSE.md', 'NOTICE.md'].asImmutable()
 
     static void copy(File bundle, File target) {
         File description = new File(bundle, 'bundle.json')
@@ -18,8 +18,8 @@ class CheckedBundle {
         Map info = new JsonSlurper().parse(description) as Map
         target.deleteDir()
         target.mkdirs()
-        List<String> licence = (info['files'] as Map).containsKey(LICENCE) ? [LICENCE] : []
-        ([info['default'] as String] + NEEDED + licence).each { String name -> copyChecked(bundle, target, name, info) }
+        List<String> terms = TERMS.findAll { String name -> (info['files'] as Map).containsKey(name) }
+        ([info['default'] as String] + NEEDED + terms).each { String name -> copyChecked(bundle, target, name, info) }
         Files.copy(description.toPath(), new File(target, 'bundle.json').toPath(), StandardCopyOption.REPLACE_EXISTING)
     }
 

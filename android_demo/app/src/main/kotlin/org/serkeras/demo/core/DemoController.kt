@@ -55,7 +55,7 @@ class DemoController(
             val ready = ScreenState(
                 classes = settings.classes,
                 facts = bundle.facts,
-                card = cardBlocks(bundle.card()) + cardBlocks(bundle.licence().orEmpty()),
+                card = cardBlocks(bundle.card()) + cardBlocks(bundle.terms()),
                 windowSeconds = settings.windowSamples.toDouble() / settings.sampleRate,
                 milliseconds = made.lastMilliseconds,
             )

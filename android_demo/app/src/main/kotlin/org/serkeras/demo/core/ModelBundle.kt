@@ -77,10 +77,10 @@ class ModelBundle(private val read: (String) -> ByteArray) {
     /** The model card, Markdown. */
     fun card(): String = String(checked("model_card.md"), Charsets.UTF_8)
 
-    /** The model's licence, Markdown; null: the bundle names none. */
-    fun licence(): String? {
-        val named = info.optJSONObject("files")?.has(LICENCE) ?: false
-        return if (named) String(checked(LICENCE), Charsets.UTF_8) else null
+    /** The weights' licence and whom they credit, Markdown; empty: the bundle names neither. */
+    fun terms(): String {
+        val named = TERMS.filter { info.optJSONObject("files")?.has(it) ?: false }
+        return named.joinToString("\n\n") { String(checked(it), Charsets.UTF_8) }
     }
 
     /** The reference clip and the default model's probabilities for it. */
@@ -158,7 +158,7 @@ class ModelBundle(private val read: (String) -> ByteArray) {
     companion object {
         const val SCHEMA_VERSION = 1
         const val SAMPLE_RATE = 16000
-        private const val LICENCE = "LICENSE.md"
+        val TERMS = listOf("LICENSE.md", "NOTICE.md")
 
         /** Protocols whose results were measured on speakers of whom the model had heard nothing. */
         private val OTHER_SPEAKERS = setOf("speaker_independent", "cross_corpus")

@@ -10,7 +10,13 @@ import org.junit.Assert.assertTrue
 import org.junit.Test
 
 /** The bundle that goes into the app; under Gradle tests run in the folder of the module. */
-val bundleFolder = File(System.getProperty("bundle") ?: "../../ser_keras/pretrained/emodb")
+/** The bundle that ships with the package, whose name stands in its sources alone; the property names another. */
+val bundleFolder = File(System.getProperty("bundle") ?: "../../ser_keras/pretrained/${shippedName()}")
+
+private fun shippedName(): String {
+    val source = File("../../ser_keras/runtime/bundle.py").readText()
+    return Regex("^DEFAULT_MODEL = \"(\\w+)\"$", RegexOption.MULTILINE).find(source)!!.groupValues[1]
+}
 
 fun shippedBundle() = ModelBundle { File(bundleFolder, it).readBytes() }
 
@@ -75,16 +81,22 @@ class ModelBundleTest {
     }
 
     @Test
-    fun givesTheLicenceThatItNames() {
-        edit { it.getJSONObject("files").remove("LICENSE.md") }
-        assertEquals(null, bundle().licence())
-        files["LICENSE.md"] = "# Not for commercial use".toByteArray()
-        edit { it.getJSONObject("files").put("LICENSE.md", JSONObject().put("sha256", ModelBundle.sha256(files.getValue("LICENSE.md")))) }
-        assertEquals("# Not for commercial use", bundle().licence())
-        files["LICENSE.md"] = "# Public domain".toByteArray()
-        assertRefused("LICENSE.md is damaged") { bundle().licence() }
-        files.remove("LICENSE.md")
-        assertRefused("lacks LICENSE.md") { bundle().licence() }
+    fun givesTheTermsThatItNames() {
+        for (name in ModelBundle.TERMS) edit { it.getJSONObject("files").remove(name) }
+        assertEquals("", bundle().terms())
+        for (name in ModelBundle.TERMS) {
+            files[name] = "# $name".toByteArray()
+            edit { it.getJSONObject("files").put(name, JSONObject().put("sha256", ModelBundle.sha256(files.getValue(name)))) }
+        }
+        assertEquals("# LICENSE.md\n\n# NOTICE.md", bundle().terms())
+        for (name in ModelBundle.TERMS) {
+            val content = files.getValue(name)
+            files[name] = "# Public domain".toByteArray()
+            assertRefused("$name is damaged") { bundle().terms() }
+            files.remove(name)
+            assertRefused("lacks $name") { bundle().terms() }
+            files[name] = content
+        }
     }
 
     @Test
