@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
+from ser_keras.evaluation.live_json import WorstGroup
+
 Tree = Mapping[str, Any]  # Any: a run's experiment.yaml or metrics.json, whose values are of many kinds
 
 
@@ -149,15 +151,6 @@ class ConditionEstimate(TypedDict):
     n: int
 
 
-class LiveGroup(TypedDict):
-    """A group of the utterances: `by` says what tells them apart."""
-
-    by: str
-    group: str
-    n: int
-    uar: float
-
-
 class LiveEstimate(TypedDict):
     """What the run's Keras models reach on streams of people in a room, as `ser-keras evaluate RUN --live` left it.
 
@@ -173,6 +166,7 @@ class LiveEstimate(TypedDict):
     corpora: list[str]
     chosen_on: bool
     leaky: bool
+    codec: str
     classes: list[str]
     n: int
     n_speakers: int
@@ -181,7 +175,7 @@ class LiveEstimate(TypedDict):
     wa: float | None
     first_right_within_2_s: float | None
     changes_a_minute: float | None
-    worst: LiveGroup | None
+    worst: WorstGroup | None
     listeners: float | None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ser_keras.evaluation.live_words import BY
+from ser_keras.evaluation.live_words import worst_words
 from ser_keras.export.bundle_json import LiveEstimate
 from ser_keras.export.figures import figure, percent, with_interval
 
@@ -26,9 +26,25 @@ def live_section(live: Sequence[LiveEstimate]) -> str:
     """Markdown text; the headline is that of the first evaluation."""
     if not live:
         return f"{TITLE}\n\n{NOT_MEASURED}"
-    lines = [TITLE, "", f"**{live[0]['headline']}**", "", ABOUT, "", *HEAD, *map(_row, live)]
+    mean = _mean_of_corpora(live)
+    lines = [TITLE, "", f"**{live[0]['headline']}**", *mean, "", ABOUT, "", *HEAD, *map(_row, live)]
     notes = [note for row in live for note in _notes(row)]
     return "\n".join([*lines, *([""] if notes else []), *notes])
+
+
+def _mean_of_corpora(live: Sequence[LiveEstimate]) -> list[str]:
+    """The mean over the corpora that the model never heard and that nothing was chosen on, where there are several."""
+    by_name = {
+        _name(row): row["uar"]
+        for row in live
+        if not (row["leaky"] or row["chosen_on"]) and row["codec"] == "none" and row["classes"] == live[0]["classes"]
+    }
+    uars = {name: uar for name, uar in by_name.items() if uar is not None and name != "test"}
+    if len(uars) < 2:
+        return []
+    lowest = min(uars, key=lambda name: uars[name])
+    mean = sum(uars.values()) / len(uars)
+    return ["", f"Mean of {', '.join(sorted(uars))}: UAR {mean:.3f}; lowest {uars[lowest]:.3f} ({lowest})."]
 
 
 def _row(row: LiveEstimate) -> str:
@@ -55,10 +71,7 @@ def _notes(row: LiveEstimate) -> list[str]:
     """For whom it is worst, and what people made of the same speech."""
     notes = []
     if worst := row["worst"]:
-        by = BY.get(worst["by"], worst["by"])
-        notes.append(
-            f"- {_name(row)}: worst group {by} {worst['group']}, UAR {worst['uar']:.3f} of {worst['n']} utterances."
-        )
+        notes.append(f"- {_name(row)}: {worst_words(worst)}.")
     if row["listeners"] is not None:
         notes.append(
             f"- {_name(row)}: people who heard the same takes, the sound alone, named {percent(row['listeners'])} as "

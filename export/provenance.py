@@ -10,6 +10,7 @@ from ser_keras.common.version import __version__
 from ser_keras.evaluation import Predictions
 from ser_keras.evaluation.live_json import read_live
 from ser_keras.evaluation.live_words import headline, headline_figures
+from ser_keras.experiment.protocols import PROTOCOLS
 from ser_keras.experiment.run import Run
 from ser_keras.export import card
 from ser_keras.export.bundle_json import (
@@ -101,34 +102,40 @@ def tables(run: Run, folds: Iterable[int], name: str) -> dict[int, Predictions]:
 
 
 def live_estimates(run: Run) -> list[LiveEstimate]:
-    """What the run's Keras models reach live, those first that heard nobody before and that nothing was chosen on."""
+    """What the run's Keras models reach live: first on people whom they never heard and on whom nothing was chosen.
+
+    Streams through a codec come after those without, the folds' own test speakers after other corpora.
+    """
     estimates: list[LiveEstimate] = []
     for path in sorted((run.path / "evaluations").glob("*-live/metrics.json")):
         content = read_live(path.parent)
         figures, _ = headline_figures(content)
-        worst = content["live"]["worst"]
         listeners = content["listeners"]
-        estimates.append(
-            {
-                "name": path.parent.name,
-                "protocol": content["protocol"],
-                "headline": headline(content),
-                "corpora": content["corpora"],
-                "chosen_on": content["selection_overlap"] > 0,
-                "leaky": content["leaky"],
-                "classes": list(figures["classes"]),
-                "n": figures["n"],
-                "n_speakers": content["n_speakers"],
-                "uar": figures["uar"],
-                "ci95": figures["uar_ci95"],
-                "wa": figures["wa"],
-                "first_right_within_2_s": figures["first_right"]["within_2_s"],
-                "changes_a_minute": figures["changes_a_minute"],
-                "worst": None if worst is None else {**worst},
-                "listeners": None if listeners is None else listeners["share"],
-            }
-        )
-    return sorted(estimates, key=lambda e: (e["leaky"], e["chosen_on"], e["name"].startswith("test-"), e["name"]))
+        estimate: LiveEstimate = {
+            "name": path.parent.name,
+            "protocol": content["protocol"],
+            "headline": headline(content),
+            "corpora": content["corpora"],
+            "chosen_on": content["selection_overlap"] > 0,
+            "leaky": content["leaky"],
+            "codec": content["streams"]["codec"],
+            "classes": list(figures["classes"]),
+            "n": figures["n"],
+            "n_speakers": content["n_speakers"],
+            "uar": figures["uar"],
+            "ci95": figures["uar_ci95"],
+            "wa": figures["wa"],
+            "first_right_within_2_s": figures["first_right"]["within_2_s"],
+            "changes_a_minute": figures["changes_a_minute"],
+            "worst": content["live"]["worst"],
+            "listeners": None if listeners is None else listeners["share"],
+        }
+        estimates.append(estimate)
+
+    def order(e: LiveEstimate) -> tuple[bool, bool, bool, bool]:
+        return e["leaky"], e["codec"] != "none", e["chosen_on"], e["protocol"].partition(",")[0] in PROTOCOLS
+
+    return sorted(estimates, key=order)
 
 
 def conditions(run: Run) -> list[ConditionEstimate]:

@@ -169,19 +169,21 @@ def evaluation(name: str, folder: Path, metrics: Metrics) -> list[str]:
 
 def live_evaluation(name: str, folder: Path, content: LiveEvaluation) -> list[str]:
     """What a model came to live, and where the tables and the picture are."""
+    from ser_keras.evaluation.live_words import headline_figures, worst_words
+
     live = content["live"]
-    four, classes = live["four_classes"], f"{len(live['classes'])} classes"
-    lines = [] if four is None else [f"{name}: {_live_line(four, 'four classes')}"]
-    lines.append(f"{name}: {_live_line(live, classes)}")
-    if four is not None:
-        first = four["first_right"]
-        median = "never" if first["median_s"] is None else f"after {first['median_s']:.1f} s"
-        lines.append(
-            f"four classes: first right {median} (median), within 2 s in {100 * (first['within_2_s'] or 0):.0f} %; "
-            f"the display changes {four['changes_a_minute']:.1f} times a minute while somebody speaks"
-        )
+    figures, classes = headline_figures(content)
+    lines = [f"{name}: {_live_line(figures, classes)}"]
+    if len(figures["classes"]) < len(live["classes"]):
+        lines.append(f"{name}: {_live_line(live, 'all ' + str(len(live['classes'])))}")
+    first = figures["first_right"]
+    median = "never" if first["median_s"] is None else f"after {first['median_s']:.1f} s"
+    lines.append(
+        f"{classes}: first right {median} (median), within 2 s in {100 * (first['within_2_s'] or 0):.0f} %; "
+        f"the display changes {figures['changes_a_minute']:.1f} times a minute while somebody speaks"
+    )
     if worst := live["worst"]:
-        lines.append(f"worst group: {worst['by']} {worst['group']}, UAR {worst['uar']:.3f} ({worst['n']} utterances)")
+        lines.append(worst_words(worst))
     if (listeners := content["listeners"]) and listeners["share"] is not None:
         lines.append(
             f"people who heard {listeners['n_takes']} of these takes, the sound alone, named "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ser_keras.evaluation.live_json import DisplayMetrics, LiveEvaluation
+from ser_keras.evaluation.live_json import DisplayMetrics, LiveEvaluation, WorstGroup
 from ser_keras.experiment.protocols import PROTOCOLS
 
 BY = {
@@ -49,9 +49,15 @@ def _heard(content: LiveEvaluation) -> str:
     """On whom it was judged."""
     if content["leaky"]:
         return "LEAKY, on speech or speakers that it was trained on"
-    kind = PROTOCOLS.get(content["protocol"].removesuffix(HEARD_LIVE))
+    kind = PROTOCOLS.get(content["protocol"].partition(",")[0])
     known = kind is not None and kind.unseen not in ("speaker", "corpus")
     return "On utterances that it never heard" if known else "On speakers that it never heard"
+
+
+def worst_words(worst: WorstGroup) -> str:
+    """For whom it is worst."""
+    by = BY.get(worst["by"], worst["by"])
+    return f"worst group, by {by}: {worst['group']}, UAR {worst['uar']:.3f} of {worst['n']} utterances"
 
 
 def details(content: LiveEvaluation) -> str:
@@ -74,8 +80,7 @@ def details(content: LiveEvaluation) -> str:
     if figures["silent"]:
         sentences.append(f"{figures['silent']} of {figures['n']} utterances got no answer and count as wrong.")
     if worst := content["live"]["worst"]:
-        by = BY.get(worst["by"], worst["by"])
-        sentences.append(f"Worst group: {by} {worst['group']}, UAR {worst['uar']:.3f} of {worst['n']} utterances.")
+        sentences.append(f"The {worst_words(worst)}.")
     if (listeners := content["listeners"]) and listeners["share"] is not None:
         sentences.append(
             f"People who heard {listeners['n_takes']} of these takes, the sound alone, named "

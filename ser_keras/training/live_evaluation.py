@@ -23,6 +23,7 @@ from ser_keras.corpora.utterance import Utterance
 from ser_keras.evaluation.live import HeardStream, answers, live_metrics
 from ser_keras.evaluation.live_json import LiveEvaluation
 from ser_keras.evaluation.live_tables import write_answers
+from ser_keras.evaluation.live_words import HEARD_LIVE
 from ser_keras.evaluation.reports.plots import png
 from ser_keras.evaluation.reports.stream_picture import draw_stream
 from ser_keras.experiment.provenance import provenance
@@ -59,6 +60,17 @@ class LiveRequest:
     settings: LiveSettings = LiveSettings()
     seed: int = 0
     limit: int | None = N_UTTERANCES
+
+    def folder_name(self, place: str) -> str:
+        """What an evaluation goes by: under a codec, this is in the name."""
+        codec = self.settings.codec
+        return f"{place}-{LIVE}" if codec == "none" else f"{place}-{codec}-{LIVE}"
+
+    @property
+    def words(self) -> str:
+        """The end of a protocol's name."""
+        codec = self.settings.codec
+        return HEARD_LIVE if codec == "none" else f", through {codec}{HEARD_LIVE}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,7 +142,7 @@ def evaluate_live(
                 functools.partial(keras_model, run.final, tree, "final"),
             )
             subject = _Subject(
-                protocol=f"final model on {corpus}, heard live",
+                protocol=f"final model on {corpus}{request.words}",
                 leaky_reason=leak(heard, corpus, test.audio),
                 selected_on=heard.selected_on,
                 model=f"{run.path.resolve().name}/final",
@@ -138,8 +150,8 @@ def evaluate_live(
                 decoder=experiment.audio.decoder,
                 roots={corpus: root},
             )
-            folder = run.path / "evaluations" / f"{name}-{LIVE}"
-            results.append((f"{name}-{LIVE}", folder, _judge(folder, [part], subject, request)))
+            folder = run.path / "evaluations" / request.folder_name(name)
+            results.append((folder.name, folder, _judge(folder, [part], subject, request)))
         return results
 
 
@@ -168,7 +180,7 @@ def _judge_folds(run: Run, request: LiveRequest) -> LiveResult:
             )
         )
     subject = _Subject(
-        protocol=f"{data.experiment.protocol.name}, heard live",
+        protocol=f"{data.experiment.protocol.name}{request.words}",
         leaky_reason=run.metrics["leaky_reason"],
         selected_on=Heard.of_run(run).selected_on,
         model=f"{run.path.resolve().name}/folds",
@@ -176,7 +188,7 @@ def _judge_folds(run: Run, request: LiveRequest) -> LiveResult:
         decoder=data.experiment.audio.decoder,
         roots=run.provenance["corpora_paths"],
     )
-    folder = run.path / "evaluations" / f"test-{LIVE}"
+    folder = run.path / "evaluations" / request.folder_name("test")
     return folder.name, folder, _judge(folder, parts, subject, request)
 
 
@@ -226,7 +238,7 @@ def evaluate_live_model(
         audio, labels = _read(corpus, root, classes)
         members = spread(audio.utterances, request.limit, request.seed)
         subject = _Subject(
-            protocol=f"{model.name} on {corpus}, heard live",
+            protocol=f"{model.name} on {corpus}{request.words}",
             leaky_reason=leak(heard, corpus, audio),
             selected_on=heard.selected_on,
             model=model.name,
@@ -234,7 +246,7 @@ def evaluate_live_model(
             decoder="soundfile",
             roots={corpus: root},
         )
-        folder = out / f"{name}-{LIVE}"
+        folder = out / request.folder_name(name)
         parts = [_Part(Speech(audio, labels, members), request.seed, lambda: model)]
         results.append((folder.name, folder, _judge(folder, parts, subject, request)))
     return results

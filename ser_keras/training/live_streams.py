@@ -14,7 +14,7 @@ from ser_keras.common.seeds import Stream as SeedStream
 from ser_keras.corpora import language_of
 from ser_keras.corpora.utterance import Utterance
 from ser_keras.evaluation.live import HeardStream, LiveUtterance
-from ser_keras.features.streams.plan import LiveSettings, Stream, plan_streams, speech_end, speech_start
+from ser_keras.features.streams.plan import LiveSettings, Stream, plan_streams, speech_span
 from ser_keras.features.streams.render import Renderer
 from ser_keras.runtime.model import Model
 from ser_keras.training.data.decoded_audio import DecodedAudio
@@ -118,12 +118,14 @@ def hear(planned: PlannedStream, model: Model, number: int, *, key_of: Callable[
         key_of: what tables call an utterance.
     """
     speech, stream = planned.speech, planned.plan
+    utterances = speech.utterances
     moments = list(model.hear([planned.samples()]))
     nothing = [np.nan] * len(model.classes)
     beliefs = [nothing if m.belief is None else list(m.belief.values()) for m in moments]
     said = []
     for placed in stream.utterances:
-        u, samples = speech.utterances[placed.utterance], speech.samples(placed.utterance)
+        u = utterances[placed.utterance]
+        _, begin, end = speech_span(speech.samples(placed.utterance))
         said.append(
             LiveUtterance(
                 file=key_of(u),
@@ -134,8 +136,8 @@ def hear(planned: PlannedStream, model: Model, number: int, *, key_of: Callable[
                 language=language_of(u.corpus),
                 fold=speech.fold,
                 level_dbfs=placed.level_dbfs,
-                speech_start_s=(placed.first + speech_start(samples)) / SAMPLE_RATE,
-                speech_end_s=(placed.first + speech_end(samples)) / SAMPLE_RATE,
+                speech_start_s=(placed.first + begin) / SAMPLE_RATE,
+                speech_end_s=(placed.first + end) / SAMPLE_RATE,
             )
         )
     return HeardStream(

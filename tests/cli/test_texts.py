@@ -72,13 +72,13 @@ def test_what_a_model_comes_to_live():
         **{"n": 8, "silent": 1, "uar": 0.5, "uar_ci95": [0.4, 0.6], "wa": 0.51, "changes_a_minute": 7.25},
         **{"first_right": {"median_s": None, "within_2_s": 0.25}, "worst": None},
     }
-    four = {**figures, "n": 6, "silent": 0, "uar_ci95": [None, None]}
+    four = {**figures, "classes": {"anger": 3, "sadness": 3}, "n": 6, "silent": 0, "uar_ci95": [None, None]}
     content = {"live": {**figures, "four_classes": four}, "leaky_reason": "LEAKY: heard before", "listeners": None}
     assert texts.live_evaluation("x-live", Path("out"), content) == [
-        "x-live: four classes, half a second after the last word: UAR 0.500, WA 0.510 (6 utterances)",
-        "x-live: 3 classes, half a second after the last word: UAR 0.500 [0.400, 0.600], WA 0.510 (8 utterances, "
+        "x-live: two classes, half a second after the last word: UAR 0.500, WA 0.510 (6 utterances)",
+        "x-live: all 3, half a second after the last word: UAR 0.500 [0.400, 0.600], WA 0.510 (8 utterances, "
         "1 without an answer)",
-        "four classes: first right never (median), within 2 s in 25 %; the display changes 7.2 times a minute while "
+        "two classes: first right never (median), within 2 s in 25 %; the display changes 7.2 times a minute while "
         "somebody speaks",
         "LEAKY: heard before",
         "tables, manifest and picture: out",
@@ -87,4 +87,6 @@ def test_what_a_model_comes_to_live():
     content["listeners"] = {"n_takes": 7, "share": 0.42}
     line = "people who heard 7 of these takes, the sound alone, named 42 % as the actor was asked"
     assert line in texts.live_evaluation("x", Path("out"), content)
-    assert "worst group: tone_dbfs -45, UAR 0.250 (60 utterances)" in texts.live_evaluation("x", Path("out"), content)
+    assert "worst group, by room tone, dBFS: -45, UAR 0.250 of 60 utterances" in texts.live_evaluation(
+        "x", Path("out"), content
+    )

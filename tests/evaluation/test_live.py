@@ -122,19 +122,16 @@ def test_the_worst_group_is_named_where_it_is_large_enough():
         tone = {"tone_dbfs": options.pop("tone_dbfs", -65.0)}
         return [heard([said("anger", 0.0, 1.0, **options)], [shown], **tone) for _ in range(n)]
 
-    all_streams = streams(60, "anger") + streams(50, "sadness", level_dbfs=-39.0, gender="male") + streams(10, "anger")
+    soft = {"level_dbfs": -39.0, "gender": "male"}
+    all_streams = streams(70, "anger") + streams(30, "sadness", **soft) + streams(20, "anger", **soft)
     all_streams += streams(20, "happiness", tone_dbfs=-45.0)
     metrics = live.live_metrics(all_streams, CLASSES)
     groups = metrics["groups"]
     assert groups["level_dbfs"]["-40 to -33"]["n"] == 50 and groups["level_dbfs"]["-26 to -19"]["n"] == 90
     assert list(groups["tone_dbfs"]) == ["-65", "-45"] and groups["tone_dbfs"]["-45"] == {"n": 20, "uar": 0.0}
     assert metrics["worst"]["n"] >= 50, "of 20 utterances all are wrong, but these are few"
-    assert metrics["worst"] == {
-        "by": "level_dbfs",
-        "group": "-40 to -33",
-        "n": 50,
-        "uar": groups["level_dbfs"]["-40 to -33"]["uar"],
-    }
+    assert metrics["worst"] == {"by": "level_dbfs", "group": "-40 to -33", "n": 50, "uar": 0.4}
+    assert live.live_metrics(streams(60, "sadness"), CLASSES)["worst"] is None, "one group is all utterances"
 
 
 def test_levels_fall_into_bands_of_7_db():

@@ -1,6 +1,7 @@
 """Models heard live: tiny runs on generated vowels, and streams made again from their manifest."""
 
 import csv
+import dataclasses
 import json
 
 import numpy as np
@@ -74,6 +75,11 @@ def test_the_final_model_hears_other_people_and_a_leak_is_named(run, tmp_path):
     assert content["leaky_reason"] is None and "2 of these speakers" in leaky["leaky_reason"]
     assert content["streams"]["utterances_limit"] == 8
     assert [row["speaker"] for row in rows(folder)].count("manifest/x0") == 4, "evenly spread over the speakers"
+    coded = LiveRequest(dataclasses.replace(SETTINGS, codec="telephone"), limit=4)
+    [(name, _, through)] = live_evaluation.evaluate_live(run, [("manifest", table)], coded)
+    assert name == "manifest-new-telephone-live", "what was heard without a codec stays"
+    assert through["protocol"] == "final model on manifest, through telephone, heard live"
+    assert read_live(folder) == content
     [(_, _, again)] = live_evaluation.evaluate_live(run, [("manifest", table)], request)
     assert again == content, "the seed decides everything"
 

@@ -57,7 +57,7 @@ def test_the_details_name_listeners_and_what_was_chosen_on_these_speakers(tmp_pa
     assert "70 of these takes, the sound alone, named 42 % as the actor was asked" in text
     assert "chosen on these speakers or corpora (80 utterances): the figures are too good" in text
     worst = content["live"]["worst"]
-    assert f"Worst group: {BY[worst['by']]} {worst['group']}, UAR {worst['uar']:.3f}" in text
+    assert f"The worst group, by {BY[worst['by']]}: {worst['group']}, UAR {worst['uar']:.3f}" in text
 
 
 def test_the_picture_shows_silence_and_many_classes():
