@@ -9,7 +9,7 @@ from ser_keras.audio.samples import level_dbfs
 from ser_keras.common.errors import SerKerasError
 from ser_keras.features.streams.plan import LiveSettings, from_json, plan_streams, speech_span, to_json
 from ser_keras.features.streams.render import Renderer
-from ser_keras.features.streams.sounds import sloping_noise, filtered, tone_of_pauses
+from ser_keras.features.streams.sounds import filtered, sloping_noise, tone_of_pauses
 from ser_keras.features.streams.windows import Recording, WindowRenderer, WindowSettings
 from tests.made_corpus import vowel
 

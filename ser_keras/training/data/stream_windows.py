@@ -19,7 +19,8 @@ from ser_keras.training.data.live_augmentation import SMALL
 from ser_keras.training.data.sounds import TrainingSounds
 
 ADAPTATION_EPOCH = 2**31  # stands for an epoch: its windows are those that standardisation is adapted to
-ADAPTATION_WINDOWS = 4096
+ADAPTATION_WINDOWS = 4096  # at most, and at most so many times as many as there are examples:
+ADAPTATION_ROUNDS = 8
 
 
 class StreamWindows:
@@ -84,7 +85,9 @@ class StreamWindows:
         owner = self._examples.owner
         numbers = np.arange(len(owner)) if members is None else np.flatnonzero(np.isin(owner, members))
         rng = self._seeds.generator(Stream.STREAM_ADAPTATION)
-        drawn = rng.choice(numbers, ADAPTATION_WINDOWS) if len(numbers) else numbers
+        drawn = (
+            rng.choice(numbers, min(ADAPTATION_WINDOWS, ADAPTATION_ROUNDS * len(numbers))) if len(numbers) else numbers
+        )
         index = tf.data.Dataset.from_tensor_slices(drawn.astype(np.int64))
         for batch, _ in self.dataset(index, tf.constant(ADAPTATION_EPOCH, tf.int64), 256):
             yield batch.numpy()
