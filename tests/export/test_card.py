@@ -104,6 +104,12 @@ def test_card_says_first_what_a_person_gets_in_a_room(run, bundle, tmp_path):
     text = card.render(index(bundle) | {"live": live}, index(bundle)["files"], {}, metrics={})
     room, files = text.index("## What it reaches in a room"), text.index("## What it reaches on files of the corpus")
     assert room < files and text.index(f"**{live[0]['headline']}**") < files
+    more = [{**live[0], "name": "nemo-live", "uar": 0.2}, *live]
+    more = card.render(index(bundle) | {"live": more}, index(bundle)["files"], {}, metrics={})
+    assert f"Mean of nemo, ravdess: UAR {(live[0]['uar'] + 0.2) / 2:.3f}; lowest 0.200 (nemo)." in more
+    assert "Mean of" not in text, (
+        "the folds' own speakers, a codec's and those that settings were chosen on don't count"
+    )
     assert "| emodb (recipe chosen on these) | 4 |" in text and "| seen (**trained on these**) | 4 |" in text
     assert "- ravdess: people who heard the same takes, the sound alone, named 42 %" in text
     assert f"- ravdess: {worst_words(unseen['live']['worst'])}." in text
