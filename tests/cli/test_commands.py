@@ -3,12 +3,14 @@
 import json
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 
-from ser_keras.cli import commands
+from ser_keras.cli import commands, options
 from ser_keras.cli.main import main
 from ser_keras.common.errors import SerKerasError
+from ser_keras.features.streams import plan
 from tests.broken_audio import write_broken_audio
 from tests.made_corpus import write_corpus
 
@@ -141,3 +143,7 @@ def test_light_commands_import_nothing_heavy(arguments):
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60)
+
+
+def test_the_codecs_of_evaluate_are_those_of_streams():
+    assert get_args(plan.Codec) == options.CODECS
