@@ -28,8 +28,9 @@ def converted(recipe, changes, folder):
     from ser_keras.experiment.recipes import load_experiment
     from ser_keras.export.convert import Conversion, convert
     from ser_keras.export.metadata import with_metadata
-    from ser_keras.export.provenance import metadata_of, run_settings
+    from ser_keras.export.provenance import metadata_of
     from ser_keras.models.layers.adaptation import adapt_model
+    from ser_keras.training.runtime_model import run_settings
 
     keras.utils.set_random_seed(0)
     experiment = rules.complete(load_experiment(recipe, changes))

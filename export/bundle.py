@@ -28,7 +28,7 @@ from ser_keras.export.names import (
     STEP_FILE,
     STEP_FLOAT_FILE,
 )
-from ser_keras.export.provenance import chunk_hop, conditions, metadata_of, origin
+from ser_keras.export.provenance import conditions, live_estimates, metadata_of, origin
 from ser_keras.export.publish import replacing_folder
 from ser_keras.export.reference import write_reference
 from ser_keras.export.run_models import (
@@ -47,6 +47,7 @@ from ser_keras.export.vectors import write_vectors
 from ser_keras.runtime import benchmark
 from ser_keras.runtime.bundle import LICENCE, NOTICE, SCHEMA_VERSION
 from ser_keras.runtime.interpreter import Interpreter, choose
+from ser_keras.training.runtime_model import chunk_hop
 
 CARD = "model_card.md"
 INDEX = "bundle.json"
@@ -151,6 +152,7 @@ def _describe(
         "difference": {name: parity.worst(report[name]) for name in shipped},
         "parity": {"windows": {"synthetic": n_made, "real": n_real}, **report},
         "latency": latency,
+        "live": live_estimates(source.run) if source.fold is None else [],
         "conditions": conditions(source.run) if source.fold is None else [],
         "created_from": origin(source.run, source.experiment, source.fold),
     }

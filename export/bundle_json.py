@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
+from ser_keras.evaluation.live_json import WorstGroup
+
 Tree = Mapping[str, Any]  # Any: a run's experiment.yaml or metrics.json, whose values are of many kinds
 
 
@@ -149,6 +151,34 @@ class ConditionEstimate(TypedDict):
     n: int
 
 
+class LiveEstimate(TypedDict):
+    """What the run's Keras models reach on streams of people in a room, as `ser-keras evaluate RUN --live` left it.
+
+    Figures are of utterances of `classes` alone, the display choosing among these: four of the model's, or all where it
+    has fewer than two of the four. `chosen_on`: whether settings were chosen on these speakers or corpora.
+    `first_right_within_2_s` is a share. `headline` is the sentence of the card; `listeners` the share of the same takes
+    that people named right by sound alone, None where nobody asked them.
+    """
+
+    name: str
+    protocol: str
+    headline: str
+    corpora: list[str]
+    chosen_on: bool
+    leaky: bool
+    codec: str
+    classes: list[str]
+    n: int
+    n_speakers: int
+    uar: float | None
+    ci95: list[float | None]
+    wa: float | None
+    first_right_within_2_s: float | None
+    changes_a_minute: float | None
+    worst: WorstGroup | None
+    listeners: float | None
+
+
 class CorpusTerms(TypedDict):
     """A corpus whose speech the weights have seen, and its terms; None where nothing says it."""
 
@@ -239,6 +269,7 @@ class Description(TypedDict):
     difference: dict[str, Difference]  # file -> the worst of its runtimes
     parity: dict[str, ProbeCounts | dict[str, RuntimeParity]]  # `windows` -> counts; file -> runtime -> figures
     latency: dict[str, Latency]
+    live: list[LiveEstimate]  # empty where it was not measured; bundles of older versions have no such key
     conditions: list[ConditionEstimate]
     created_from: Origin
 

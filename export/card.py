@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shlex
 import statistics
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.corpora import CORPORA
 from ser_keras.export.bundle_json import Description, FileEntry, Origin, Tree, WindowEstimate
+from ser_keras.export.figures import figure, with_interval
 from ser_keras.export.licence import FREE, NAME, corpora_of, share_alike, terms_line
+from ser_keras.export.live_card import live_section
 from ser_keras.export.variants import ALWAYS, INT8_WEIGHTS, VARIANTS
 from ser_keras.runtime.benchmark import busy
 
@@ -55,6 +57,7 @@ def render(description: Description, files: Mapping[str, FileEntry], experiment:
     sections = [
         _what(description, experiment, origin),
         _warnings(origin, metrics),
+        live_section(description.get("live", [])),
         _results(description, metrics),
         _classes(metrics),
         _groups(description),
@@ -110,7 +113,7 @@ def _warnings(origin: Origin, metrics: Tree) -> str:
 
 def _results(description: Description, metrics: Tree) -> str:
     chance = f"chance is {1 / len(description['classes']):.3f}"
-    lines = ["## What it reaches", ""]
+    lines = ["## What it reaches on files of the corpus", ""]
     if metrics:
         lines += [
             f"Protocol `{metrics['protocol']}`: {metrics['n_utterances']} utterances of "
@@ -121,14 +124,14 @@ def _results(description: Description, metrics: Tree) -> str:
     head = "| model | UAR [95 % interval] | WA | same decision as Keras: utterances | single windows |"
     lines += [head, "| --- | --- | --- | --- | --- |"]
     if metrics:
-        lines.append(f"| Keras | {_uar(metrics['uar'], metrics['uar_ci95'])} | {_figure(metrics['wa'])} | | |")
+        lines.append(f"| Keras | {with_interval(metrics['uar'], metrics['uar_ci95'])} | {figure(metrics['wa'])} | | |")
     for name, figures in description["uar_estimate"].items():
         if figures is None:
             lines.append(f"| `{name}` | not measured | | | |")
             continue
         windows = figures["windows"]
         lines.append(
-            f"| `{name}` | {_uar(figures['uar'], figures['ci95'])} | {_figure(figures['wa'])} "
+            f"| `{name}` | {with_interval(figures['uar'], figures['ci95'])} | {figure(figures['wa'])} "
             f"| {100 * figures['agreement']:.1f} % of {figures['n']} "
             f"| {_share(windows)} |"
         )
@@ -163,7 +166,7 @@ def _classes(metrics: Tree) -> str:
     if not metrics:
         return ""
     counts, recall = metrics["classes"], metrics["per_class_recall"]
-    rows = [f"| {name} | {counts.get(name, '')} | {_figure(value)} |" for name, value in recall.items()]
+    rows = [f"| {name} | {counts.get(name, '')} | {figure(value)} |" for name, value in recall.items()]
     return "\n".join(["## Recall of each class", "", "| class | utterances | recall |", "| --- | --- | --- |", *rows])
 
 
@@ -173,7 +176,7 @@ def _groups(description: Description) -> str:
     groups = figures and figures["by_gender"]
     if not groups:
         return ""
-    rows = [f"| {name} | {group['n']} | {_figure(group['uar'])} |" for name, group in groups.items()]
+    rows = [f"| {name} | {group['n']} | {figure(group['uar'])} |" for name, group in groups.items()]
     return "\n".join(
         [
             f"## By gender (`{description['default']}`)",
@@ -190,7 +193,7 @@ def _corpora(metrics: Tree) -> str:
     if len(corpora) < 2:
         return ""
     rows = [
-        f"| {name} | {part['n']} | {_uar(part['uar'], part['uar_ci95'])} | {_figure(part['wa'])} |"
+        f"| {name} | {part['n']} | {with_interval(part['uar'], part['uar_ci95'])} | {figure(part['wa'])} |"
         for name, part in sorted(corpora.items())
     ]
     note = "Over the classes that a corpus has; an answer that it hasn't counts as wrong."
@@ -216,11 +219,13 @@ def _conditions(description: Description, metrics: Tree) -> str:
     if not description["conditions"]:
         return f"{title}\n\nNot measured (`ser-keras evaluate RUN --condition noise:20` before the export does it)."
     rows = [
-        f"| {row['condition']} | {_uar(row['uar'], row['ci95'])} | {_figure(row['wa'])} |"
+        f"| {row['condition']} | {with_interval(row['uar'], row['ci95'])} | {figure(row['wa'])} |"
         for row in description["conditions"]
     ]
     if metrics:
-        rows.insert(0, f"| as recorded | {_uar(metrics['uar'], metrics['uar_ci95'])} | {_figure(metrics['wa'])} |")
+        rows.insert(
+            0, f"| as recorded | {with_interval(metrics['uar'], metrics['uar_ci95'])} | {figure(metrics['wa'])} |"
+        )
     text = (
         "The same folds' Keras models on the same test speakers, the test audio distorted as `docs/conditions.md` says."
     )
@@ -345,12 +350,3 @@ def _again(description: Description, origin: Origin) -> str:
         f"`reference.wav` and `reference.json` hold a clip and the probabilities that every runtime must give for it; "
         "`vectors.json` holds what a port must compute from the cut of windows to the running belief."
     )
-
-
-def _uar(value: float | None, interval: Sequence[float | None]) -> str:
-    low, high = interval
-    return _figure(value) if low is None else f"**{_figure(value)}** [{_figure(low)}, {_figure(high)}]"
-
-
-def _figure(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:.3f}"

@@ -8,32 +8,23 @@ from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.files import read_json
 from ser_keras.common.version import __version__
 from ser_keras.evaluation import Predictions
+from ser_keras.evaluation.live_json import read_live
+from ser_keras.evaluation.live_words import headline, headline_figures
+from ser_keras.experiment.protocols import PROTOCOLS
 from ser_keras.experiment.run import Run
 from ser_keras.export import card
-from ser_keras.export.bundle_json import ConditionEstimate, CorpusOrigin, Origin, SoundOrigin, SpeechOrigin, Tree
+from ser_keras.export.bundle_json import (
+    ConditionEstimate,
+    CorpusOrigin,
+    LiveEstimate,
+    Origin,
+    SoundOrigin,
+    SpeechOrigin,
+    Tree,
+)
 from ser_keras.export.licence import NAME, notice, share_alike
 from ser_keras.export.metadata import Metadata
 from ser_keras.runtime.bundle import Settings
-
-
-def run_settings(experiment: Tree) -> Settings:
-    """How audio is cut for a run's model, from its `experiment.yaml`."""
-    export = experiment.get("export") or {}
-    window, hop = round(experiment["window_s"] * SAMPLE_RATE), chunk_hop(experiment)
-    chunks = export.get("chunks", 1) if experiment.get("unit") == "utterance" else 1
-    return Settings(
-        classes=tuple(experiment["classes"]),
-        window_samples=window + (chunks - 1) * hop,
-        hop_samples=round(export["hop_s"] * SAMPLE_RATE) if export.get("hop_s") else hop,
-        tail_rule=experiment["tail_rule"],
-        speech_gate_dbfs=export.get("speech_gate_dbfs"),
-        smoothing_s=export.get("smoothing_s", 0.0),
-    )
-
-
-def chunk_hop(experiment: Tree) -> int:
-    """Samples from one window that a classifier was trained on, or one chunk of its sequences, to the next."""
-    return round(experiment["hop_s"] * SAMPLE_RATE)
 
 
 def metadata_of(experiment: Tree, settings: Settings) -> Metadata:
@@ -110,14 +101,53 @@ def tables(run: Run, folds: Iterable[int], name: str) -> dict[int, Predictions]:
     return {number: Predictions.read_csv(path) for number, path in files.items() if path.is_file()}
 
 
+def live_estimates(run: Run) -> list[LiveEstimate]:
+    """What the run's Keras models reach live: first on people whom they never heard and on whom nothing was chosen.
+
+    Streams through a codec come after those without, the folds' own test speakers after other corpora.
+    """
+    estimates: list[LiveEstimate] = []
+    for path in sorted((run.path / "evaluations").glob("*-live/metrics.json")):
+        content = read_live(path.parent)
+        figures, _ = headline_figures(content)
+        listeners = content["listeners"]
+        estimate: LiveEstimate = {
+            "name": path.parent.name,
+            "protocol": content["protocol"],
+            "headline": headline(content),
+            "corpora": content["corpora"],
+            "chosen_on": content["selection_overlap"] > 0,
+            "leaky": content["leaky"],
+            "codec": content["streams"]["codec"],
+            "classes": list(figures["classes"]),
+            "n": figures["n"],
+            "n_speakers": content["n_speakers"],
+            "uar": figures["uar"],
+            "ci95": figures["uar_ci95"],
+            "wa": figures["wa"],
+            "first_right_within_2_s": figures["first_right"]["within_2_s"],
+            "changes_a_minute": figures["changes_a_minute"],
+            "worst": content["live"]["worst"],
+            "listeners": None if listeners is None else listeners["share"],
+        }
+        estimates.append(estimate)
+
+    def order(e: LiveEstimate) -> tuple[bool, bool, bool, bool]:
+        return e["leaky"], e["codec"] != "none", e["chosen_on"], e["protocol"].partition(",")[0] in PROTOCOLS
+
+    return sorted(estimates, key=order)
+
+
 def conditions(run: Run) -> list[ConditionEstimate]:
     """What the run's Keras models reach on distorted test audio, as `ser-keras evaluate RUN --condition C` left it.
 
-    The undistorted run is not in it.
+    The undistorted run is not in it, and neither is what was heard live.
     """
     estimates: list[ConditionEstimate] = []
     for path in sorted((run.path / "evaluations").glob("test-*/metrics.json")):
         metrics = read_json(path)
+        if "live" in metrics:
+            continue
         estimates.append(
             {
                 "condition": metrics["protocol"].partition(", ")[2] or path.parent.name.partition("-")[2],

@@ -20,9 +20,10 @@ from ser_keras.export import parity
 from ser_keras.export.bundle_json import Estimate, Tree
 from ser_keras.export.convert import Conversion, convert
 from ser_keras.export.estimate import TestAudio, estimate, sample_windows
-from ser_keras.export.provenance import run_settings, tables
+from ser_keras.export.provenance import tables
 from ser_keras.export.variants import INT8_WEIGHTS, VARIANTS
 from ser_keras.runtime.bundle import Settings
+from ser_keras.training.runtime_model import run_settings
 
 FLOAT = VARIANTS["float32"].file
 KERAS = "model.keras"  # in a fold's folder and in the bundle, there for `train --init`

@@ -91,6 +91,12 @@ def run_train(options: argparse.Namespace) -> None:
 
 
 def run_evaluate(options: argparse.Namespace) -> None:
+    if options.live:
+        _evaluate_live(options)
+        return
+    for name in ("utterances", "seed", "codec", "out"):
+        if getattr(options, name) is not None:
+            raise SerKerasError(f"evaluate: --{name} goes with --live alone")
     from ser_keras.experiment.run import Run
 
     run = Run.existing(options.run_directory)
@@ -102,6 +108,43 @@ def run_evaluate(options: argparse.Namespace) -> None:
 
     for name, folder, metrics in reevaluation.evaluate(run, _located(options.corpus), distortions):
         _show(texts.evaluation(name, folder, metrics))
+
+
+def _evaluate_live(options: argparse.Namespace) -> None:
+    """`evaluate --live`, of a run or of a bundle.
+
+    Raises:
+        SerKerasError: options that do not go together.
+    """
+    path = options.run_directory
+    if options.condition:
+        raise SerKerasError(
+            "evaluate: --condition goes without --live, whose streams have rooms and noises of their own"
+        )
+    of_run = (path / "experiment.yaml").is_file()
+    if of_run and options.out:
+        raise SerKerasError("evaluate: what a run comes to goes into the run; --out is for bundles")
+    if not of_run and not (options.corpus and options.out):
+        raise SerKerasError(f"{path} is no run: of a bundle, --live needs --corpus NAME=PATH and --out DIR")
+    quiet_tensorflow()
+    from ser_keras.experiment.run import Run
+    from ser_keras.features.streams.plan import LiveSettings
+    from ser_keras.training.live_evaluation import (
+        N_UTTERANCES,
+        LiveRequest,
+        evaluate_live,
+        evaluate_live_bundle,
+    )
+
+    limit = {None: N_UTTERANCES, "all": None}.get(options.utterances, options.utterances)
+    request = LiveRequest(LiveSettings(codec=options.codec or "none"), seed=options.seed or 0, limit=limit)
+    corpora = _located(options.corpus)
+    if of_run:
+        results = evaluate_live(Run.existing(path), corpora, request)
+    else:
+        results = evaluate_live_bundle(path, corpora, options.out, request)
+    for name, folder, content in results:
+        _show(texts.live_evaluation(name, folder, content))
 
 
 def run_reproduce(options: argparse.Namespace) -> None:

@@ -11,6 +11,8 @@ TYPE_CHECKING = False  # `typing` would take a tenth of the time of --help; type
 if TYPE_CHECKING:
     from typing import NoReturn
 
+CODECS = ("none", "telephone", "opus")  # as in ser_keras.features.streams.plan, which --help does not wait for
+
 
 class Parser(argparse.ArgumentParser):
     """Bad usage is one line and exit code 2."""
@@ -72,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--dry-run", action="store_true", help="print folds, counts and a time estimate")
 
     evaluate = command("evaluate", "run_evaluate", "run a run's models on its own test folds, or on other data")
-    evaluate.add_argument("run_directory", metavar="RUN", type=Path)
+    evaluate.add_argument("run_directory", metavar="RUN", type=Path, help="a run; with --live a bundle or .tflite, too")
     takes_corpora(evaluate, required=False)
     evaluate.add_argument(
         "--condition",
@@ -82,6 +84,17 @@ def parser() -> argparse.ArgumentParser:
         help="distort the test audio: noise:20, pause:2:-65, telephone+noise:10, ... (docs/conditions.md); "
         "may be repeated",
     )
+    evaluate.add_argument(
+        "--live",
+        action="store_true",
+        help="as it is used: streams of people who speak, pause and stop in a room (docs/live.md)",
+    )
+    evaluate.add_argument(
+        "--utterances", metavar="N", type=_count_or_all, help="live: so many of each corpus, or all (default: 1200)"
+    )
+    evaluate.add_argument("--seed", metavar="N", type=_seed, help="live: draws other streams (default: 0)")
+    evaluate.add_argument("--codec", metavar="C", choices=CODECS, help="live: none (default), telephone or opus")
+    evaluate.add_argument("--out", metavar="DIR", type=Path, help="live, of a bundle or .tflite: where results go")
 
     reproduce = command("reproduce", "run_reproduce", "run the rows of a paper beside the figures that it reports")
     reproduce.add_argument(
@@ -207,6 +220,20 @@ def _corpus(text: str) -> tuple[str, str | None]:
     if not equals and not _has_default_root(name):
         raise argparse.ArgumentTypeError(f"'{text}' names no folder: write {name}=PATH")
     return name, path or None
+
+
+def _count_or_all(text: str) -> int | str:
+    if text == "all":
+        return text
+    if not (text.isascii() and text.isdigit() and int(text) >= 1):
+        raise argparse.ArgumentTypeError(f"'{text}': give a number of utterances from 1, or all")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) < 2**31):
+        raise argparse.ArgumentTypeError(f"'{text}': give a whole number from 0 to {2**31 - 1}")
+    return int(text)
 
 
 def _threads(text: str) -> int:

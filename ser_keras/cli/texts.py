@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ser_keras.corpora.checking import CheckResult
     from ser_keras.corpora.corpus import Published, Reader
     from ser_keras.evaluation import Metrics
+    from ser_keras.evaluation.live_json import DisplayMetrics, LiveEvaluation
     from ser_keras.export.bundle_json import BundleJson
     from ser_keras.runtime.benchmark import ModelReport, Report
     from ser_keras.runtime.model import ResultJson
@@ -164,6 +165,43 @@ def headline(metrics: Metrics) -> str:
 def evaluation(name: str, folder: Path, metrics: Metrics) -> list[str]:
     """What an evaluation came to, and where its tables are."""
     return [f"{name}: {headline(metrics)}", f"tables: {folder}"]
+
+
+def live_evaluation(name: str, folder: Path, content: LiveEvaluation) -> list[str]:
+    """What a model came to live, and where the tables and the picture are."""
+    from ser_keras.evaluation.live_words import headline_figures, worst_words
+
+    live = content["live"]
+    figures, classes = headline_figures(content)
+    lines = [f"{name}: {_live_line(figures, classes)}"]
+    if len(figures["classes"]) < len(live["classes"]):
+        lines.append(f"{name}: {_live_line(live, 'all ' + str(len(live['classes'])))}")
+    first = figures["first_right"]
+    median = "never" if first["median_s"] is None else f"after {first['median_s']:.1f} s"
+    lines.append(
+        f"{classes}: first right {median} (median), within 2 s in {100 * (first['within_2_s'] or 0):.0f} %; "
+        f"the display changes {figures['changes_a_minute']:.1f} times a minute while somebody speaks"
+    )
+    if worst := live["worst"]:
+        lines.append(worst_words(worst))
+    if (listeners := content["listeners"]) and listeners["share"] is not None:
+        lines.append(
+            f"people who heard {listeners['n_takes']} of these takes, the sound alone, named "
+            f"{100 * listeners['share']:.0f} % as the actor was asked"
+        )
+    if content["leaky_reason"]:
+        lines.append(content["leaky_reason"])
+    return [*lines, f"tables, manifest and picture: {folder}"]
+
+
+def _live_line(figures: DisplayMetrics, classes: str) -> str:
+    low, high = figures["uar_ci95"]
+    bounds = "" if low is None or high is None else f" [{low:.3f}, {high:.3f}]"
+    silent = f", {figures['silent']} without an answer" if figures["silent"] else ""
+    return (
+        f"{classes}, half a second after the last word: UAR {figures['uar']:.3f}{bounds}, WA {figures['wa']:.3f} "
+        f"({figures['n']} utterances{silent})"
+    )
 
 
 def attention(file: Path | str, drawing: Path | SerKerasError) -> str:

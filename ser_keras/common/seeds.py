@@ -33,6 +33,8 @@ class Stream(enum.IntEnum):
     STREAM_ROOM = 17  # number of the room
     STREAM_WINDOW = 18  # fold, group, epoch, place in the epoch: a training window cut from a stream
     STREAM_ADAPTATION = 19  # fold, group: the windows that standardisation is adapted to
+    LIVE_UTTERANCES = 20  # none: which utterances are heard live
+    LIVE_FOLD = 21  # fold: the seed of the streams of its test part
 
 
 def sequence(seed: int, stream: Stream, *numbers: int) -> np.random.SeedSequence:

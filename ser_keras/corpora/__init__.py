@@ -22,7 +22,18 @@ from ser_keras.corpora.readers import (
 from ser_keras.corpora.synthetic import reader as synthetic
 from ser_keras.corpora.utterance import Utterance
 
-__all__ = ["CORPORA", "Listing", "NotThisCorpus", "Reader", "Utterance", "is_collection", "read", "scan", "title_of"]
+__all__ = [
+    "CORPORA",
+    "Listing",
+    "NotThisCorpus",
+    "Reader",
+    "Utterance",
+    "is_collection",
+    "language_of",
+    "read",
+    "scan",
+    "title_of",
+]
 
 _MODULES = (
     *(emodb, ravdess, nemo, savee, enterface, iemocap, casia, cremad, tess, des, mes),
@@ -39,6 +50,11 @@ def is_collection(name: str) -> bool:
 def title_of(name: str) -> str:
     """The title of a corpus; its name where the registry does not know it (the column `corpus` of a table)."""
     return CORPORA[name].title if name in CORPORA else name
+
+
+def language_of(name: str) -> str | None:
+    """The language of a corpus as a BCP 47 tag; None where the registry does not know it."""
+    return CORPORA[name].language if name in CORPORA else None
 
 
 def read(name: str, root: str | Path) -> list[Utterance]:

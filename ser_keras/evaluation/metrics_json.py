@@ -152,7 +152,7 @@ def metrics(
     }
     if segments is not None and len(segments):
         summary["segment"] = {"n": len(segments), **_of_table(segments, _of_one_utterance(segments))}
-    return _without_nan(summary)
+    return without_nan(summary)
 
 
 def _of_one_utterance(table: Predictions) -> list[str]:
@@ -232,10 +232,10 @@ def _deviation(values: NDArray[np.float64]) -> float:
 Tree = TypeVar("Tree")
 
 
-def _without_nan(tree: Tree) -> Tree:
+def without_nan(tree: Tree) -> Tree:
     """Plain data with None in place of NaN, and lists in place of tuples."""
     if isinstance(tree, Mapping):
-        return cast(Tree, {key: _without_nan(branch) for key, branch in tree.items()})
+        return cast(Tree, {key: without_nan(branch) for key, branch in tree.items()})
     if isinstance(tree, list | tuple):
-        return cast(Tree, [_without_nan(branch) for branch in tree])
+        return cast(Tree, [without_nan(branch) for branch in tree])
     return cast(Tree, None) if isinstance(tree, float) and math.isnan(tree) else tree

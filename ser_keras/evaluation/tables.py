@@ -49,7 +49,7 @@ def write_tables(
         protocol: name of the protocol.
         leaky_reason: why the metrics leak, in words; None where they do not.
         commit: the commit that ran.
-        selected_on: speakers on whom something else than the settings was chosen: the initial weights.
+        selected_on: speakers or corpora on whom something else than the settings was chosen: the initial weights.
 
     Returns:
         The content of metrics.json.
@@ -57,7 +57,8 @@ def write_tables(
     Raises:
         SerKerasError: there are no predictions, or the folder cannot be written.
     """
-    selection_speakers = {*experiment.selected_on, *selected_on}
+    selection = {*experiment.selected_on, *selected_on}
+    heard = zip(utterances.speaker, utterances.corpus, strict=True)
     (folder / "metrics.json").unlink(missing_ok=True)  # it marks the tables whole
     content = metrics(
         utterances,
@@ -67,7 +68,7 @@ def write_tables(
         leaky_reason=leaky_reason,
         seed=experiment.seed,
         commit=commit,
-        selection_overlap=sum(speaker in selection_speakers for speaker in utterances.speaker),
+        selection_overlap=sum(not selection.isdisjoint(each) for each in heard),
     )
     utterances.write_csv(folder / "predictions.csv")
     if segments is not None:

@@ -14,18 +14,14 @@ from ser_keras.evaluation import Predictions
 from ser_keras.evaluation.metrics_json import Metrics
 from ser_keras.evaluation.tables import write_tables
 from ser_keras.experiment import saved_model
-from ser_keras.experiment.provenance import Record, provenance
-from ser_keras.experiment.run import CorpusRecord, Run
+from ser_keras.experiment.provenance import provenance
+from ser_keras.experiment.run import Run
 from ser_keras.experiment.tensorflow_session import tensorflow_session
 from ser_keras.features.conditions import folder_name
 from ser_keras.training.data.items import Items
-from ser_keras.training.data.labelled_audio import (
-    LabelledAudio,
-    read_audio,
-    read_corpora,
-    read_test_audio,
-)
+from ser_keras.training.data.labelled_audio import read_audio, read_corpora, read_test_audio
 from ser_keras.training.data.preparation import FoldedAudio, Prepared, compute_features, features_of, make_folds
+from ser_keras.training.leaks import Heard, leak
 from ser_keras.training.prediction import predict_items
 
 if TYPE_CHECKING:
@@ -80,15 +76,25 @@ def evaluate(
     Raises:
         SerKerasError: the run is not finished, or the data do not fit it.
     """
-    names = [_place(name, root) for name, root in corpora]
-    if doubled := [name for name in names if names.count(name) > 1]:
-        raise SerKerasError(f"{doubled[0]} is given twice: evaluations go by a corpus's name, or its table's")
+    places(corpora)
     with run.locked():
         done = []
         for condition in conditions or (None,):
             done += [_evaluate_final(run, name, root, condition=condition) for name, root in corpora]
             done += [] if corpora else [evaluate_folds(run, condition)]
         return done
+
+
+def places(corpora: Sequence[tuple[str, str | Path]]) -> list[str]:
+    """What the evaluations on some corpora go by.
+
+    Raises:
+        SerKerasError: two would go by the same name.
+    """
+    names = [_place(name, root) for name, root in corpora]
+    if doubled := [name for name in names if names.count(name) > 1]:
+        raise SerKerasError(f"{doubled[0]} is given twice: evaluations go by a corpus's name, or its table's")
+    return names
 
 
 def _place(corpus: str, root: str | Path) -> str:
@@ -142,7 +148,7 @@ def evaluate_folds(run: Run, condition: Condition | None = None, *, unfinished: 
 
 def _evaluate_final(run: Run, corpus: str, root: str | Path, *, condition: Condition | None) -> Evaluation:
     """The final model on another corpus, under a condition."""
-    experiment, trained_on, start = run.trained_with()
+    experiment, _, start = run.trained_with()
     run.require_final()
     with tensorflow_session(experiment):
         classifier = saved_model.load_classifier(run.final)
@@ -159,40 +165,8 @@ def _evaluate_final(run: Run, corpus: str, root: str | Path, *, condition: Condi
         utterances,
         segments=windows,
         protocol=_with_condition(f"final model on {corpus}", condition),
-        leaky_reason=_leak(run, corpus, test, trained_on=trained_on, start=start),
+        leaky_reason=leak(Heard.of_run(run), corpus, test.audio),
         commit=provenance()["commit"],
         selected_on=start.get("selected_on", ()),
     )
     return name, folder, metrics
-
-
-def _leak(
-    run: Run,
-    corpus: str,
-    test: LabelledAudio,
-    *,
-    trained_on: Sequence[CorpusRecord],
-    start: Record,
-) -> str | None:
-    """Why the final model was trained on material of a test corpus, or None.
-
-    Args:
-        run: the run.
-        corpus: name of the test corpus.
-        test: its audio.
-        trained_on: what experiment.yaml says of the corpora that the model was trained on.
-        start: what it says of its initial weights.
-    """
-    heard = {s for record in trained_on for s in record["speakers"]} | set(start.get("speakers", []))
-    seen = heard & {u.speaker for u in test.audio.utterances}
-    before = {record["fingerprint"] for record in trained_on} | set(start.get("fingerprints", []))
-    same = any(record["fingerprint"] in before for record in test.corpora)
-    names = {record["name"] for record in trained_on}
-    if seen or same or (corpus in names and not is_collection(corpus)):
-        speakers = f", {len(seen)} of these speakers" if seen else ""
-        return f"LEAKY: the final model was trained on {corpus}{speakers}"
-    if run.heard_file.is_file():
-        trained = set(run.heard_file.read_text(encoding="utf-8").split())
-        if doubled := sum(digest in trained for digest in test.audio.hashes):
-            return f"LEAKY: {doubled} test utterances are the same audio as training ones"
-    return None

@@ -3,12 +3,14 @@
 import json
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 
-from ser_keras.cli import commands
+from ser_keras.cli import commands, options
 from ser_keras.cli.main import main
 from ser_keras.common.errors import SerKerasError
+from ser_keras.features.streams import plan
 from tests.broken_audio import write_broken_audio
 from tests.made_corpus import write_corpus
 
@@ -44,6 +46,13 @@ def called(capsys, *arguments):
             "nearest: training.epochs",
         ),
         (("evaluate", "no-run"), "no run directory"),
+        (("evaluate", "no-run", "--seed", "1"), "--seed goes with --live alone"),
+        (
+            ("evaluate", "no-run", "--live"),
+            "no-run is no run: of a bundle, --live needs --corpus NAME=PATH and --out DIR",
+        ),
+        (("evaluate", "no-run", "--live", "--condition", "noise:20"), "--condition goes without --live"),
+        (("evaluate", "no-run", "--live", "--utterances", "0"), "a number of utterances from 1, or all"),
         (("export", "no-run", "--out", "b"), "no run directory"),
         (("report", "no-run"), "no run directory"),
         (("predict", "x.wav", "--model", "no-model"), "no-model"),
@@ -134,3 +143,7 @@ def test_light_commands_import_nothing_heavy(arguments):
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60)
+
+
+def test_the_codecs_of_evaluate_are_those_of_streams():
+    assert get_args(plan.Codec) == options.CODECS

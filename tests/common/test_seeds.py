@@ -27,6 +27,13 @@ NUMBERS = {
     Stream.CLEANING_COMPONENTS: 0,
     Stream.CALIBRATION_GROUPS: 1,
     Stream.SEARCH_POINTS: 0,
+    Stream.STREAMS: 1,
+    Stream.STREAM_TONE: 1,
+    Stream.STREAM_ROOM: 1,
+    Stream.STREAM_WINDOW: 4,
+    Stream.STREAM_ADAPTATION: 2,
+    Stream.LIVE_UTTERANCES: 0,
+    Stream.LIVE_FOLD: 1,
 }
 
 

@@ -2,8 +2,12 @@
 
 import json
 
+from ser_keras.evaluation.live_words import worst_words
+from ser_keras.experiment.run import Run
 from ser_keras.export import card
+from ser_keras.export.provenance import conditions, live_estimates
 from tests import small_run
+from tests.evaluation import made_live
 from tests.export.converted import FILES, index
 
 
@@ -73,3 +77,44 @@ def test_card_s_command_trains_the_whole_run_whatever_call_was_its_first():
     for part in ("--fold 3", "--fold=3", "--resume", "--fold 0 --resume"):
         command = f"ser-keras train --recipe a {part} --out /home/me/run --set seed=1"
         assert card.anonymous(command, []) == "ser-keras train --recipe a --out RUN --set seed=1"
+
+
+def test_card_says_first_what_a_person_gets_in_a_room(run, bundle, tmp_path):
+    assert "## What it reaches in a room\n\nNot measured" in (bundle / "model_card.md").read_text()
+    copy = tmp_path / "run"
+    made_live.write(copy / "evaluations" / "test-live", protocol="speaker_independent, heard live")
+    made_live.write(copy / "evaluations" / "emodb-live", selection_overlap=9, corpora=["emodb"])
+    made_live.write(copy / "evaluations" / "seen-live", leaky=True, leaky_reason="LEAKY: heard")
+    coded = {"n_streams": 1, "hours": 0.1, "codec": "opus"}
+    made_live.write(copy / "evaluations" / "casia-opus-live", streams=coded)
+    listeners = {"n_takes": 9, "share": 0.42, "recalls": {}, "uar_six": None, "uar_four": None}
+    unseen = made_live.write(copy / "evaluations" / "ravdess-live", listeners=listeners)
+    live = live_estimates(Run(copy))
+    assert [each["name"] for each in live] == [
+        "ravdess-live",
+        "test-live",
+        "emodb-live",
+        "casia-opus-live",
+        "seen-live",
+    ]
+    assert [each["name"] for each in live if each["chosen_on"]] == ["emodb-live"] and live[4]["leaky"]
+    four = unseen["live"]["four_classes"]
+    assert live[0]["uar"] == four["uar"] and live[0]["n"] == four["n"] and len(live[0]["classes"]) == 4
+    assert live[0]["worst"] == unseen["live"]["worst"] and live[0]["listeners"] == 0.42
+    text = card.render(index(bundle) | {"live": live}, index(bundle)["files"], {}, metrics={})
+    room, files = text.index("## What it reaches in a room"), text.index("## What it reaches on files of the corpus")
+    assert room < files and text.index(f"**{live[0]['headline']}**") < files
+    more = [{**live[0], "name": "nemo-live", "uar": 0.2}, *live]
+    more = card.render(index(bundle) | {"live": more}, index(bundle)["files"], {}, metrics={})
+    assert f"Mean of nemo, ravdess: UAR {(live[0]['uar'] + 0.2) / 2:.3f}; lowest 0.200 (nemo)." in more
+    assert "Mean of" not in text, (
+        "the folds' own speakers, a codec's and those that settings were chosen on don't count"
+    )
+    assert "| emodb (recipe chosen on these) | 4 |" in text and "| seen (**trained on these**) | 4 |" in text
+    assert "- ravdess: people who heard the same takes, the sound alone, named 42 %" in text
+    assert f"- ravdess: {worst_words(unseen['live']['worst'])}." in text
+
+
+def test_what_was_heard_live_is_no_condition(tmp_path):
+    made_live.write(tmp_path / "evaluations" / "test-live")
+    assert conditions(Run(tmp_path)) == []

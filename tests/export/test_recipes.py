@@ -8,11 +8,11 @@ from ser_keras.experiment import assembly, rules
 from ser_keras.experiment.recipes import load_experiment, recipes
 from ser_keras.experiment.rules import why_not_exportable
 from ser_keras.export.convert import to_tflite
-from ser_keras.export.provenance import chunk_hop, run_settings
 from ser_keras.export.quantise import quantise
 from ser_keras.export.reference import reference_clip
 from ser_keras.models.layers.adaptation import adapt_model
 from ser_keras.runtime.interpreter import Interpreter
+from ser_keras.training.runtime_model import chunk_hop, run_settings
 
 QUICK = ("anand2015.r2", "log_mel_cnn")
 

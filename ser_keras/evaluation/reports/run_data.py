@@ -14,6 +14,7 @@ from ser_keras.common.errors import DamagedFile, MissingFile, SerKerasError, Unr
 from ser_keras.common.files import read_json
 from ser_keras.corpora import CORPORA
 from ser_keras.evaluation import Metrics, Predictions, metrics
+from ser_keras.evaluation.live_json import LiveEvaluation, read_live
 from ser_keras.experiment.protocols import PROTOCOLS
 from ser_keras.experiment.run import Run
 
@@ -45,6 +46,7 @@ class RunData:
         predictions: content of predictions.csv, or None.
         histories: fold number as text, or "final" -> columns of history.csv.
         folds: fold number -> content of fold.json.
+        live: name of an evaluation that was heard live -> content of its metrics.json.
         missing: lines that say what is not there.
     """
 
@@ -55,6 +57,7 @@ class RunData:
     predictions: Predictions | None = None
     histories: dict[str, History] = field(default_factory=dict)
     folds: dict[int, FoldRecord] = field(default_factory=dict)
+    live: dict[str, LiveEvaluation] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
 
     @property
@@ -142,6 +145,11 @@ def load_run(path: Path | str) -> RunData:
         no_history: History = {}
         if history := attempt("history.csv", partial(read_history, folder / "history.csv"), no_history):
             data.histories[folder.name] = history
+    for file in sorted(path.glob("evaluations/*-live/metrics.json")):
+        nothing: Mapping[str, object] = {}
+        evaluation = attempt("metrics.json", partial(_read_live, file.parent), nothing)
+        if "live" in evaluation:
+            data.live[file.parent.name] = cast(LiveEvaluation, evaluation)
     if not data.folds:
         data.missing.append("no finished folds (folds/K/fold.json): what training saw can't be checked")
     if data.metrics is None and data.predictions is not None and len(data.predictions):
@@ -161,6 +169,11 @@ def load_run(path: Path | str) -> RunData:
 def _read_fold(path: Path) -> FoldRecord:
     record: FoldRecord = read_json(path)
     return record
+
+
+def _read_live(folder: Path) -> Mapping[str, object]:
+    evaluation: Mapping[str, object] = read_live(folder)
+    return evaluation
 
 
 def read_history(path: Path) -> History:

@@ -13,6 +13,7 @@ import yaml
 from ser_keras.evaluation import Metrics, Predictions
 from ser_keras.evaluation.reports import plots
 from ser_keras.evaluation.reports.comparison import write_comparison
+from ser_keras.evaluation.reports.live_section import LivePart, live_parts
 from ser_keras.evaluation.reports.page import Picture, is_number, percent, picture, write_page
 from ser_keras.evaluation.reports.run_data import RunData, load_run
 from ser_keras.experiment.protocols import PROTOCOLS
@@ -81,6 +82,7 @@ class _Content(TypedDict):
     mistakes: list[Mistake]
     bad_files: list[tuple[str, str]]
     settings: str
+    live: list[LivePart]
 
 
 def _content(data: RunData) -> _Content:
@@ -100,6 +102,7 @@ def _content(data: RunData) -> _Content:
         "mistakes": [] if data.predictions is None else _mistakes(data.predictions),
         "bad_files": _pairs(data.provenance.get("bad_files")),
         "settings": yaml.safe_dump(data.experiment, sort_keys=False, allow_unicode=True) if data.experiment else "",
+        "live": live_parts(data.path / "evaluations", data.live),
     }
 
 

@@ -50,7 +50,7 @@ class LabelledAudio:
     @functools.cached_property
     def corpora(self) -> list[CorpusRecord]:
         """What experiment.yaml says of each corpus."""
-        return [_record(self.audio, name) for name in sorted({u.corpus for u in self.audio.utterances})]
+        return corpus_records(self.audio)
 
 
 def read_corpora(corpora: Sequence[tuple[str, str | Path]]) -> Listing:
@@ -169,6 +169,11 @@ def _same_audio(audio: DecodedAudio) -> list[str]:
             here, there = (f"{u.name} ({u.speaker or u.corpus})" for u in (utterance, other))
             lines.append(f"LEAK: {here} is the same audio as {there}")
     return lines
+
+
+def corpus_records(audio: DecodedAudio) -> list[CorpusRecord]:
+    """What experiment.yaml says of each corpus in some audio, by name."""
+    return [_record(audio, name) for name in sorted({u.corpus for u in audio.utterances})]
 
 
 def _record(audio: DecodedAudio, name: str) -> CorpusRecord:
