@@ -184,7 +184,7 @@ def _belief(settings: Settings) -> BeliefVectors:
     for silent in (3, 6, 7, 8, 9, 10):
         rows[silent] = None
     cases: list[BeliefCase] = []
-    for smoothing_s, hop_s in ((0.0, 0.5), (1.25, 0.5), (2.0, 0.5), (1.0, 2.0), (None, 0.5)):
+    for smoothing_s, hop_s in ((0.0, 0.5), (0.5, 0.5), (1.25, 0.5), (2.0, 0.5), (1.0, 2.0), (None, 0.5)):
         belief = RunningBelief(smoothing_s, hop_s)
         after = [belief.update(row) for row in rows]
         cases.append(

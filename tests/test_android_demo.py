@@ -51,7 +51,7 @@ def test_text_and_bars_stand_out_from_what_is_behind_them(theme):
         assert contrast(named[text], named[behind]) >= 4.5, (text, behind)
     assert contrast(named["text"], named["problem_background"]) >= 4.5
     assert contrast(named["on_accent"], named["accent"]) >= 4.5
-    bars = [name for name in named if re.fullmatch(r"class_\d+", name)]
+    bars = [name for name in named if name.startswith("class_")]
     assert len(bars) == 8
     for name in [*bars, "accent"]:
         assert contrast(named[name], named["background"]) >= 3, name

@@ -246,7 +246,7 @@ def run_predict(options: argparse.Namespace) -> int:
             reason = " ".join((error.reason if isinstance(error, FileError) else str(error)).split())
             objects.append({"file": path, "error": reason})
             lines.append(f"{path}: {reason}")
-    _show([json.dumps(objects, indent=1, ensure_ascii=False)] if options.json else lines)
+    _show([json.dumps(objects, indent=1, ensure_ascii=False)] if options.json else [*lines, model.reach])
     return code
 
 

@@ -162,7 +162,7 @@ def parser() -> argparse.ArgumentParser:
     predict = command("predict", "run_predict", "which emotion is heard in audio files")
     predict.add_argument("audio", metavar="AUDIO", nargs="+")
     predict.add_argument(
-        "--model", help="a .tflite, a bundle, a run or a shipped name (multi); by default the shipped one"
+        "--model", help="a .tflite, a bundle, a run or a shipped name (emodb, multi); by default the shipped one"
     )
     predict.add_argument("--json", action="store_true", help="a list of objects, one a file")
     predict.add_argument("--hop", metavar="S", type=float, help="seconds from window to window; the model's by default")
@@ -170,13 +170,13 @@ def parser() -> argparse.ArgumentParser:
     listen = command("listen", "run_listen", "which emotion is heard, while it is heard: microphone, file or pipe")
     listen.add_argument("audio", metavar="AUDIO", nargs="?", help="a file, or - for raw 16-bit 16 kHz mono audio")
     listen.add_argument(
-        "--model", help="a .tflite, a bundle, a run or a shipped name (multi); by default the shipped one"
+        "--model", help="a .tflite, a bundle, a run or a shipped name (emodb, multi); by default the shipped one"
     )
     listen.add_argument("--device", metavar="D", help="a microphone's number or part of its name")
     listen.add_argument("--json", action="store_true", help="a JSON object a window, one a line")
 
     serve = command("serve", "run_serve", "the web demo, for a browser on this machine or a phone")
-    serve.add_argument("--model", help="a bundle, a run or a shipped name (multi); by default the shipped one")
+    serve.add_argument("--model", help="a bundle, a run or a shipped name (emodb, multi); by default the shipped one")
     serve.add_argument(
         "--host", metavar="H", default="127.0.0.1", help="who may come: default %(default)s, this machine"
     )
@@ -189,7 +189,7 @@ def parser() -> argparse.ArgumentParser:
         "benchmark", "run_benchmark", "how long a model takes, what memory it needs, and where the time goes"
     )
     benchmark.add_argument(
-        "--model", help="a .tflite, a bundle, a run or a shipped name (multi); by default the shipped one"
+        "--model", help="a .tflite, a bundle, a run or a shipped name (emodb, multi); by default the shipped one"
     )
     benchmark.add_argument("--against", metavar="OTHER", help="a second model, measured in the same way")
     benchmark.add_argument("--threads", metavar="N", type=_threads, help="this number of threads (default: 1 and 2)")

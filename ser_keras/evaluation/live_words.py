@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ser_keras.common.text import number_word, of_ten
 from ser_keras.evaluation.live_json import DisplayMetrics, LiveEvaluation, WorstGroup
 from ser_keras.experiment.protocols import PROTOCOLS
 
@@ -16,7 +17,6 @@ BY = {
     "language": "language",
     "corpus": "corpus",
 }
-NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 HEARD_LIVE = ", heard live"  # the end of a protocol's name
 
 
@@ -24,8 +24,7 @@ def headline_figures(content: LiveEvaluation) -> tuple[DisplayMetrics, str]:
     """The figures that speak for a model, and over which classes: four, or all where it has not two of these."""
     four = content["live"]["four_classes"]
     figures: DisplayMetrics = four or content["live"]
-    n = len(figures["classes"])
-    return figures, f"{NUMBERS[n] if n < len(NUMBERS) else n} classes"
+    return figures, f"{number_word(len(figures['classes']))} classes"
 
 
 def headline(content: LiveEvaluation) -> str:
@@ -40,7 +39,7 @@ def headline(content: LiveEvaluation) -> str:
     interval = "" if low is None or high is None else f", 95 % interval {low:.3f} to {high:.3f}"
     guessing = 10 / len(figures["classes"])
     return (
-        f"{_heard(content)}, in a room: right in {NUMBERS[round(10 * figures['uar'])]} of ten cases of {classes} "
+        f"{_heard(content)}, in a room: right in {of_ten(figures['uar'])} of ten cases of {classes} "
         f"(UAR {figures['uar']:.3f}{interval}; guessing: {guessing:.2g} of ten)."
     )
 

@@ -14,12 +14,13 @@ from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.audio.windows import TAIL_RULES, TailRule
 from ser_keras.common.errors import BadInput, Damaged, NotFound, nearest
 from ser_keras.common.files import Json
+from ser_keras.runtime.reach import reach_in_words
 
 LICENCE = "LICENSE.md"  # in a bundle whose weights are under terms of their own
 NOTICE = "NOTICE.md"  # in a bundle whose speech or sounds ask for credit
 TERMS = (LICENCE, NOTICE)  # a bundle that has them is passed on with them alone
 SCHEMA_VERSION = 1  # of bundle.json
-DEFAULT_MODEL = "emodb"
+DEFAULT_MODEL = "open"
 APART = {"multi": "its weights are under CC BY-NC-SA 4.0, not for commercial use"}  # in the repository, in no wheel
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
 
@@ -79,12 +80,14 @@ class ModelFile:
         content: its bytes.
         name: what results call it.
         settings: Settings from the bundle.json that vouches for the file by its checksum; None for a bare file.
+        reach: sentences on how often it is right, by that bundle.json.
     """
 
     path: Path
     content: bytes
     name: str
     settings: Settings | None
+    reach: str
 
 
 def find(model: str | Path | None = None) -> ModelFile:
@@ -108,12 +111,18 @@ def find(model: str | Path | None = None) -> ModelFile:
     content = _read(path)
     listed = info["files"].get(path.name)
     if listed is None:
-        return ModelFile(path, content, path.name, None)
+        return ModelFile(path, content, path.name, settings=None, reach=reach_in_words({}))
     if hashlib.sha256(content).hexdigest() != listed.get("sha256"):
         raise Damaged(
             f"{path} is damaged or was changed: it doesn't match its checksum in bundle.json; export or copy it again"
         )
-    return ModelFile(path, content, f"{path.resolve().parent.name}/{path.name}", _bundle_settings(path.parent, info))
+    return ModelFile(
+        path,
+        content,
+        f"{path.resolve().parent.name}/{path.name}",
+        settings=_bundle_settings(path.parent, info),
+        reach=reach_in_words({**info, "default": path.name}),
+    )
 
 
 def _locate(model: str | Path) -> Path:

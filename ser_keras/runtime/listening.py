@@ -268,6 +268,8 @@ def listen(
     blocks = iter(blocks)
     first = next(blocks, None)  # whatever can't be opened says so now
     blocks = blocks if first is None else itertools.chain([first], blocks)
+    if not as_json:
+        print(model.reach, file=sys.stderr)
     if live and not as_json:
         window_s = model.window_samples / SAMPLE_RATE
         print(f"Listening; the first answer comes after {window_s:g} s. Ctrl+C ends it.", file=sys.stderr)

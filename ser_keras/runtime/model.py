@@ -18,6 +18,7 @@ from ser_keras.common.errors import BadInput
 from ser_keras.runtime import bundle
 from ser_keras.runtime.interpreter import Interpreter, RuntimeChoice, WindowClassifier, choose
 from ser_keras.runtime.isolated_interpreter import IsolatedInterpreter
+from ser_keras.runtime.reach import NOT_LIVE
 from ser_keras.runtime.running_belief import RunningBelief
 
 
@@ -158,6 +159,7 @@ class Model:
         settings: how audio is cut for it.
         name: what results call it.
         runtime: the name of the runtime that runs it.
+        reach: sentences on how often it is right, in a room first.
     """
 
     def __init__(
@@ -167,11 +169,13 @@ class Model:
         name: str,
         *,
         runtime: str,
+        reach: str = NOT_LIVE,
     ) -> None:
         self._interpreter = interpreter
         self.settings = settings
         self.name = name
         self.runtime = runtime
+        self.reach = reach
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -369,4 +373,4 @@ def load(model: str | Path | None = None, runtime: RuntimeChoice = "auto", threa
             f"{file.path} takes {takes} samples and gives {interpreter.n_classes} probabilities; "
             f"its settings say {says} and {len(settings.classes)}"
         )
-    return Model(interpreter, settings, file.name, runtime=runtime_name)
+    return Model(interpreter, settings, file.name, runtime=runtime_name, reach=file.reach)

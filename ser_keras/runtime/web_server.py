@@ -18,6 +18,7 @@ from typing import TypeAlias
 from ser_keras.common.errors import BadInput, Damaged, NotFound, Unavailable
 from ser_keras.runtime import bundle
 from ser_keras.runtime.bundle import TERMS
+from ser_keras.runtime.reach import reach_in_words
 
 PACKAGE = Path(__file__).parents[1]
 # In a wheel that was built with the demo in it (`make wheel`), or in a checkout after `make web-build`.
@@ -309,7 +310,8 @@ def serve(
     Raises:
         NotFound, BadInput, Damaged, Unavailable: as `site` and `server`.
     """
-    running = server(site(model, demo), host, port, cert=cert, key=key)
+    table = site(model, demo)
+    running = server(table, host, port, cert=cert, key=key)
     try:
         others = "".join(f" and, for other devices in its network, {url}" for url in running.urls[1:])
         yield f"The web demo is at {running.url}{others} (Ctrl+C ends it)"
@@ -318,6 +320,7 @@ def serve(
                 "note: on other devices the page works by https alone, as browsers demand: give --cert and --key "
                 "(docs/demo-user.md says how)"
             )
+        yield reach_in_words(json.loads(table["/bundle/bundle.json"][0]))
         running.serve_forever()
     finally:
         running.server_close()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ser_keras.common.text import duration
+from ser_keras.common.text import duration, number_word, of_ten
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,9 @@ from ser_keras.common.text import duration
 )
 def test_durations(seconds, rough, exact):
     assert duration(seconds) == rough and duration(seconds, exact=True) == exact
+
+
+def test_numbers_as_words():
+    assert [number_word(n) for n in (0, 4, 10, 11)] == ["none", "four", "ten", "11"]
+    words = ["none", "none", "one", "five", "five", "ten"]
+    assert [of_ten(share) for share in (0, 0.049, 0.05, 0.45, 0.5499, 1)] == words

@@ -43,6 +43,14 @@ def test_belief_is_the_mean_so_far_until_it_forgets():
     assert np.allclose([at_once.update(r) for r in rows], rows)
 
 
+def test_smoothed_over_one_hop_each_window_speaks_for_itself():
+    rows = np.random.default_rng(0).dirichlet(np.ones(3), 9)
+    belief = RunningBelief(1.0, 1.0)  # N = 1
+    assert np.allclose([belief.update(r) for r in rows], rows, atol=1e-15)
+    assert belief.update(None) is None  # one window of silence lasts as long
+    assert np.array_equal(belief.update(rows[0]), rows[0])
+
+
 def test_smoothing_is_a_time_constant():
     belief = RunningBelief(5.0, 0.1)
     for _ in range(1000):
@@ -224,6 +232,14 @@ def test_vectors_of_the_belief(ported):
                 belief = [b + (p - b) / min(n, most) for b, p in zip(before, row, strict=True)]
             assert (belief is None) == (expected is None)
             assert belief is None or belief == pytest.approx(expected, abs=vectors["belief"]["tolerance"])
+
+
+def test_vectors_hold_a_belief_that_is_smoothed_over_one_hop(bundle):
+    cases = json.loads((bundle / "vectors.json").read_text())["belief"]["cases"]
+    [case] = [case for case in cases if case["smoothing_s"] == case["hop_s"]]
+    for row, belief in zip(case["probabilities"], case["beliefs"], strict=True):
+        assert (row is None) == (belief is None)
+        assert row is None or belief == pytest.approx(row, abs=1e-12)
 
 
 @pytest.mark.smoke

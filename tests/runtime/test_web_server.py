@@ -16,6 +16,7 @@ import pytest
 from ser_keras.cli.main import main
 from ser_keras.common.errors import SerKerasError
 from ser_keras.runtime import bundle, web_server
+from ser_keras.runtime.model import load
 from tests.messages import one_line
 
 SHIPPED = bundle.PRETRAINED / bundle.DEFAULT_MODEL
@@ -284,6 +285,7 @@ def test_who_can_come_and_where_is_said(demo, monkeypatch):
         lines = web_server.serve(host="0.0.0.0", port=0, demo=demo)
         assert re.findall(r"http://([^:]+):\d+/ ", next(lines)) == shown
         assert "--cert" in next(lines)
+        assert next(lines) == load().reach
         lines.close()
 
 

@@ -25,6 +25,13 @@ test("the belief is Python's after every window", () => {
   }
 });
 
+test("smoothed over one hop, each window speaks for itself and one of silence ends it", () => {
+  const belief = new RunningBelief(1, 1);
+  for (const row of [[1, 0], [0.25, 0.75], [0.5, 0.5]]) assert.deepEqual(belief.update(row), row);
+  assert.equal(belief.update(null), null);
+  assert.deepEqual(belief.update([0, 1]), [0, 1]);
+});
+
 test("whether a window holds speech is decided as in Python", async () => {
   const { cases, speech_gate_dbfs: gates } = vectors.gate;
   for (const { signal: parts, passes } of cases) {

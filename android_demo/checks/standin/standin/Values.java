@@ -13,6 +13,7 @@ public final class Values {
     private final File res;
     private final boolean landscape;
     private final Map<String, String> strings = new HashMap<>();
+    private final Map<String, String[]> arrays = new HashMap<>();
     private final Map<String, Integer> colors = new HashMap<>();
 
     public Values(File res, boolean night, boolean landscape) {
@@ -24,6 +25,8 @@ public final class Values {
     }
 
     public String string(int id) { return found(strings, "string", id); }
+
+    public String[] strings(int id) { return found(arrays, "array", id); }
 
     public int color(int id) { return found(colors, "color", id); }
 
@@ -60,6 +63,7 @@ public final class Values {
             String name = ((Element) node).getAttribute("name");
             String text = node.getTextContent();
             if (node.getNodeName().equals("string")) strings.put(name, text.replace("\\'", "'"));
+            if (node.getNodeName().equals("string-array")) arrays.put(name, text.trim().split("\\s*\\n\\s*"));
             if (node.getNodeName().equals("color")) colors.put(name, (int) Long.parseLong(text.substring(1), 16));
         }
     }

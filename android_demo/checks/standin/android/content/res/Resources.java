@@ -26,6 +26,8 @@ public class Resources {
         return String.format(java.util.Locale.US, standInValues.string(id), formatArgs);
     }
 
+    public String[] getStringArray(int id) { return standInValues.strings(id); }
+
     public int getColor(int id, Theme theme) { return standInValues.color(id); }
 
     public final class Theme {

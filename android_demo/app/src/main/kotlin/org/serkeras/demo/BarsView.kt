@@ -22,6 +22,7 @@ class BarsView(context: Context, attrs: AttributeSet?) : View(context, attrs) {
     private val track = Paint(Paint.ANTI_ALIAS_FLAG).apply { color = context.getColor(R.color.track) }
     private val fill = Paint(Paint.ANTI_ALIAS_FLAG)
     private var classes = emptyList<String>()
+    private var colors = emptyList<Int>()
     private var target = FloatArray(0)
     private var shown = FloatArray(0)
     private var known = false
@@ -36,6 +37,7 @@ class BarsView(context: Context, attrs: AttributeSet?) : View(context, attrs) {
     fun show(classes: List<String>, belief: FloatArray?, top: Int?) {
         if (classes != this.classes) {
             this.classes = classes
+            colors = classColors(classes).map { context.getColor(it) }
             shown = FloatArray(classes.size)
             requestLayout()
         }
@@ -94,7 +96,7 @@ class BarsView(context: Context, attrs: AttributeSet?) : View(context, attrs) {
         }
         val round = half * 3 / 4
         canvas.drawRoundRect(left, middle - half, right, middle + half, round, round, track)
-        fill.color = context.getColor(classColor(index))
+        fill.color = colors[index]
         val end = left + shown[index] * (right - left)
         if (end - left > 1) canvas.drawRoundRect(left, middle - half, end, middle + half, round, round, fill)
     }

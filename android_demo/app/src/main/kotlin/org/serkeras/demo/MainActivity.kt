@@ -25,6 +25,7 @@ import org.serkeras.demo.core.DemoController
 import org.serkeras.demo.core.ModelBundle
 import org.serkeras.demo.core.Phase
 import org.serkeras.demo.core.Problem
+import org.serkeras.demo.core.Reach
 import org.serkeras.demo.core.ScreenState
 import org.serkeras.demo.core.cardBlocks
 
@@ -243,9 +244,17 @@ class MainActivity : Activity() {
 
     private fun noteText(state: ScreenState): String {
         val facts = state.facts ?: return getString(R.string.note)
+        val live = facts.live?.let { said(R.string.note_live, it) } ?: getString(R.string.note_not_live)
+        val chosenOn = if (facts.live?.chosenOn == true) getString(R.string.note_chosen_on) else null
+        val files = facts.files?.let { said(R.string.note_files, it) } ?: getString(R.string.note_not_files)
         val trained = getString(R.string.note_training, facts.speakers, facts.corpora.joinToString(", "))
-        val reached = facts.accuracy?.let { getString(R.string.note_accuracy, (100 * it).roundToInt()) }
-        return listOfNotNull(getString(R.string.note), trained, reached).joinToString(" ")
+        return listOfNotNull(live, chosenOn, files, getString(R.string.note), trained).joinToString(" ")
+    }
+
+    private fun said(sentence: Int, reach: Reach): String {
+        val numbers = resources.getStringArray(R.array.numbers)
+        fun word(n: Int) = numbers.getOrElse(n) { "$n" }
+        return getString(sentence, word(reach.classes), word(reach.ofTen))
     }
 
     /** Since Android 15 apps draw behind the system's bars. */

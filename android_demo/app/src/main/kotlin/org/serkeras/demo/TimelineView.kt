@@ -22,6 +22,7 @@ class TimelineView(context: Context, attrs: AttributeSet?) : View(context, attrs
     private val cell = Paint(Paint.ANTI_ALIAS_FLAG)
     private val quiet = Paint().apply { color = context.getColor(R.color.text_secondary) }
     private var classes = emptyList<String>()
+    private var colors = emptyList<Int>()
     private var moments = emptyList<Moment>()
     private var end = 0.0
     private var seconds = 1.0
@@ -37,6 +38,7 @@ class TimelineView(context: Context, attrs: AttributeSet?) : View(context, attrs
     fun show(classes: List<String>, moments: List<Moment>, end: Double, seconds: Double, live: Boolean) {
         if (classes != this.classes) {
             this.classes = classes
+            colors = classColors(classes).map { context.getColor(it) }
             requestLayout()
         }
         this.moments = moments
@@ -72,7 +74,7 @@ class TimelineView(context: Context, attrs: AttributeSet?) : View(context, attrs
                 continue
             }
             for (i in classes.indices) {
-                cell.color = context.getColor(classColor(i))
+                cell.color = colors[i]
                 cell.alpha = (255 * values[i]).roundToInt()
                 canvas.drawRect(from, i * laneHeight + thin, to, (i + 1) * laneHeight - thin, cell)
             }

@@ -31,12 +31,24 @@ data class ModelSettings(
 )
 
 /**
- * What the bundle says about its model's accuracy and training, for the note on the screen.
+ * How often a model is right on people of whom it had heard nothing.
  *
- * @property accuracy share of recordings named rightly, of speakers that the model had never heard; null: not measured.
+ * @property ofTen in how many of ten cases.
+ * @property classes of how many emotions.
+ * @property chosenOn whether its settings were chosen on these people: then it looks better than it is.
+ */
+data class Reach(val ofTen: Int, val classes: Int, val chosenOn: Boolean)
+
+/**
+ * What the bundle says about how often its model is right, and about its training, for the note on the screen; the
+ * same as `ser_keras.runtime.reach`.
+ *
+ * @property live of people who speak in a room, each emotion counting alike; null: not measured.
+ * @property files of recordings like those that it learned from; null: not measured.
  */
 data class ModelFacts(
-    val accuracy: Double?,
+    val live: Reach?,
+    val files: Reach?,
     val corpora: List<String>,
     val speakers: Int,
 )
@@ -143,17 +155,38 @@ class ModelBundle(private val read: (String) -> ByteArray) {
     }
 
     private fun facts(info: JSONObject): ModelFacts {
-        val estimate = info.optJSONObject("uar_estimate")?.optJSONObject(modelFile)
         val origin = info.optJSONObject("created_from")
         val corpora = origin?.optJSONArray("corpora")
-        val otherSpeakers = origin?.optString("protocol") in OTHER_SPEAKERS && !origin!!.optBoolean("leaky")
         val entries = List(corpora?.length() ?: 0) { corpora!!.getJSONObject(it) }
         return ModelFacts(
-            accuracy = estimate?.optDouble("wa")?.takeIf { otherSpeakers && !it.isNaN() },
+            live = live(info, origin),
+            files = files(info, origin),
             corpora = entries.map { it.optString("title", it.optString("name")) },
             speakers = entries.sumOf { it.optInt("n_speakers") },
         )
     }
+
+    /** The first of the evaluations heard live, where it was of people of whom the model had heard nothing. */
+    private fun live(info: JSONObject, origin: JSONObject?): Reach? {
+        val first = info.optJSONArray("live")?.optJSONObject(0) ?: return null
+        val protocol = first.optString("protocol").substringBefore(",")
+        val ownFolds = protocol == origin?.optString("protocol")
+        val unseen = !first.optBoolean("leaky", true) && !(ownFolds && protocol !in OTHER_SPEAKERS)
+        val classes = first.optJSONArray("classes") ?: return null
+        val right = ofTen(first.optDouble("uar")) ?: return null
+        return if (unseen) Reach(right, classes.length(), first.optBoolean("chosen_on")) else null
+    }
+
+    /** Of all recordings: the UAR beside it is a mean over emotions, and no share of cases. */
+    private fun files(info: JSONObject, origin: JSONObject?): Reach? {
+        val estimate = info.optJSONObject("uar_estimate")?.optJSONObject(modelFile) ?: return null
+        val unseen = origin?.optString("protocol") in OTHER_SPEAKERS && !origin!!.optBoolean("leaky")
+        val right = ofTen(estimate.optDouble("wa")) ?: return null
+        return if (unseen) Reach(right, settings.classes.size, false) else null
+    }
+
+    /** Halves are rounded up, as everywhere; null: no share. */
+    private fun ofTen(share: Double): Int? = if (share in 0.0..1.0) (10 * share + 0.5).toInt() else null
 
     companion object {
         const val SCHEMA_VERSION = 1

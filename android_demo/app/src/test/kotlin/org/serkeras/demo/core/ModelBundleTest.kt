@@ -2,6 +2,7 @@ package org.serkeras.demo.core
 
 import java.io.File
 import java.io.FileNotFoundException
+import org.json.JSONArray
 import org.json.JSONObject
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
@@ -48,8 +49,6 @@ class ModelBundleTest {
         assertEquals(info.getDouble("smoothing_s"), settings.smoothingSeconds, 0.0)
         assertEquals(info.getDouble("speech_gate_dbfs"), settings.speechGateDbfs!!, 0.0)
         assertTrue(bundle().facts.speakers > 0)
-        val estimate = info.getJSONObject("uar_estimate").getJSONObject(bundle().modelFile)
-        assertEquals(estimate.getDouble("wa"), bundle().facts.accuracy!!, 0.0)
         assertTrue(bundle().card().startsWith("# "))
         assertEquals(1.0, bundle().reference().probabilities.sum().toDouble(), 1e-3)
     }
@@ -59,15 +58,49 @@ class ModelBundleTest {
         edit {
             it.put("speech_gate_dbfs", JSONObject.NULL)
             it.put("uar_estimate", JSONObject())
+            it.remove("live")
             it.remove("created_from")
         }
         assertEquals(null, bundle().settings.speechGateDbfs)
-        assertEquals(null, bundle().facts.accuracy)
+        assertEquals(null, bundle().facts.live)
+        assertEquals(null, bundle().facts.files)
         assertEquals(emptyList<String>(), bundle().facts.corpora)
     }
 
+    /** An entry of `live` as `ser-keras export` writes it. */
+    private fun heard(change: (JSONObject) -> Unit = {}): JSONObject {
+        val entry = JSONObject().put("protocol", "final model on casia, heard live").put("leaky", false)
+        entry.put("chosen_on", false).put("uar", 0.45).put("wa", 0.9)
+        return entry.put("classes", JSONArray(listOf("anger", "happiness", "neutral", "sadness"))).also(change)
+    }
+
     @Test
-    fun accuracyIsThatOnOtherSpeakersOrNone() {
+    fun whatWasHeardLiveIsOfPeopleThatItNeverHeardOrNothing() {
+        val own = { protocol: String -> heard { it.put("protocol", "$protocol, heard live") } }
+        val cases = listOf(
+            "speaker_independent" to heard() to Reach(5, 4, false), // halves are rounded up, as in Python and JavaScript
+            "speaker_independent" to heard { it.put("uar", 0.449) } to Reach(4, 4, false),
+            "speaker_independent" to heard { it.put("chosen_on", true) } to Reach(5, 4, true),
+            "speaker_independent" to own("speaker_independent") to Reach(5, 4, false),
+            "speaker_dependent" to own("speaker_dependent") to null,
+            "speaker_independent" to heard { it.put("leaky", true) } to null,
+            "speaker_independent" to heard { it.put("uar", JSONObject.NULL) } to null,
+            "speaker_independent" to JSONObject() to null,
+        )
+        for ((given, expected) in cases) {
+            val (protocol, entry) = given
+            edit { it.put("live", JSONArray().put(entry).put(heard { e -> e.put("uar", 1.0) })) }
+            edit { it.getJSONObject("created_from").put("protocol", protocol) }
+            assertEquals(expected, bundle().facts.live)
+        }
+        edit { it.put("live", JSONArray()) }
+        assertEquals(null, bundle().facts.live)
+    }
+
+    @Test
+    fun onFilesItIsTheShareOfRecordingsOfOtherSpeakersOrNothing() {
+        edit { it.getJSONObject("uar_estimate").put(bundle().modelFile, JSONObject().put("uar", 0.9).put("wa", 0.849)) }
+        val n = bundle().settings.classes.size
         val changes = mapOf<(JSONObject) -> Unit, Boolean>(
             { it: JSONObject -> it.put("protocol", "cross_corpus"); Unit } to true,
             { it: JSONObject -> it.put("protocol", "random_split"); Unit } to false,
@@ -75,8 +108,8 @@ class ModelBundleTest {
             { it: JSONObject -> it.put("protocol", "speaker_independent").put("leaky", true); Unit } to false,
         )
         for ((change, said) in changes) {
-            edit { change(it.getJSONObject("created_from")) }
-            assertEquals(said, bundle().facts.accuracy != null)
+            edit { change(it.getJSONObject("created_from").put("leaky", false)) }
+            assertEquals(if (said) Reach(8, n, false) else null, bundle().facts.files)
         }
     }
 

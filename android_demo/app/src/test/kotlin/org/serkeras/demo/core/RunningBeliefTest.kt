@@ -36,6 +36,14 @@ class RunningBeliefTest {
     }
 
     @Test
+    fun smoothedOverOneHopEachWindowSpeaksForItselfAndOneOfSilenceEndsIt() {
+        val belief = RunningBelief(1.0, 1.0)
+        for (window in listOf(sure, other, other, sure)) assertArrayEquals(window, belief.update(window), 0f)
+        assertNull(belief.update(null))
+        assertArrayEquals(other, belief.update(other), 0f)
+    }
+
+    @Test
     fun refusesImpossibleTimes() {
         assertThrows(IllegalArgumentException::class.java) { RunningBelief(0.0, 1.0) }
         assertThrows(IllegalArgumentException::class.java) { RunningBelief(0.5, -1.0) }
