@@ -16,8 +16,11 @@ from ser_keras.export.variants import ALWAYS, INT8_WEIGHTS, VARIANTS
 from ser_keras.runtime.benchmark import busy
 
 
+FOLDERS = {"augmentation.noise_dir": "NOISES", "augmentation.room_dir": "ROOMS"}
+
+
 def anonymous(command: str, corpora: Collection[str]) -> str:
-    """A recorded command that trains the whole run anywhere: PATH and RUN for paths, no --fold and no --resume."""
+    """A recorded command that trains the whole run anywhere: words for paths, no --fold and no --resume."""
     try:
         words = shlex.split(command)
     except ValueError:
@@ -32,7 +35,9 @@ def anonymous(command: str, corpora: Collection[str]) -> str:
         if not (joined and option in stands_for):
             option, joined, value = (words[i - 1] if i else ""), "", word
         name, equals, path = word.removeprefix("--corpus=").partition("=")
-        if equals and name in corpora:
+        if equals and name in FOLDERS:
+            result.append(f"{name}={FOLDERS[name]}")
+        elif equals and name in corpora:
             result.append(word.removesuffix(path) + "PATH")
         elif option in stands_for and (option != "--recipe" or "/" in value or value.endswith(".yaml")):
             result.append((f"{option}=" if joined else "") + stands_for[option])

@@ -71,6 +71,8 @@ def test_card_hides_paths_of_commands():
     expected = "ser-keras train --corpus emodb=PATH --corpus=nemo=PATH --recipe a --out RUN --set a.b=c"
     assert card.anonymous(command, ["emodb", "nemo"]) == expected
     assert card.anonymous("broken 'quote", []) == ""
+    told = card.anonymous("ser-keras train --set augmentation.noise_dir=/home/me/noises", [])
+    assert told == "ser-keras train --set augmentation.noise_dir=NOISES"
 
 
 def test_card_s_command_trains_the_whole_run_whatever_call_was_its_first():

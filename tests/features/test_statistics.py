@@ -2,10 +2,14 @@
 
 import numpy as np
 import pytest
+import soundfile
 
 from ser_keras.common.errors import SerKerasError
+from ser_keras.features.conditions.noise import active_power, pink_noise
 from ser_keras.features.frontends import FRONT_ENDS
 from ser_keras.features.frontends.statistics import power_at
+from ser_keras.features.streams.windows import Recording, WindowRenderer, WindowSettings
+from tests.conftest import shared_data
 from tests.made_corpus import vowel
 
 N = 48000
@@ -109,3 +113,93 @@ def test_modulation_is_the_fourier_transform_at_its_frequencies(n):
     turns = np.exp(1j * np.outer(steps, np.arange(n)))
     expected = np.abs(np.einsum("kt,btc->bck", turns, x)) ** 2
     np.testing.assert_allclose(np.asarray(power_at(steps, x)), expected, rtol=1e-4, atol=1e-4 * n)
+
+
+@pytest.fixture(scope="module")
+def masked():
+    settings = {"masked": True, "active_db": 25.0, "floor_db": 40.0, "track_ms": 20}
+    return FRONT_ENDS["statistics"](**settings), FRONT_ENDS["statistics"](**{**settings, "masked": False})
+
+
+@pytest.fixture(scope="module")
+def spoken():
+    """24 windows of 4 s in which different voices say some syllables at -26 dBFS, anywhere; zeros around them."""
+    rng = np.random.default_rng(5)
+    windows = np.zeros((24, 64000), np.float32)
+    for k, window in enumerate(windows):
+        said = syllables(int(rng.integers(5, 10)), f0=rng.uniform(90, 260), seed=k)
+        said *= 10 ** (-26 / 20) / np.sqrt(active_power(said))
+        first = int(rng.integers(0, len(window) - len(said)))
+        window[first : first + len(said)] = said
+    return windows
+
+
+@pytest.fixture(scope="module")
+def training(spoken):
+    """Training windows of these voices."""
+    rng = np.random.default_rng(2)
+    renderer = WindowRenderer(WindowSettings(), 64000)
+    recordings = [Recording.of(window) for window in spoken]
+    return np.stack([renderer.render(recordings[i % 24], recordings[i % 7], rng) for i in range(96)])
+
+
+def training_deviations(layer, training, windows, *, changed):
+    """[D] by how many deviations over the training windows each feature moves, on average over some windows."""
+    moved = np.abs(np.array(layer(changed)) - np.array(layer(windows))).mean(axis=0)
+    return moved / (np.array(layer(training)).std(axis=0) + 1e-4)
+
+
+@pytest.mark.parametrize("tone_dbfs", [-90, -75, -65])
+def test_room_tone_around_speech_reaches_no_feature(masked, spoken, training, tone_dbfs):
+    layer, unmasked = masked
+    rng = np.random.default_rng(1)
+    tone = np.stack([pink_noise(64000, rng) for _ in spoken]) * 10 ** (tone_dbfs / 20)
+    changed = (np.round((spoken + tone) * 32767) / 32768).astype(np.float32)
+    moved = training_deviations(layer, training, spoken, changed=changed)
+    # Made voices have next to nothing in some bands; on real ones no feature moves by more than .3.
+    assert np.quantile(moved, 0.95) <= 0.1 and moved.max() <= 0.5
+    before = training_deviations(unmasked, training, spoken, changed=changed)
+    assert before.max() > 3  # what it mends
+
+
+def test_room_tone_around_real_speech_reaches_no_feature(masked):
+    layer, unmasked = masked
+    files = sorted((shared_data("emodb") / "wav").glob("*.wav"))[::11]
+    rng = np.random.default_rng(4)
+    recordings = [Recording.of(soundfile.read(file, dtype="float32")[0]) for file in files]
+    renderer = WindowRenderer(WindowSettings(), 64000)
+    training = np.stack([renderer.render(r, recordings[i - 1], rng) for i, r in enumerate(recordings)])
+    windows = np.zeros((len(files), 64000), np.float32)
+    for window, recording in zip(windows, recordings, strict=True):
+        samples = recording.samples[:48000]
+        first = int(rng.integers(0, 64000 - len(samples)))
+        window[first : first + len(samples)] = samples * 10 ** (-26 / 20) / np.sqrt(active_power(samples))
+    for tone_dbfs in (-90, -65):
+        tone = np.stack([pink_noise(64000, rng) for _ in files]) * 10 ** (tone_dbfs / 20)
+        changed = (np.round((windows + tone) * 32767) / 32768).astype(np.float32)
+        moved = training_deviations(layer, training, windows, changed=changed)
+        assert np.quantile(moved, 0.95) <= 0.1 and moved.max() <= 0.3
+        assert training_deviations(unmasked, training, windows, changed=changed).max() > 1
+
+
+def test_a_constant_offset_reaches_no_feature(masked, spoken, training):
+    layer, unmasked = masked
+    changed = spoken + np.float32(0.02)
+    assert training_deviations(layer, training, spoken, changed=changed).max() < 0.02
+    assert training_deviations(unmasked, training, spoken, changed=changed).max() > 3
+
+
+def test_the_share_that_is_speech_may_lie_anywhere_in_the_window(masked, spoken):
+    layer, _ = masked
+    statistics = np.array(layer(spoken))[:, :528]
+    moved = np.abs(np.array(layer(np.roll(spoken, -160 * 30, axis=1)))[:, :528] - statistics)
+    inside = [k for k, window in enumerate(spoken) if not np.abs(window[: 160 * 30 + 512]).any()]
+    assert len(inside) > 5
+    assert (moved[inside].mean(axis=0) / (statistics.std(axis=0) + 1e-3)).max() < 0.1
+
+
+def test_without_rhythm_six_statistics_fewer(layer, spoken):
+    without = FRONT_ENDS["statistics"](rhythm=False)
+    whole, fewer = np.array(layer(spoken[:3])), np.array(without(spoken[:3]))
+    assert fewer.shape[1] == whole.shape[1] - 6 == without.compute_output_shape((None, 64000))[1]
+    np.testing.assert_allclose(fewer, np.delete(whole, np.arange(494, 500), axis=1), atol=1e-5)
