@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from ser_keras.runtime.bundle import DEFAULT_MODEL, PRETRAINED
+from ser_keras.runtime.bundle import DEFAULT_MODEL, PRETRAINED, find
 from tests.test_layout import REPOSITORY
 
 NAMING = "ser_keras/runtime/bundle.py"
@@ -17,6 +17,8 @@ READERS = (
     "android_demo/app/src/test/kotlin/org/serkeras/demo/core/ModelBundleTest.kt",
 )
 DOCUMENTS = ("README.md", "docs/mobile-developer.md")
+FOR_PEOPLE = (*DOCUMENTS, "docs/demo-user.md")
+HOW_OFTEN = re.compile(r"the right one of (\w+)(?: emotions)? in about ([^|]{1,20}?) of ten")
 FOLDERS = ("ser_keras", "export", "tuning", "tests", "benchmarks", "web_demo", "android_demo", ".ci", ".github")
 
 
@@ -44,3 +46,12 @@ def test_no_program_names_the_folder_of_a_shipped_model():
 def test_documents_name_the_default(name):
     text = (REPOSITORY / name).read_text(encoding="utf-8")
     assert f"`ser_keras/pretrained/{DEFAULT_MODEL}`" in text
+
+
+@pytest.mark.parametrize("name", FOR_PEOPLE)
+def test_documents_say_how_often_it_is_right_as_its_bundle_does(name):
+    """In a room of four emotions, on recordings of all that it tells apart."""
+    stated = dict(HOW_OFTEN.findall(find().reach))
+    text = " ".join((REPOSITORY / name).read_text(encoding="utf-8").split())
+    printed = [pair for pair in HOW_OFTEN.findall(text) if pair[1] != "N"]  # the form of the sentence
+    assert "four" in dict(printed) and [pair for pair in printed if stated.get(pair[0]) != pair[1]] == []
