@@ -133,6 +133,11 @@ export async function predict(file) {
   return JSON.parse(await runPython("-m", "ser_keras", "predict", file, "--json"))[0];
 }
 
+/** How often the shipped model is right, as Python says it. */
+export async function reach() {
+  return (await runPython("-c", "import ser_keras; print(ser_keras.load().reach)")).trim();
+}
+
 /** What Python says of windows. @param {Float32Array[]} windows  @returns {Promise<number[][]>} */
 export function probabilities(windows) {
   return inFolder(async (folder) => {

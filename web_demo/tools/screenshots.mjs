@@ -10,7 +10,7 @@ const SPOKEN = [
   "03b01Nb.wav",
   "10b03Tb.wav",
   null,
-  "08b03Lc.wav",
+  "09a01Ea.wav",
   "09a01Fa.wav",
   "11b03Fc.wav",
   "09a01Fa.wav",
