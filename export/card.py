@@ -15,7 +15,6 @@ from ser_keras.export.live_card import live_section
 from ser_keras.export.variants import ALWAYS, INT8_WEIGHTS, VARIANTS
 from ser_keras.runtime.benchmark import busy
 
-
 FOLDERS = {"augmentation.noise_dir": "NOISES", "augmentation.room_dir": "ROOMS"}
 
 

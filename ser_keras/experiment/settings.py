@@ -248,9 +248,7 @@ class Experiment(Settings):
     training: Training = Training()
     protocol: Protocol = Protocol()
     export: ExportSettings = ExportSettings()
-    selected_on: list[
-        str
-    ] = []  # speakers or corpora on whom these settings were chosen; `tune` writes it
+    selected_on: list[str] = []  # speakers or corpora on whom these settings were chosen; `tune` writes it
 
     @model_serializer(mode="wrap")
     def _briefly(self, handler: Callable[[Settings], Tree]) -> Tree:

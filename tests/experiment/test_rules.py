@@ -13,6 +13,7 @@ HEAD = "head={name: linear_svm}"
 LSTM = ("unit=utterance", "model={name: anand2015_lstm}")
 RANDOM = "augmentation={mode: random, gain_db: [0, 10]}"
 COPIES = "augmentation={mode: random, gain_db: [0, 10], copies: 2}"
+STREAM = "augmentation={mode: stream, level_dbfs: [-26], tone_dbfs: [-65]}"
 MIXUP = "augmentation={mode: grid, pitch: [1], mixup: 0.2}"
 FACES = ("frontend={name: face_frames}", "model={name: anand2015_face_dense}")
 BROKEN = [
@@ -29,6 +30,9 @@ BROKEN = [
     (("frontend={name: acoustic26}", RANDOM), "recipe's frontend can't take; use augmentation.mode=grid"),
     (("model={name: linear_svm}", RANDOM), "recipe's model can't take; set augmentation.copies or use"),
     (("protocol.name=chunk_random", COPIES), "augmentation.copies: protocol chunk_random splits windows"),
+    ((*LSTM, STREAM), "augmentation.mode=stream draws single windows anew each epoch, which this recipe's unit can't"),
+    (("model={name: linear_svm}", STREAM), "recipe's model can't take; use augmentation.mode=grid"),
+    (("protocol.name=chunk_random", STREAM), "augmentation.mode=stream: protocol chunk_random splits windows"),
     ((*SVM, MIXUP), "augmentation.mixup blends single windows"),
     ((*LSTM, MIXUP), "augmentation.mixup blends single windows"),
     ((*LSTM, "protocol.name=chunk_random"), "protocol chunk_random splits windows, and unit=utterance"),
