@@ -2,7 +2,7 @@
 
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { launch, repository, serve, utterance, visit, wavOf } from "./harness.mjs";
+import { launch, repository, serve, shipped, utterance, visit, wavOf } from "./harness.mjs";
 
 // Utterances of EMO-DB where it is there (../shared/data), with a pause; otherwise the bundle's clip, again and again.
 const SPOKEN = [
@@ -16,7 +16,7 @@ const SPOKEN = [
   "09a01Fa.wav",
 ];
 const PAUSE_S = 3;
-const MOMENTS = 40;
+const HEARD_S = 40;
 
 const SIZES = {
   desktop: { viewport: { width: 1200, height: 790 } },
@@ -37,6 +37,8 @@ async function conversation() {
 const folder = process.argv[2] ?? path.join(repository, "docs", "images");
 await mkdir(folder, { recursive: true });
 const server = await serve();
+const { hop_samples, sample_rate } = JSON.parse(await readFile(path.join(shipped, "bundle.json"), "utf8"));
+const hopS = hop_samples / sample_rate;
 const wav = path.join(folder, "voice.wav");
 await writeFile(wav, wavOf(await conversation()));
 for (const [size, device] of Object.entries(SIZES)) {
@@ -45,7 +47,7 @@ for (const [size, device] of Object.entries(SIZES)) {
     const { page, told } = await visit(browser, server.url, { ...device, colorScheme, permissions: ["microphone"] });
     await told("offline");
     await page.click("#start");
-    await told("moment", MOMENTS);
+    await told("moment", Math.round(HEARD_S / hopS));
     await page.waitForTimeout(600); // the bars have come to rest
     await page.screenshot({ path: path.join(folder, `web-${size}-${colorScheme}.png`) });
     await browser.close();
