@@ -117,7 +117,7 @@ class Moment:
         >>> import ser_keras
         >>> model = ser_keras.load()
         >>> second = np.sin(np.arange(16000) / 9).astype(np.float32)
-        >>> for moment in model.hear([second] * 5 + [0 * second] * 4):
+        >>> for moment in model.hear([second] * 5 + [0 * second] * 4, hop_s=1):
         ...     print(f"{moment.start:g} to {moment.end:g} s, {moment.level_dbfs:.0f} dBFS, speech: {moment.speech}")
         0 to 4 s, -3 dBFS, speech: True
         1 to 5 s, -3 dBFS, speech: True
