@@ -19,7 +19,8 @@ from ser_keras.reproduction import rows
 
 ROOT = Path(__file__).parents[2]
 # How a run is split, drawn and exported is said by the result itself; the rest decides what is trained.
-LEFT_OUT = ("recipe", "title", "source", "seed", "corpora", "protocol", "export", "selected_on")
+LEFT_OUT = ("recipe", "title", "source", "seed", "corpora", "protocol", "export", "selected_on", "sounds")
+FOLDERS = ("augmentation.noise_dir", "augmentation.room_dir")  # places on a machine, no settings of a result
 
 
 def parser() -> argparse.ArgumentParser:

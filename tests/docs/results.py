@@ -205,9 +205,12 @@ def record(run: Path, of: str, changes: Iterable[str] = (), folder: Path = FOLDE
     recipe = experiment["recipe"]
     words = shlex.split(provenance["command"])
     given = [value for option, value in zip(words, words[1:], strict=False) if option == "--set"] + list(changes)
-    kept = tuple(change for change in given if change.partition("=")[0].partition(".")[0] not in project.LEFT_OUT)
+    names = {change: change.partition("=")[0] for change in given}
+    left_out = {*project.LEFT_OUT, *project.FOLDERS}
+    kept = tuple(c for c in given if left_out.isdisjoint({names[c], names[c].partition(".")[0]}))
     now = json.loads(json.dumps(project.recipe_settings(recipe, kept)))
     then = project.flattened(experiment) | {"classes": now["classes"]}  # a run drops classes without utterances
+    then |= {name: now[name] for name in project.FOLDERS if name in then}
     if strange := [f"{name} is {then.get(name)}" for name in then if then[name] != now.get(name)]:
         raise ValueError(f"{run} is not of today's {recipe} with {list(kept)}: {'; '.join(strange)}")
     line = {"recipe": recipe, "commit": provenance["commit"][:7], "seed": experiment["seed"]}
