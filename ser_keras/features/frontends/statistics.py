@@ -268,6 +268,13 @@ class Statistics(ShortTimeFourier):
         tracks = n_frames // self._track_frames * (n + 2) if self.track_ms else 0
         return (input_shape[0], 9 * n + 5 + 3 + 6 * self.rhythm + 4 * (len(MODULATION_HZ) - 1) + tracks)
 
+    def identity(self) -> list[object]:
+        """See `Extractor`: settings that came later count where they are on, so that features in caches stay valid."""
+        config, *rest = super().identity()
+        assert isinstance(config, dict)
+        later = {"masked": False, "rhythm": True}
+        return [{key: value for key, value in config.items() if key not in later or later[key] != value}, *rest]
+
     def get_config(self) -> dict[str, object]:
         config = super().get_config()
         for name in ("frame_ms", "n_fft"):
