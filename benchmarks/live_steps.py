@@ -67,12 +67,12 @@ class Corpus:
         from ser_keras.experiment.recipes import load_experiment
         from ser_keras.features.streams.plan import LiveSettings
         from ser_keras.features.streams.windows import Recording, WindowRenderer
-        from ser_keras.training.data.labelled_audio import read_audio, read_corpora
+        from ser_keras.training.data.labelled_audio import read_corpora, read_test_audio
         from ser_keras.training.data.stream_windows import window_settings
         from ser_keras.training.live_streams import Speech, plan, samples_of, spread
 
         self.experiment = experiment = load_experiment("open", ["protocol.folds=2"])
-        data = read_audio(experiment, read_corpora([(name, root)]))
+        data = read_test_audio(experiment, read_corpora([(name, root)]))  # keeps the classes that it lacks
         self.name, labels = name, data.labels
         window, hop = experiment.window_samples, experiment.hop_samples
         rng = np.random.default_rng(0)
