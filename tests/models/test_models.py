@@ -28,6 +28,7 @@ SHAPES = {
     "neumann2016_cnn": (53, 26, 1),
     "statistics_cnn": (40 + 16 * 6,),
     "statistics_head": (40,),
+    "statistics_mlp": (40,),
 }
 # Quick to train.
 HE2019 = {"units": 32, "dropout": 0, "noise": 0}
@@ -42,11 +43,13 @@ SIZES = {
     "anand2015_cnn_lstm": {"filters": (8,), "units": 16, "dropout": 0},
     "statistics_cnn": {"n_statistics": 40, "n_channels": 6, "channels": 8, "hidden": 16, "dropout": 0.0},
     "statistics_head": {"l2": 0.0},
+    "statistics_mlp": {"hidden": 16, "dropout": 0.0, "l2": 0.0},
 }
 SLOW = {
     "huang2014_semi_cnn": {"learning_rate": 1e-2, "steps": 80},  # sigmoid units
     "statistics_cnn": {"learning_rate": 3e-3, "steps": 16},  # whole tracks are dropped
     "statistics_head": {"learning_rate": 2e-2, "steps": 20},  # linear
+    "statistics_mlp": {"learning_rate": 1e-2, "steps": 20},  # nearly linear
 }
 # All but the net that gives features for a head, and the large ones of Keras (test_faces.py).
 CLASSIFIERS = [name for name in MODELS if name not in ("huang2014_features", "keras_application")]
