@@ -15,12 +15,9 @@ from ser_keras.features.conditions.channel import telephone
 from ser_keras.features.conditions.noise import active_power, pink_noise
 from ser_keras.features.conditions.opus import through_opus
 from ser_keras.features.conditions.room import impulse_response
-from ser_keras.features.streams.plan import Stream
+from ser_keras.features.streams.plan import ROOMS, Stream
 from ser_keras.features.streams.sounds import GainOfHz, Samples, filtered, to_16_bits, tone_of_pauses, unit_rms
 
-# Rooms of the test: RT60 in seconds and energy of the direct sound over the room's in dB. Training draws rooms of its
-# own (`windows.py`), from other seeds.
-ROOMS = ((0.35, 6.0), (0.45, 3.0), (0.5, 0.0), (0.6, 3.0), (0.7, 0.0), (0.8, -3.0))
 OPUS_KBPS = 16
 
 

@@ -11,7 +11,7 @@ import soxr
 from numpy.typing import NDArray
 
 from ser_keras.audio.samples import SAMPLE_RATE
-from ser_keras.features.augmentation.draws import EQUALISER_POINTS, band_decibels, equaliser_matrix
+from ser_keras.features.augmentation.draws import DIRECT_DB, EQUALISER_POINTS, band_decibels, equaliser_matrix
 from ser_keras.features.conditions.room import impulse_response
 from ser_keras.features.streams.plan import speech_span
 from ser_keras.features.streams.sounds import GainOfHz, Samples, filtered, sloping_noise, to_16_bits, unit_rms
@@ -19,7 +19,6 @@ from ser_keras.features.streams.sounds import GainOfHz, Samples, filtered, slopi
 LEAST_HEARD_S = 0.8  # of the utterance, or all of a shorter one
 AFTER_S = 1.0  # the longest silence between the utterance's end and the window's
 TEST_SLOPES = (0.8, 1.2)  # the test's noise is pink, of slope 1: training's never is
-DIRECT_DB = (-3.0, 12.0)  # energy of the direct sound over that of the room
 
 
 @dataclasses.dataclass(frozen=True)

@@ -48,9 +48,8 @@ class TrainingSounds:
 
         def stretch(rng: np.random.Generator, n: int) -> Samples:
             recording = bank[int(rng.integers(len(bank)))]
-            whole = np.tile(recording, -(-n // len(recording)) + 1)
             first = int(rng.integers(len(recording)))
-            return whole[first : first + n]
+            return recording.take(np.arange(first, first + n), mode="wrap")
 
         responses = [noises.impulse_response(file) for file in of_rooms]
         return cls(stretch if bank else None, responses, files=[*of_noises, *of_rooms])
