@@ -14,7 +14,7 @@ from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json
 from ser_keras.common.progress import say, stage
-from ser_keras.experiment.run import Run
+from ser_keras.experiment.run import RunDirectory
 from ser_keras.export import card, licence, parity
 from ser_keras.export.bundle_json import BundleJson, Description, FileEntry, Latency
 from ser_keras.export.estimate import TestAudio
@@ -83,7 +83,7 @@ def export_run(
             `out` isn't ours to replace.
     """
     check_name(default)
-    source = source_of(Run.existing(run_dir), fold, test_utterances)
+    source = source_of(RunDirectory.existing(run_dir), fold, test_utterances)
     further = tuple(name for name in VARIANTS if name not in ALWAYS) if all_variants else ()
     with (
         replacing_folder(out, check_out) as folder,

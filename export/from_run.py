@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.progress import say
 from ser_keras.experiment.rules import why_not_exportable
-from ser_keras.experiment.run import Run
+from ser_keras.experiment.run import RunDirectory
 from ser_keras.experiment.tensorflow_session import tensorflow_session
 from ser_keras.training.data.preparation import FoldedAudio
 from ser_keras.training.reevaluation import reopen
@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 
 def export(
-    run: Run, out: str | Path, fold: int | None = None, *, default: str = "int8_weights", all_variants: bool = False
+    run: RunDirectory,
+    out: str | Path,
+    fold: int | None = None,
+    *,
+    default: str = "int8_weights",
+    all_variants: bool = False,
 ) -> BundleJson:
     """Make the bundle of a run, with the cross-validated figures of its converted fold models.
 

@@ -11,7 +11,7 @@ from ser_keras.evaluation import Predictions
 from ser_keras.evaluation.live_json import read_live
 from ser_keras.evaluation.live_words import headline, headline_figures
 from ser_keras.experiment.protocols import PROTOCOLS
-from ser_keras.experiment.run import Run
+from ser_keras.experiment.run import RunDirectory
 from ser_keras.export import card
 from ser_keras.export.bundle_json import (
     ConditionEstimate,
@@ -54,7 +54,7 @@ def sounds(experiment: Tree) -> list[SoundOrigin]:
     return list(experiment.get("sounds") or [])
 
 
-def origin(run: Run, experiment: Tree, fold: int | None) -> Origin:
+def origin(run: RunDirectory, experiment: Tree, fold: int | None) -> Origin:
     """Where the model comes from: enough to train it again."""
     record = run.provenance if (run.path / "provenance.json").is_file() else {}
     metrics = run.metrics if run.finished else {}
@@ -89,19 +89,19 @@ def origin(run: Run, experiment: Tree, fold: int | None) -> Origin:
     }
 
 
-def _temperature(run: Run, fold: int | None) -> float | None:
+def _temperature(run: RunDirectory, fold: int | None) -> float | None:
     """The temperature that the weights hold; None where there is none."""
     path = (run.final if fold is None else run.fold(fold)) / "fold.json"
     return read_json(path).get("temperature") if path.is_file() else None
 
 
-def tables(run: Run, folds: Iterable[int], name: str) -> dict[int, Predictions]:
+def tables(run: RunDirectory, folds: Iterable[int], name: str) -> dict[int, Predictions]:
     """fold number -> Predictions of `name` (predictions.csv or segments.csv); folds without the file are missing."""
     files = {number: run.fold(number) / name for number in folds}
     return {number: Predictions.read_csv(path) for number, path in files.items() if path.is_file()}
 
 
-def live_estimates(run: Run) -> list[LiveEstimate]:
+def live_estimates(run: RunDirectory) -> list[LiveEstimate]:
     """What the run's Keras models reach live: first on people whom they never heard and on whom nothing was chosen.
 
     Streams through a codec come after those without, the folds' own test speakers after other corpora.
@@ -138,7 +138,7 @@ def live_estimates(run: Run) -> list[LiveEstimate]:
     return sorted(estimates, key=order)
 
 
-def conditions(run: Run) -> list[ConditionEstimate]:
+def conditions(run: RunDirectory) -> list[ConditionEstimate]:
     """What the run's Keras models reach on distorted test audio, as `ser-keras evaluate RUN --condition C` left it.
 
     The undistorted run is not in it, and neither is what was heard live.

@@ -15,7 +15,7 @@ from ser_keras.common.errors import SerKerasError
 from ser_keras.common.progress import stage
 from ser_keras.evaluation import Predictions
 from ser_keras.experiment.protocols import PROTOCOLS
-from ser_keras.experiment.run import Run
+from ser_keras.experiment.run import RunDirectory
 from ser_keras.export import parity
 from ser_keras.export.bundle_json import Estimate, Tree
 from ser_keras.export.convert import Conversion, convert
@@ -46,7 +46,7 @@ class Source:
         test_audio: see `bundle.export_run`.
     """
 
-    run: Run
+    run: RunDirectory
     fold: int | None
     folder: Path
     _: dataclasses.KW_ONLY
@@ -103,7 +103,7 @@ class Converted:
     expected: NDArray[np.float32]
 
 
-def source_of(run: Run, fold: int | None, test_audio: TestAudio | None) -> Source:
+def source_of(run: RunDirectory, fold: int | None, test_audio: TestAudio | None) -> Source:
     """The model of a run that is exported.
 
     Raises:
@@ -117,7 +117,7 @@ def source_of(run: Run, fold: int | None, test_audio: TestAudio | None) -> Sourc
     return Source(run, fold, folder, experiment=experiment, settings=settings, test_audio=test_audio)
 
 
-def _no_model(run: Run, fold: int | None) -> str:
+def _no_model(run: RunDirectory, fold: int | None) -> str:
     if fold is not None:
         trained = ", ".join(f.name for f in run.folds()) or "none"
         return f"{run.path} holds no trained fold {fold} (trained folds: {trained})"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ser_keras.experiment.run import Run
+    from ser_keras.experiment.run import RunDirectory
     from ser_keras.experiment.settings import Experiment
 
 QUICK = (
@@ -35,7 +35,7 @@ def quick(*changes: str) -> Experiment:
     return load_experiment("anand2015.r2", [*QUICK, *changes])
 
 
-def probabilities(run: Run) -> NDArray[np.float64]:
+def probabilities(run: RunDirectory) -> NDArray[np.float64]:
     """[n, n_classes] what a run gave its test utterances."""
     from ser_keras.evaluation import Predictions
 
@@ -60,14 +60,14 @@ class TrainedRuns:
         self._lent.add(place)
         return [("manifest", place / "manifest.csv")]
 
-    def run(self, experiment: Experiment, **options: object) -> Run:
+    def run(self, experiment: Experiment, **options: object) -> RunDirectory:
         """The run of an experiment on `corpus`, trained by whoever wants it first; to be read alone.
 
         Args:
             experiment: settings.
             options: `only_fold`, `refit`: see `crossvalidation.train`.
         """
-        from ser_keras.experiment.run import Run
+        from ser_keras.experiment.run import RunDirectory
         from ser_keras.training import crossvalidation
 
         corpus, key = self.corpus, json.dumps([experiment.model_dump(mode="json"), options], sort_keys=True)
@@ -79,13 +79,13 @@ class TrainedRuns:
 
         made_once(place, train)
         self._lent.add(place)
-        return Run(place)
+        return RunDirectory(place)
 
-    def copy(self, folder: Path, experiment: Experiment, **options: object) -> Run:
+    def copy(self, folder: Path, experiment: Experiment, **options: object) -> RunDirectory:
         """The same run in a folder of its own, to be changed."""
-        from ser_keras.experiment.run import Run
+        from ser_keras.experiment.run import RunDirectory
 
-        return Run(shutil.copytree(self.run(experiment, **options).path, folder))
+        return RunDirectory(shutil.copytree(self.run(experiment, **options).path, folder))
 
     def check(self) -> None:
         """Fails where a lent folder was changed."""

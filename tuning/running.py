@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.progress import say
-from ser_keras.experiment.run import Run
+from ser_keras.experiment.run import RunDirectory
 from ser_keras.experiment.tensorflow_session import tensorflow_session
 from ser_keras.tuning import accounting, distributed, holdout, outcome, scoring, worker_main, workers
 from ser_keras.tuning.directory import claim, same_search, session_file
@@ -63,7 +63,7 @@ def tune(
     if where and request.outer_folds:
         raise SerKerasError("--outer-folds runs one search after the other; give --workers instead of --chief")
     search = Search(request)
-    run = Run(out)
+    run = RunDirectory(out)
     with run.locked():
         if where is None:  # with workers elsewhere, half-written files may be theirs
             run.sweep()

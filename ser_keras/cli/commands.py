@@ -97,9 +97,9 @@ def run_evaluate(options: argparse.Namespace) -> None:
     for name in ("utterances", "seed", "codec", "out"):
         if getattr(options, name) is not None:
             raise SerKerasError(f"evaluate: --{name} goes with --live alone")
-    from ser_keras.experiment.run import Run
+    from ser_keras.experiment.run import RunDirectory
 
-    run = Run.existing(options.run_directory)
+    run = RunDirectory.existing(options.run_directory)
     from ser_keras.features import conditions
 
     distortions = [conditions.parse(text) for text in options.condition]
@@ -127,7 +127,7 @@ def _evaluate_live(options: argparse.Namespace) -> None:
     if not of_run and not (options.corpus and options.out):
         raise SerKerasError(f"{path} is no run: of a bundle, --live needs --corpus NAME=PATH and --out DIR")
     quiet_tensorflow()
-    from ser_keras.experiment.run import Run
+    from ser_keras.experiment.run import RunDirectory
     from ser_keras.features.streams.plan import LiveSettings
     from ser_keras.training.live_evaluation import (
         N_UTTERANCES,
@@ -140,7 +140,7 @@ def _evaluate_live(options: argparse.Namespace) -> None:
     request = LiveRequest(LiveSettings(codec=options.codec or "none"), seed=options.seed or 0, limit=limit)
     corpora = _located(options.corpus)
     if of_run:
-        results = evaluate_live(Run.existing(path), corpora, request)
+        results = evaluate_live(RunDirectory.existing(path), corpora, request)
     else:
         results = evaluate_live_bundle(path, corpora, options.out, request)
     for name, folder, content in results:
@@ -162,9 +162,9 @@ def run_reproduce(options: argparse.Namespace) -> None:
 
 
 def run_attention(options: argparse.Namespace) -> int:
-    from ser_keras.experiment.run import Run
+    from ser_keras.experiment.run import RunDirectory
 
-    run = Run.existing(options.run_directory)
+    run = RunDirectory.existing(options.run_directory)
     quiet_tensorflow()
     from ser_keras.evaluation.reports.attention import draw_attention
 
@@ -218,9 +218,9 @@ def run_tune(options: argparse.Namespace) -> None:
 
 
 def run_export(options: argparse.Namespace) -> None:
-    from ser_keras.experiment.run import Run
+    from ser_keras.experiment.run import RunDirectory
 
-    run = Run.existing(options.run_directory)
+    run = RunDirectory.existing(options.run_directory)
     quiet_tensorflow()
     from ser_keras.export.from_run import export
 
@@ -286,9 +286,9 @@ def run_report(options: argparse.Namespace) -> None:
         _show([str(page)])
     else:
         from ser_keras.common.files import write_atomic
-        from ser_keras.experiment.run import Run
+        from ser_keras.experiment.run import RunDirectory
 
-        page = write_report(Run.existing(options.run_directories[0]).path)
+        page = write_report(RunDirectory.existing(options.run_directories[0]).path)
         if options.out:
             write_atomic(options.out, page.read_bytes())
         _show([str(options.out or page)])

@@ -12,7 +12,7 @@ from ser_keras.common.errors import SerKerasError
 from ser_keras.common.progress import say
 from ser_keras.evaluation import Metrics, read_metrics
 from ser_keras.experiment.recipes import load_experiment
-from ser_keras.experiment.run import Run
+from ser_keras.experiment.run import RunDirectory
 from ser_keras.runtime import model
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def demo(corpora: Sequence[tuple[str, Path]], out: Path, seed: int = 0) -> DemoR
     from ser_keras.training.data.labelled_audio import read_audio, read_corpora
     from ser_keras.training.data.preparation import make_folds
 
-    run = Run(out / "run")
+    run = RunDirectory(out / "run")
     if run.settings_file.is_file() and run.experiment.get("recipe") != RECIPE:
         raise SerKerasError(f"{run.path} holds a run of {run.experiment.get('recipe')}, no demo: choose another --out")
     data = make_folds(read_audio(experiment, read_corpora(corpora), quiet=True))

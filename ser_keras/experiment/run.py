@@ -72,7 +72,7 @@ def _sound_record(name: str, files: Sequence[SoundFile]) -> SoundRecord:
     }
 
 
-class Run:
+class RunDirectory:
     """A run directory.
 
     Args:
@@ -85,7 +85,7 @@ class Run:
         self.path = Path(path)
 
     @classmethod
-    def existing(cls, path: str | Path) -> Run:
+    def existing(cls, path: str | Path) -> RunDirectory:
         """The run at `path`.
 
         Raises:
@@ -171,7 +171,7 @@ class Run:
         return (self.path / "metrics.json").is_file()
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[Run]:
+    def locked(self) -> Iterator[RunDirectory]:
         """Hold the directory for this process; the lock falls with the process, however it ends.
 
         Raises:

@@ -15,7 +15,7 @@ from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json
 from ser_keras.experiment.assembly import with_front_end
 from ser_keras.experiment.rules import why_not_exportable
-from ser_keras.experiment.run import Run
+from ser_keras.experiment.run import RunDirectory
 from ser_keras.experiment.settings import Experiment
 from ser_keras.experiment.tensorflow_session import in_float32
 from ser_keras.models.baselines import Baseline
@@ -101,7 +101,7 @@ def load_initial(path: Path | str) -> InitialWeights:
     """
     path = Path(path)
     if (path / "final" / "model.keras").is_file():
-        file, origin = path / "final" / "model.keras", Run.existing(path).experiment
+        file, origin = path / "final" / "model.keras", RunDirectory.existing(path).experiment
         classes = origin["classes"]
     elif (path / "model.keras").is_file():
         info = read_json(path / "bundle.json")

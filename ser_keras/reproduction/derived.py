@@ -20,7 +20,7 @@ from ser_keras.evaluation.tables import write_tables
 from ser_keras.experiment import protocols, saved_model
 from ser_keras.experiment.provenance import provenance
 from ser_keras.experiment.recipes import from_tree
-from ser_keras.experiment.run import Run
+from ser_keras.experiment.run import RunDirectory
 from ser_keras.experiment.tensorflow_session import tensorflow_session
 from ser_keras.features.descriptors.acoustic26 import Acoustic26
 from ser_keras.models.fitted_head import cut_at, fit_head
@@ -35,7 +35,7 @@ from ser_keras.training.reevaluation import reopen_prepared
 MADE_FROM = "made_from.json"  # written last: what a derived row was made from, and how long it took
 
 
-def make(row: Row, folder: Path, sources: Sequence[Run]) -> bool:
+def make(row: Row, folder: Path, sources: Sequence[RunDirectory]) -> bool:
     """Make a derived row, unless it stands there already, made from the same runs.
 
     Args:
@@ -63,7 +63,7 @@ def make(row: Row, folder: Path, sources: Sequence[Run]) -> bool:
     return True
 
 
-def is_made(row: Row, folder: Path, sources: Sequence[Run]) -> bool:
+def is_made(row: Row, folder: Path, sources: Sequence[RunDirectory]) -> bool:
     """Whether a folder holds a derived row, made from the same runs."""
     try:
         record = read_json(folder / MADE_FROM)
@@ -73,11 +73,11 @@ def is_made(row: Row, folder: Path, sources: Sequence[Run]) -> bool:
     return {key: record.get(key) for key in origin} == origin
 
 
-def _origin(row: Row, sources: Sequence[Run]) -> dict[str, Derived | dict[str, str]]:
+def _origin(row: Row, sources: Sequence[RunDirectory]) -> dict[str, Derived | dict[str, str]]:
     return {"derived": row.require_derived(), "from": {run.path.parent.name: digest(run) for run in sources}}
 
 
-def draw_dense_weights(run: Run) -> None:
+def draw_dense_weights(run: RunDirectory) -> None:
     """Draw the first-layer weights of the first fold's dense net into `weights.png`, unless they are drawn.
 
     Args:
@@ -88,23 +88,23 @@ def draw_dense_weights(run: Run) -> None:
         filters.write_dense_weights(saved_model.load_keras_model(run.fold(0)), picture)
 
 
-def digest(run: Run) -> str:
+def digest(run: RunDirectory) -> str:
     """A hash of a run's predictions."""
     files = (run.path / name for name in ("predictions.csv", "segments.csv"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files if file.is_file())).hexdigest()
 
 
-def _tables(run: Run) -> tuple[Predictions, Predictions]:
+def _tables(run: RunDirectory) -> tuple[Predictions, Predictions]:
     """A run's predictions by utterance and by window."""
     return Predictions.read_csv(run.path / "predictions.csv"), Predictions.read_csv(run.path / "segments.csv")
 
 
-def _utterance_mean(row: Row, folder: Path, sources: Sequence[Run]) -> None:
+def _utterance_mean(row: Row, folder: Path, sources: Sequence[RunDirectory]) -> None:
     utterances, windows = _tables(sources[0])
     _write(folder, sources[0], utterances, windows=windows)
 
 
-def _ensemble(row: Row, folder: Path, sources: Sequence[Run]) -> None:
+def _ensemble(row: Row, folder: Path, sources: Sequence[RunDirectory]) -> None:
     utterances, windows = zip(*map(_tables, sources), strict=True)
     _write(folder, sources[0], _mean(row, utterances), windows=_mean(row, windows))
 
@@ -119,7 +119,7 @@ def _mean(row: Row, tables: Sequence[Predictions]) -> Predictions:
     return dataclasses.replace(first, probabilities=np.mean([table.probabilities for table in tables], axis=0))
 
 
-def _head(row: Row, folder: Path, sources: Sequence[Run]) -> None:
+def _head(row: Row, folder: Path, sources: Sequence[RunDirectory]) -> None:
     run = sources[0]
     prepared = reopen_prepared(run, unfinished=True)
     material, parts = prepared.material, []
@@ -142,7 +142,7 @@ def _head(row: Row, folder: Path, sources: Sequence[Run]) -> None:
     _write(folder, run, utterances, windows=windows)
 
 
-def _filters(row: Row, folder: Path, sources: Sequence[Run]) -> None:
+def _filters(row: Row, folder: Path, sources: Sequence[RunDirectory]) -> None:
     run = sources[0]
     prepared = reopen_prepared(run, unfinished=True)
     experiment, material, train = prepared.experiment, prepared.material, prepared.folds[0].train
@@ -160,12 +160,12 @@ def _filters(row: Row, folder: Path, sources: Sequence[Run]) -> None:
     )
 
 
-def _beliefs(row: Row, folder: Path, sources: Sequence[Run]) -> None:
+def _beliefs(row: Row, folder: Path, sources: Sequence[RunDirectory]) -> None:
     _utterance_mean(row, folder, sources)
     write_json(folder / "beliefs.json", beliefs.write_beliefs(_tables(sources[0])[1], folder / "beliefs.png"))
 
 
-def _stages(row: Row, folder: Path, sources: Sequence[Run]) -> None:
+def _stages(row: Row, folder: Path, sources: Sequence[RunDirectory]) -> None:
     """Accuracy of each source by utterance, over folds."""
     values: dict[str, tuple[float, float | None]] = {}
     for run, stage in zip(sources, row.require_derived()["labels"], strict=True):
@@ -179,7 +179,7 @@ def _stages(row: Row, folder: Path, sources: Sequence[Run]) -> None:
     write_atomic(folder / "stages.csv", "\n".join(["stage,mean,deviation", *lines]) + "\n")
 
 
-HOW: Mapping[str, Callable[[Row, Path, Sequence[Run]], None]] = {
+HOW: Mapping[str, Callable[[Row, Path, Sequence[RunDirectory]], None]] = {
     "utterance_mean": _utterance_mean,
     "ensemble": _ensemble,
     "head": _head,
@@ -189,7 +189,7 @@ HOW: Mapping[str, Callable[[Row, Path, Sequence[Run]], None]] = {
 }
 
 
-def _write(folder: Path, run: Run, utterances: Predictions, *, windows: Predictions | None) -> None:
+def _write(folder: Path, run: RunDirectory, utterances: Predictions, *, windows: Predictions | None) -> None:
     """A derived row's tables and its confusion matrix, marked as its source is."""
     tree = {key: value for key, value in run.experiment.items() if key not in ("corpora", "sounds", "init")}
     kind = protocols.PROTOCOLS[tree["protocol"]["name"]]

@@ -11,7 +11,7 @@ from ser_keras.common.errors import BadSetting, SerKerasError
 from ser_keras.common.files import read_json
 from ser_keras.evaluation import Estimate, Metrics, Predictions, read_metrics
 from ser_keras.experiment.protocols import PROTOCOLS
-from ser_keras.experiment.run import Run
+from ser_keras.experiment.run import RunDirectory
 from ser_keras.features import conditions
 from ser_keras.reproduction import rows
 from ser_keras.reproduction.metrics import BY_SPEAKER, Judged, OverFolds, estimate, over_folds, read
@@ -140,8 +140,8 @@ class Outcome:
         return (min(last), max(last)) if last else None
 
     @property
-    def _run(self) -> Run:
-        return Run(self.folder.parents[1] if self.condition else self.folder)
+    def _run(self) -> RunDirectory:
+        return RunDirectory(self.folder.parents[1] if self.condition else self.folder)
 
     def _folds(self) -> list[Path]:
         folds: list[Path] = self._run.folds()

@@ -14,7 +14,7 @@ from ser_keras.common.files import read_json, write_json
 from ser_keras.common.row_store import fingerprint
 from ser_keras.corpora.utterance import Utterance
 from ser_keras.experiment.protocols import PROTOCOLS
-from ser_keras.experiment.run import Run
+from ser_keras.experiment.run import RunDirectory
 from ser_keras.features import conditions
 from ser_keras.reproduction import curves, derived, page, rows, table
 from ser_keras.reproduction.outcomes import Outcome, outcome_of
@@ -55,7 +55,7 @@ def reproduce(
             raise SerKerasError(f"--set {change}: choose protocols by --protocol, which may be repeated")
     jobs = rows.jobs(rows.select(names), protocols)
     corpora_fingerprint = fingerprint_of_corpora(corpora)
-    with Run(out).locked() as directory:
+    with RunDirectory(out).locked() as directory:
         directory.sweep()
         corpus_names = tuple(name for name, _ in corpora)
         heading = [*rows.missing_corpora([job.row for job in jobs], corpus_names), *_conditions(corpus_names, changes)]
@@ -114,14 +114,14 @@ def _done(
 def _is_done(outcome: Outcome, jobs: Sequence[Job], directory: Path) -> bool:
     """Whether all that an outcome is made of is done; its time is noted."""
     if jobs:
-        outcome.seconds = round(sum(Run(job.folder).provenance.get("seconds", 0.0) for job in jobs), 1)
+        outcome.seconds = round(sum(RunDirectory(job.folder).provenance.get("seconds", 0.0) for job in jobs), 1)
         if not all(job.is_done for job in jobs):
             return False
     elif outcome.condition is not None:
-        if not _is_distorted(outcome, Run(outcome.folder.parents[1])):
+        if not _is_distorted(outcome, RunDirectory(outcome.folder.parents[1])):
             return False
     else:
-        sources = [Run(directory / name / outcome.protocol) for name in outcome.row.sources]
+        sources = [RunDirectory(directory / name / outcome.protocol) for name in outcome.row.sources]
         if not all(run.finished for run in sources) or not derived.is_made(outcome.row, outcome.folder, sources):
             return False
         outcome.seconds = read_json(outcome.folder / derived.MADE_FROM)["seconds"]
@@ -185,9 +185,9 @@ def _train(outcome: Outcome, jobs: Sequence[Job], corpora: Sequence[tuple[str, P
             keras.utils.clear_session()
             write_json(job.folder / DONE, {**job.mark, "tables": digests(job.folder)})
             made = True
-        seconds.append(Run(job.folder).provenance.get("seconds", 0.0))
+        seconds.append(RunDirectory(job.folder).provenance.get("seconds", 0.0))
     if "dense_weights" in outcome.row.draws:
-        derived.draw_dense_weights(Run(outcome.folder))
+        derived.draw_dense_weights(RunDirectory(outcome.folder))
     if outcome.row.derived is not None:
         curves.draw(outcome.row, outcome.folder, outcome.by_speaker)
     outcome.seconds = round(sum(seconds), 1)
@@ -202,7 +202,7 @@ def _distort(outcome: Outcome, before: Sequence[Outcome], condition: str) -> boo
         raise SerKerasError(f"{outcome.row.id} couldn't be run under {outcome.protocol}")
     if outcome.row.derived is not None:
         raise SerKerasError(f"{outcome.row.id} is made from other rows: it has no models to hear distorted audio")
-    run = Run(source.folder)
+    run = RunDirectory(source.folder)
     if _is_distorted(outcome, run):
         return False
     started = time.monotonic()
@@ -213,7 +213,7 @@ def _distort(outcome: Outcome, before: Sequence[Outcome], condition: str) -> boo
     return True
 
 
-def _is_distorted(outcome: Outcome, run: Run) -> bool:
+def _is_distorted(outcome: Outcome, run: RunDirectory) -> bool:
     """Whether an outcome under a condition stands there, made by these models; its time is noted."""
     try:
         record = read_json(outcome.folder / DONE)
@@ -229,6 +229,6 @@ def _make(outcome: Outcome, before: Sequence[Outcome]) -> bool:
     for source in sources:
         if source.problem is not None:
             raise SerKerasError(f"{outcome.row.id} is made from {source.row.id}, which couldn't be run")
-    made = derived.make(outcome.row, outcome.folder, [Run(source.folder) for source in sources])
+    made = derived.make(outcome.row, outcome.folder, [RunDirectory(source.folder) for source in sources])
     outcome.seconds = read_json(outcome.folder / derived.MADE_FROM)["seconds"]
     return made

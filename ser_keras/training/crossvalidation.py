@@ -24,7 +24,7 @@ from ser_keras.evaluation.tables import write_tables
 from ser_keras.experiment import assembly, protocols
 from ser_keras.experiment.protocols import Fold
 from ser_keras.experiment.provenance import Record, provenance
-from ser_keras.experiment.run import Run, sound_records
+from ser_keras.experiment.run import RunDirectory, sound_records
 from ser_keras.experiment.saved_model import InitialWeights, load_initial
 from ser_keras.experiment.settings import Experiment, dump_yaml
 from ser_keras.experiment.tensorflow_session import tensorflow_session
@@ -49,7 +49,7 @@ def train(
     only_fold: int | None = None,
     init: str | Path | None = None,
     refit: bool = True,
-) -> Run:
+) -> RunDirectory:
     """Run an experiment into a run directory, or go on with it.
 
     What cannot be trained, and a directory of other settings or data, is refused before any feature is computed.
@@ -67,7 +67,7 @@ def train(
     Raises:
         SerKerasError: bad settings or input, or the directory is taken or in use.
     """
-    run, started = Run(out), time.monotonic()
+    run, started = RunDirectory(out), time.monotonic()
     with run.locked(), tensorflow_session(experiment):
         _refuse_taken(run, resume)
         run.sweep()
@@ -95,7 +95,7 @@ def train(
     return run
 
 
-def _refuse_taken(run: Run, resume: bool) -> None:
+def _refuse_taken(run: RunDirectory, resume: bool) -> None:
     """Refuse a directory that holds a run, unless it is to be resumed."""
     if run.settings_file.is_file() and not resume:
         raise SerKerasError(f"{run.path} holds a run already; --resume goes on with it, or choose another --out")
@@ -105,7 +105,7 @@ def _refuse_taken(run: Run, resume: bool) -> None:
         )
 
 
-def _as_started(run: Run, corpora: Corpora) -> Corpora:
+def _as_started(run: RunDirectory, corpora: Corpora) -> Corpora:
     """The corpora in the order that the run was started with: folds and batches follow from it."""
     if not (run.path / "provenance.json").is_file():
         return corpora
@@ -121,7 +121,7 @@ def _resolved_settings(data: FoldedAudio, initial: InitialWeights | None) -> Rec
     return settings if initial is None else settings | {"init": initial.described}
 
 
-def _refuse_other_settings(run: Run, settings: Record) -> None:
+def _refuse_other_settings(run: RunDirectory, settings: Record) -> None:
     """Refuse to go on with a run, or with one of its folds, that has other settings or other data."""
     if run.settings_file.is_file():
         before, now = (dump_yaml(tree).splitlines() for tree in (run.experiment, settings))
@@ -163,7 +163,7 @@ def check_trainable(data: FoldedAudio, *, only_fold: int | None = None, initial:
             temperature.speaker_groups(experiment, data.items.utterances, fold.train, fold=fold.number)
 
 
-def _start(run: Run, data: FoldedAudio, settings: Record, *, corpora: Corpora, started: float) -> _Clock:
+def _start(run: RunDirectory, data: FoldedAudio, settings: Record, *, corpora: Corpora, started: float) -> _Clock:
     """Write what a run directory holds from the start: experiment.yaml, provenance.json and heard.txt."""
     write_atomic(run.settings_file, dump_yaml(settings))
     file = run.path / "provenance.json"
@@ -185,7 +185,7 @@ def _start(run: Run, data: FoldedAudio, settings: Record, *, corpora: Corpora, s
 class _Clock:
     """Notes in provenance.json how long a run has taken over all calls; around a fold, also where that is cut short."""
 
-    def __init__(self, run: Run, record: Record, started: float) -> None:
+    def __init__(self, run: RunDirectory, record: Record, started: float) -> None:
         self.run, self.record, self.started = run, record, started
         self.before = float(record.get("seconds", 0))
 
@@ -208,7 +208,9 @@ class _Clock:
         self.note()
 
 
-def _train_fold(run: Run, prepared: Prepared, fold: Fold, *, initial: InitialWeights | None, digest: str) -> None:
+def _train_fold(
+    run: RunDirectory, prepared: Prepared, fold: Fold, *, initial: InitialWeights | None, digest: str
+) -> None:
     """Train one fold's classifier and test it on the fold's test items."""
     first, *others = fold.name.split()
     more = f" +{len(others)}" if others else ""
@@ -239,7 +241,7 @@ def _train_fold(run: Run, prepared: Prepared, fold: Fold, *, initial: InitialWei
     temperature.sweep(folder)
 
 
-def _refit(run: Run, prepared: Prepared, initial: InitialWeights | None) -> None:
+def _refit(run: RunDirectory, prepared: Prepared, initial: InitialWeights | None) -> None:
     """Train the model that is exported: the recipe's epochs, or the median of the folds' best, on all speakers."""
     every = np.arange(len(prepared.items))
     epochs = [read_json(folder / "fold.json")["best_epoch"] for folder in run.folds()]
@@ -267,7 +269,7 @@ def _speakers(items: Sequence[Utterance], indices: NDArray[np.int64]) -> list[st
     return sorted({speaker for i in indices if (speaker := items[i].speaker) is not None})
 
 
-def _pool(run: Run, data: FoldedAudio, initial: InitialWeights | None) -> None:
+def _pool(run: RunDirectory, data: FoldedAudio, initial: InitialWeights | None) -> None:
     """Pool the folds' predictions into the run's tables and metrics."""
     utterances, windows = (_pooled(run, name) for name in ("predictions.csv", "segments.csv"))
     assert utterances is not None
@@ -283,7 +285,7 @@ def _pool(run: Run, data: FoldedAudio, initial: InitialWeights | None) -> None:
     )
 
 
-def _pooled(run: Run, name: str) -> Predictions | None:
+def _pooled(run: RunDirectory, name: str) -> Predictions | None:
     """One table of all folds; None where classifiers of sequences wrote none."""
     files = [folder / name for folder in run.folds()]
     return Predictions.concatenate(map(Predictions.read_csv, files)) if files[0].is_file() else None

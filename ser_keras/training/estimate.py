@@ -11,7 +11,7 @@ import numpy as np
 
 from ser_keras.common.seeds import FoldSeeds
 from ser_keras.experiment.assembly import build_classifier, model_kind
-from ser_keras.experiment.run import Run
+from ser_keras.experiment.run import RunDirectory
 from ser_keras.experiment.saved_model import load_initial
 from ser_keras.experiment.settings import Experiment
 from ser_keras.experiment.tensorflow_session import tensorflow_session
@@ -95,7 +95,7 @@ def estimate(experiment: Experiment, corpora: Corpora, out: str | Path | None = 
 
     Files are decoded and features cached, as the training itself would do.
     """
-    done = [] if out is None else [int(folder.name) for folder in Run(out).folds()]
+    done = [] if out is None else [int(folder.name) for folder in RunDirectory(out).folds()]
     with tensorflow_session(experiment):
         return _seconds(prepare(experiment, read_corpora(corpora), quiet=True), refit=False, done=done)
 

@@ -6,7 +6,7 @@ import dataclasses
 
 from ser_keras.corpora import is_collection
 from ser_keras.experiment.provenance import Record
-from ser_keras.experiment.run import Run
+from ser_keras.experiment.run import RunDirectory
 from ser_keras.training.data.decoded_audio import DecodedAudio
 from ser_keras.training.data.labelled_audio import corpus_records
 
@@ -44,7 +44,7 @@ class Heard:
         )
 
     @classmethod
-    def of_run(cls, run: Run) -> Heard:
+    def of_run(cls, run: RunDirectory) -> Heard:
         """What a run's final model was trained on."""
         hashes = run.heard_file.read_text(encoding="utf-8").split() if run.heard_file.is_file() else ()
         return dataclasses.replace(cls.of(run.experiment), hashes=frozenset(hashes))

@@ -28,7 +28,7 @@ from ser_keras.evaluation.reports.plots import png
 from ser_keras.evaluation.reports.stream_picture import draw_stream
 from ser_keras.experiment.provenance import provenance
 from ser_keras.experiment.rules import why_not_exportable
-from ser_keras.experiment.run import Run
+from ser_keras.experiment.run import RunDirectory
 from ser_keras.experiment.tensorflow_session import tensorflow_session
 from ser_keras.features.streams.plan import LiveSettings
 from ser_keras.runtime import bundle
@@ -106,7 +106,7 @@ class _Subject:
 
 
 def evaluate_live(
-    run: Run, corpora: Sequence[tuple[str, str | Path]] = (), request: LiveRequest | None = None
+    run: RunDirectory, corpora: Sequence[tuple[str, str | Path]] = (), request: LiveRequest | None = None
 ) -> list[LiveResult]:
     """Judge a finished run's models live, into `RUN/evaluations/NAME-live/`.
 
@@ -155,7 +155,7 @@ def evaluate_live(
         return results
 
 
-def _judge_folds(run: Run, request: LiveRequest) -> LiveResult:
+def _judge_folds(run: RunDirectory, request: LiveRequest) -> LiveResult:
     """Each fold's model on its own test part."""
     data, tree = reopen(run), run.experiment
     if data.items.chunked:

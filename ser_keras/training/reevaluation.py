@@ -15,7 +15,7 @@ from ser_keras.evaluation.metrics_json import Metrics
 from ser_keras.evaluation.tables import write_tables
 from ser_keras.experiment import saved_model
 from ser_keras.experiment.provenance import provenance
-from ser_keras.experiment.run import Run
+from ser_keras.experiment.run import RunDirectory
 from ser_keras.experiment.tensorflow_session import tensorflow_session
 from ser_keras.features.conditions import folder_name
 from ser_keras.training.data.items import Items
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Evaluation = tuple[str, Path, Metrics]  # name, folder, metrics
 
 
-def reopen(run: Run, *, unfinished: bool = False) -> FoldedAudio:
+def reopen(run: RunDirectory, *, unfinished: bool = False) -> FoldedAudio:
     """The audio and the folds that a run was trained on, read again from its corpora; no features.
 
     Args:
@@ -52,13 +52,13 @@ def reopen(run: Run, *, unfinished: bool = False) -> FoldedAudio:
     return data
 
 
-def reopen_prepared(run: Run, *, unfinished: bool = False) -> Prepared:
+def reopen_prepared(run: RunDirectory, *, unfinished: bool = False) -> Prepared:
     """As `reopen`, with the features that the run was trained and tested on."""
     return compute_features(reopen(run, unfinished=unfinished))
 
 
 def evaluate(
-    run: Run, corpora: Sequence[tuple[str, str | Path]] = (), conditions: Sequence[Condition] = ()
+    run: RunDirectory, corpora: Sequence[tuple[str, str | Path]] = (), conditions: Sequence[Condition] = ()
 ) -> list[Evaluation]:
     """Run a finished run's models again, into `RUN/evaluations/NAME/`.
 
@@ -114,7 +114,7 @@ def _with_condition(protocol: str, condition: Condition | None) -> str:
     return protocol if condition is None else f"{protocol}, {condition.title}"
 
 
-def evaluate_folds(run: Run, condition: Condition | None = None, *, unfinished: bool = False) -> Evaluation:
+def evaluate_folds(run: RunDirectory, condition: Condition | None = None, *, unfinished: bool = False) -> Evaluation:
     """Each fold's model on its own test fold, under a condition."""
     with tensorflow_session(run.trained_with()[0]):
         data = reopen(run, unfinished=unfinished)
@@ -146,7 +146,7 @@ def evaluate_folds(run: Run, condition: Condition | None = None, *, unfinished: 
     return name, folder, metrics
 
 
-def _evaluate_final(run: Run, corpus: str, root: str | Path, *, condition: Condition | None) -> Evaluation:
+def _evaluate_final(run: RunDirectory, corpus: str, root: str | Path, *, condition: Condition | None) -> Evaluation:
     """The final model on another corpus, under a condition."""
     experiment, _, start = run.trained_with()
     run.require_final()

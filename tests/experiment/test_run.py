@@ -16,7 +16,7 @@ from ser_keras.common.hardware import hardware
 from ser_keras.corpora.noises import read_folder
 from ser_keras.experiment.provenance import provenance
 from ser_keras.experiment.recipes import load_experiment
-from ser_keras.experiment.run import Run, sound_records
+from ser_keras.experiment.run import RunDirectory, sound_records
 from tests.audio.sound_files import write
 from tests.waiting import kill_after
 
@@ -58,7 +58,7 @@ def test_kill_9_while_writing_leaves_a_whole_file(tmp_path):
 
 
 def _hold(path, held, leave):
-    with Run(path).locked():
+    with RunDirectory(path).locked():
         held.set()
         leave.wait(20)
 
@@ -71,17 +71,17 @@ def test_two_processes_in_one_run_directory(tmp_path):
     assert held.wait(20)
     with (
         pytest.raises(SerKerasError, match=f"in use by another process \\(pid {other.pid}\\)"),
-        Run(tmp_path / "run").locked(),
+        RunDirectory(tmp_path / "run").locked(),
     ):
         pass
     other.kill()
     other.join()
-    with Run(tmp_path / "run").locked():
+    with RunDirectory(tmp_path / "run").locked():
         pass
 
 
 def test_clear_removes_what_a_run_writes_and_nothing_else(tmp_path):
-    run = Run(tmp_path)
+    run = RunDirectory(tmp_path)
     write_atomic(run.settings_file, "recipe: x\n")
     write_atomic(run.fold(0) / "fold.json", "{}")
     write_atomic(tmp_path / "notes.txt", "mine")
@@ -90,7 +90,7 @@ def test_clear_removes_what_a_run_writes_and_nothing_else(tmp_path):
 
 
 def test_folds_are_those_that_are_done_in_order(tmp_path):
-    run = Run(tmp_path)
+    run = RunDirectory(tmp_path)
     for number in (10, 2, 1):
         write_atomic(run.fold(number) / "fold.json", "{}")
     (run.fold(3)).mkdir()
@@ -99,7 +99,7 @@ def test_folds_are_those_that_are_done_in_order(tmp_path):
 
 def test_no_run_directory_is_one_line(tmp_path):
     with pytest.raises(SerKerasError, match="is no run directory"):
-        Run.existing(tmp_path)
+        RunDirectory.existing(tmp_path)
 
 
 def test_damaged_json_is_one_line(tmp_path):
@@ -134,7 +134,7 @@ def test_equal_sounds_have_equal_fingerprints(tmp_path):
 
 
 def test_a_run_s_sounds_are_no_settings(tmp_path):
-    run = Run(tmp_path)
+    run = RunDirectory(tmp_path)
     settings = load_experiment("log_mel_cnn").model_dump()
     records = sound_records(write_noises(tmp_path / "noises", ["a.wav"]))
     run.settings_file.write_text(yaml.safe_dump({**settings, "corpora": [], "sounds": records}))

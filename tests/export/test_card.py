@@ -3,7 +3,7 @@
 import json
 
 from ser_keras.evaluation.live_words import worst_words
-from ser_keras.experiment.run import Run
+from ser_keras.experiment.run import RunDirectory
 from ser_keras.export import card
 from ser_keras.export.provenance import conditions, live_estimates
 from tests import small_run
@@ -91,7 +91,7 @@ def test_card_says_first_what_a_person_gets_in_a_room(run, bundle, tmp_path):
     made_live.write(copy / "evaluations" / "casia-opus-live", streams=coded)
     listeners = {"n_takes": 9, "share": 0.42, "recalls": {}, "uar_six": None, "uar_four": None}
     unseen = made_live.write(copy / "evaluations" / "ravdess-live", listeners=listeners)
-    live = live_estimates(Run(copy))
+    live = live_estimates(RunDirectory(copy))
     assert [each["name"] for each in live] == [
         "ravdess-live",
         "test-live",
@@ -119,4 +119,4 @@ def test_card_says_first_what_a_person_gets_in_a_room(run, bundle, tmp_path):
 
 def test_what_was_heard_live_is_no_condition(tmp_path):
     made_live.write(tmp_path / "evaluations" / "test-live")
-    assert conditions(Run(tmp_path)) == []
+    assert conditions(RunDirectory(tmp_path)) == []

@@ -15,7 +15,7 @@ from ser_keras.common.row_store import RowStore  # noqa: E402
 from ser_keras.evaluation import Predictions  # noqa: E402
 from ser_keras.experiment import assembly, saved_model
 from ser_keras.experiment.recipes import load_experiment  # noqa: E402
-from ser_keras.experiment.run import Run  # noqa: E402
+from ser_keras.experiment.run import RunDirectory  # noqa: E402
 from ser_keras.export import from_run
 from ser_keras.features.conditions import parse  # noqa: E402
 from ser_keras.features.extractor import JoinedShape  # noqa: E402
@@ -267,7 +267,7 @@ def test_the_audio_visual_net_learns_from_faces(corpus, tmp_path):
     settings = experiment("anand2015.audio_visual", *SMALL_SOUND, *SMALL_FACES, *FAST)
     run = crossvalidation.train(settings, corpus, tmp_path / "run", refit=False)
     assert uar_of(run) > 0.65 and run.metrics["segment"] is None, "chance is 0.33"
-    prepared = reevaluation.reopen_prepared(Run(tmp_path / "run"), unfinished=True)
+    prepared = reevaluation.reopen_prepared(RunDirectory(tmp_path / "run"), unfinished=True)
     classifier, item = saved_model.load_keras_model(run.fold(0)), prepared.folds[0].test[0]
     row = prepared.material.store.gather(prepared.material.rows([item])[0])[None]
     present = np.ones(row.shape[:2], bool)

@@ -9,7 +9,7 @@ from ser_keras.common.files import write_atomic, write_json
 from ser_keras.evaluation import Predictions
 from ser_keras.evaluation.tables import write_tables
 from ser_keras.experiment.protocols import PROTOCOLS
-from ser_keras.experiment.run import Run
+from ser_keras.experiment.run import RunDirectory
 
 CLASSES = ("anger", "neutral", "sadness")
 
@@ -50,4 +50,4 @@ def fake_run(folder, experiment, table):
         commit=None,
     )
     write_json(folder / "provenance.json", {"seconds": 61.0})
-    return Run(folder)
+    return RunDirectory(folder)

@@ -9,7 +9,7 @@ import pytest
 from ser_keras import reproduction
 from ser_keras.common.errors import SerKerasError
 from ser_keras.evaluation import Predictions
-from ser_keras.experiment.run import Run
+from ser_keras.experiment.run import RunDirectory
 from ser_keras.reproduction import metrics, plan, running
 
 
@@ -107,7 +107,7 @@ def test_a_failing_row_does_not_stop_the_others(fakes, corpus, tmp_path):
 def test_bad_usage_is_refused_before_anything_is_run(fakes, corpus, tmp_path):
     with pytest.raises(SerKerasError, match="--protocol"):
         list(reproduction.reproduce(["anand2015.r1"], corpus, tmp_path, changes=["protocol.name=chunk_random"]))
-    with Run(tmp_path).locked(), pytest.raises(SerKerasError, match="in use by another process"):
+    with RunDirectory(tmp_path).locked(), pytest.raises(SerKerasError, match="in use by another process"):
         list(reproduction.reproduce(["anand2015.r1"], corpus, tmp_path))
     with pytest.raises(SerKerasError, match="^unknown setting 'training.epoch'; nearest: training.epochs"):
         list(reproduction.reproduce(["anand2015"], corpus, tmp_path, changes=["training.epoch=2"]))

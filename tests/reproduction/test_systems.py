@@ -9,7 +9,7 @@ from ser_keras.common.files import read_json, write_json
 from ser_keras.corpora import scan
 from ser_keras.experiment import assembly
 from ser_keras.experiment.recipes import load_experiment
-from ser_keras.experiment.run import Run
+from ser_keras.experiment.run import RunDirectory
 from ser_keras.reproduction import derived, plan, rows
 from ser_keras.training import crossvalidation
 from tests.conftest import shared_data
@@ -68,7 +68,7 @@ def trained(row_id, corpus, videos, out):
     """A row's run, trained here unless this worker has it."""
     folder = out / row_id / "speaker_independent"
     if (folder / plan.DONE).is_file():
-        return Run(folder)
+        return RunDirectory(folder)
     experiment = load_experiment(row_id, changes_of(row_id))
     if experiment.frontend.name.startswith("egemaps"):
         pytest.importorskip("audobject", reason="needs the extra `systems`")

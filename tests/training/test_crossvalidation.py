@@ -11,7 +11,7 @@ import yaml
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.evaluation import Predictions
-from ser_keras.experiment.run import Run
+from ser_keras.experiment.run import RunDirectory
 from ser_keras.training import crossvalidation
 from ser_keras.training import reevaluation as finished_runs
 from ser_keras.training.data import extraction
@@ -191,7 +191,7 @@ def test_experiment_yaml_is_complete_and_names_no_path(finished, corpus):
     tree = yaml.safe_load(text)
     assert tree["corpora"][0]["fingerprint"] and tree["frontend"]["name"] == "spectrogram_pair"
     assert str(corpus[0][1].parent) not in text
-    assert Run.existing(finished.path).experiment == tree
+    assert RunDirectory.existing(finished.path).experiment == tree
 
 
 def test_other_speakers_are_another_corpus(corpus, tmp_path):

@@ -19,7 +19,7 @@ from ser_keras.corpora.utterance import Utterance
 from ser_keras.evaluation import Predictions
 from ser_keras.experiment import assembly, saved_model
 from ser_keras.experiment.recipes import load_experiment
-from ser_keras.experiment.run import Run
+from ser_keras.experiment.run import RunDirectory
 from ser_keras.export import from_run
 from ser_keras.features import conditions
 from ser_keras.features.descriptors import DESCRIPTORS
@@ -354,7 +354,7 @@ def test_attention_is_drawn_for_files_and_bad_ones_are_said(corpus, tmp_path, ca
 def test_parts_that_don_t_go_together_are_said_in_one_line(corpus, tmp_path, changes, line):
     with pytest.raises(SerKerasError, match=line):
         crossvalidation.train(experiment(*changes), corpus, tmp_path / "run")
-    assert not Run(tmp_path / "run").settings_file.exists()
+    assert not RunDirectory(tmp_path / "run").settings_file.exists()
 
 
 def test_the_grid_may_lie_on_the_waveform_too(corpus):

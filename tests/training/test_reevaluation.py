@@ -7,7 +7,7 @@ import pytest
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.evaluation import Predictions
-from ser_keras.experiment.run import Run
+from ser_keras.experiment.run import RunDirectory
 from ser_keras.export import from_run
 from ser_keras.training import reevaluation as finished_runs
 from tests.made_corpus import write_corpus
@@ -50,4 +50,4 @@ def test_a_folder_whose_settings_name_no_corpora_is_no_run(finished, tmp_path):
         (tmp_path / "run" / "experiment.yaml").write_text(text)
         for use in (finished_runs.evaluate, lambda run: from_run.export(run, tmp_path / "bundle")):
             with pytest.raises(SerKerasError, match="experiment.yaml isn't that of a run: it names no corpora"):
-                use(Run(tmp_path / "run"))
+                use(RunDirectory(tmp_path / "run"))

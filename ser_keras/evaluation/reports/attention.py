@@ -16,7 +16,7 @@ from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import write_atomic
 from ser_keras.evaluation.reports.plots import LIGHT, WIDTH, Theme, dress, png
 from ser_keras.experiment import assembly, saved_model
-from ser_keras.experiment.run import Run
+from ser_keras.experiment.run import RunDirectory
 from ser_keras.features.batched_graph import utterance_function
 from ser_keras.models.layers.attention import attention_weights
 
@@ -79,7 +79,7 @@ def attention_figure(
 
 
 def draw_attention(
-    run: Run, files: Sequence[Path | str], out: Path | str, *, fold: int | None = None
+    run: RunDirectory, files: Sequence[Path | str], out: Path | str, *, fold: int | None = None
 ) -> list[tuple[Path | str, Path | SerKerasError]]:
     """Draw where a run's classifier puts its attention in audio files, a PNG each.
 

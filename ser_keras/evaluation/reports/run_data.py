@@ -16,7 +16,7 @@ from ser_keras.corpora import CORPORA
 from ser_keras.evaluation import Metrics, Predictions, metrics
 from ser_keras.evaluation.live_json import LiveEvaluation, read_live
 from ser_keras.experiment.protocols import PROTOCOLS
-from ser_keras.experiment.run import Run
+from ser_keras.experiment.run import RunDirectory
 
 History: TypeAlias = dict[str, list[float]]  # column of history.csv -> a value an epoch, NaN where blank
 Tree: TypeAlias = dict[str, Any]  # Any: a file that anybody may have written or edited; every value is checked on use
@@ -118,7 +118,7 @@ def load_run(path: Path | str) -> RunData:
         raise SerKerasError(
             f"{path} is no run directory (none of {', '.join(files)} in it); `ser-keras train` makes one"
         )
-    data, run = RunData(path), Run(path)
+    data, run = RunData(path), RunDirectory(path)
 
     def attempt(name: str, read: Callable[[], T], otherwise: T) -> T:
         try:
