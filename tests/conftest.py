@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from ser_keras.common import progress
 from tests.made_once import session_folder
 from tests.other_backend import jax_process  # noqa: F401 - a fixture
 from tests.trained_runs import ONE_EPOCH, TrainedRuns, quick
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+progress.to_standard_error()  # tests read what users of the command line see
 
 DATA = Path(os.environ.get("SER_KERAS_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 

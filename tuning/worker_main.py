@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ser_keras.common.child_process import end_with_parent
 from ser_keras.common.errors import SerKerasError
-from ser_keras.common.progress import say
+from ser_keras.common.progress import say, to_standard_error
 
 if TYPE_CHECKING:
     from ser_keras.tuning.request import Request
@@ -83,6 +83,7 @@ def main() -> int:
 
     order = json.loads(sys.stdin.buffer.readline())
     end_with_parent()
+    to_standard_error()
     os.sched_setaffinity(0, order["cores"])  # before TensorFlow counts them
     try:
         host, port = order["address"]

@@ -43,7 +43,7 @@ def run_demo(options: argparse.Namespace) -> None:
     quiet_tensorflow()
     from ser_keras.cli.demo import demo
 
-    _show(texts.demo(demo(_located(options.corpus or [("synthetic", None)]), options.out, options.seed)))
+    _show(texts.demo(demo(_located(options.corpora or [("synthetic", None)]), options.out, options.seed)))
 
 
 def run_corpora_list(options: argparse.Namespace) -> None:
@@ -70,11 +70,11 @@ def run_corpora_get(options: argparse.Namespace) -> None:
 def run_train(options: argparse.Namespace) -> None:
     from ser_keras.experiment.recipes import load_experiment
 
-    changes = list(options.set)
+    changes = list(options.changes)
     if options.protocol:
         changes.insert(0, f"protocol.name={options.protocol}")
     experiment = load_experiment(options.recipe, changes)
-    corpora = _located(options.corpus)
+    corpora = _located(options.corpora)
     quiet_tensorflow()
     from ser_keras.evaluation import read_metrics
     from ser_keras.training import crossvalidation
@@ -102,11 +102,11 @@ def run_evaluate(options: argparse.Namespace) -> None:
     run = RunDirectory.existing(options.run_directory)
     from ser_keras.features import conditions
 
-    distortions = [conditions.parse(text) for text in options.condition]
+    distortions = [conditions.parse(text) for text in options.conditions]
     quiet_tensorflow()
     from ser_keras.training import reevaluation
 
-    for name, folder, metrics in reevaluation.evaluate(run, _located(options.corpus), distortions):
+    for name, folder, metrics in reevaluation.evaluate(run, _located(options.corpora), distortions):
         _show(texts.evaluation(name, folder, metrics))
 
 
@@ -117,14 +117,14 @@ def _evaluate_live(options: argparse.Namespace) -> None:
         SerKerasError: options that do not go together.
     """
     path = options.run_directory
-    if options.condition:
+    if options.conditions:
         raise SerKerasError(
             "evaluate: --condition goes without --live, whose streams have rooms and noises of their own"
         )
     of_run = (path / "experiment.yaml").is_file()
     if of_run and options.out:
         raise SerKerasError("evaluate: what a run comes to goes into the run; --out is for bundles")
-    if not of_run and not (options.corpus and options.out):
+    if not of_run and not (options.corpora and options.out):
         raise SerKerasError(f"{path} is no run: of a bundle, --live needs --corpus NAME=PATH and --out DIR")
     quiet_tensorflow()
     from ser_keras.experiment.run import RunDirectory
@@ -138,7 +138,7 @@ def _evaluate_live(options: argparse.Namespace) -> None:
 
     limit = {None: N_UTTERANCES, "all": None}.get(options.utterances, options.utterances)
     request = LiveRequest(LiveSettings(codec=options.codec or "none"), seed=options.seed or 0, limit=limit)
-    corpora = _located(options.corpus)
+    corpora = _located(options.corpora)
     if of_run:
         results = evaluate_live(RunDirectory.existing(path), corpora, request)
     else:
@@ -153,12 +153,14 @@ def run_reproduce(options: argparse.Namespace) -> None:
     if options.list:
         _show(reproduction.ids())
         return
-    for value, name in ((options.ids, "ID"), (options.corpus, "--corpus NAME=PATH"), (options.out, "--out DIR")):
+    for value, name in ((options.ids, "ID"), (options.corpora, "--corpus NAME=PATH"), (options.out, "--out DIR")):
         if not value:
             raise SerKerasError(f"reproduce: {name} is missing (`ser-keras reproduce --list` lists the ids)")
     quiet_tensorflow()
-    corpora = _located(options.corpus)
-    _show(reproduction.reproduce(options.ids, corpora, options.out, protocols=options.protocol, changes=options.set))
+    corpora = _located(options.corpora)
+    _show(
+        reproduction.reproduce(options.ids, corpora, options.out, protocols=options.protocols, changes=options.changes)
+    )
 
 
 def run_attention(options: argparse.Namespace) -> int:
@@ -180,7 +182,7 @@ def run_tune(options: argparse.Namespace) -> None:
 
         _show(texts.space_line(name, load_space(name)) for name in spaces())
         return
-    for value, name in ((options.space, "SPACE"), (options.corpus, "--corpus NAME=PATH"), (options.out, "--out DIR")):
+    for value, name in ((options.space, "SPACE"), (options.corpora, "--corpus NAME=PATH"), (options.out, "--out DIR")):
         if not value and not (name == "--out DIR" and options.dry_run):
             raise SerKerasError(f"tune: {name} is missing (`ser-keras tune --list` lists the spaces)")
     if options.chief and options.join:
@@ -192,19 +194,19 @@ def run_tune(options: argparse.Namespace) -> None:
     workers = options.workers if options.workers is not None else 0 if options.chief else 1
     request = Request(
         space=options.space,
-        corpora=_located(options.corpus),
+        corpora=_located(options.corpora),
         strategy=options.strategy,
         max_trials=options.max_trials,
-        changes=options.set,
+        changes=options.changes,
         folds=options.folds,
         test_speakers=[name.strip() for name in options.test_speakers.split(",")] if options.test_speakers else None,
         outer_folds=options.outer_folds,
         objective=options.objective,
-        limits=options.limit,
+        limits=options.limits,
         stop_behind=options.stop_behind,
         seed=options.seed,
         workers=workers,
-        lease_s=options.lease,
+        lease_s=options.lease_s,
     )
     if options.dry_run:
         _show(texts.search_dry_run(running.dry_run(request)))

@@ -15,7 +15,14 @@ CODECS = ("none", "telephone", "opus")  # as in ser_keras.features.streams.plan,
 
 
 class Parser(argparse.ArgumentParser):
-    """Bad usage is one line and exit code 2."""
+    """Bad usage is one line and exit code 2. `flags` holds the option of each argument: name -> `--option`."""
+
+    def add_argument(self, *names: str, **settings: object) -> argparse.Action:  # type: ignore[override]
+        action = super().add_argument(*names, **settings)  # type: ignore[arg-type]
+        self.flags: dict[str, str] = getattr(self, "flags", {})
+        if action.option_strings:
+            self.flags[action.dest] = action.option_strings[0]
+        return action
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message} (`{self.prog} --help` says more)\n")
@@ -30,13 +37,14 @@ def parser() -> argparse.ArgumentParser:
 
     def command(name: str, run: str, summary: str) -> argparse.ArgumentParser:
         subparser = subparsers.add_parser(name, help=summary, description=summary)
-        subparser.set_defaults(run=run)
+        subparser.set_defaults(run=run, flags=subparser.flags)
         subparser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
         return subparser
 
     def takes_corpora(subparser: argparse.ArgumentParser, required: bool) -> None:
         subparser.add_argument(
             "--corpus",
+            dest="corpora",
             metavar="NAME=PATH",
             action="append",
             type=_corpus,
@@ -52,21 +60,23 @@ def parser() -> argparse.ArgumentParser:
 
     corpora = subparsers.add_parser("corpora", help="what can be read, and what a folder holds")
     kinds = corpora.add_subparsers(metavar="COMMAND", required=True)
-    kinds.add_parser("list", help="the corpora that can be read").set_defaults(run="run_corpora_list")
+    kinds.add_parser("list", help="the corpora that can be read").set_defaults(run="run_corpora_list", flags={})
     check = kinds.add_parser("check", help="what a folder holds, against the published counts")
     check.add_argument("corpus", metavar="NAME=PATH", type=_corpus)
     check.add_argument("--json", action="store_true", help="one JSON object")
-    check.set_defaults(run="run_corpora_check")
+    check.set_defaults(run="run_corpora_check", flags=check.flags)
     get = kinds.add_parser("get", help="fetch a free corpus, or say whom to ask for it")
     get.add_argument("name", metavar="NAME", help="as `ser-keras corpora list` names it")
     get.add_argument("--out", metavar="DIR", type=Path, help="where to (default: a folder NAME, here)")
-    get.set_defaults(run="run_corpora_get")
+    get.set_defaults(run="run_corpora_get", flags=get.flags)
 
     train = command("train", "run_train", "train and evaluate an experiment")
     takes_corpora(train, required=True)
     train.add_argument("--recipe", metavar="ID", required=True, help="a recipe's id or the path of a YAML file")
     train.add_argument("--protocol", metavar="P", help="instead of the recipe's")
-    train.add_argument("--set", metavar="a.b=c", action="append", default=[], help="change a setting; may be repeated")
+    train.add_argument(
+        "--set", dest="changes", metavar="a.b=c", action="append", default=[], help="change a setting; may be repeated"
+    )
     train.add_argument("--out", metavar="RUN", type=Path, required=True, help="the run directory")
     train.add_argument("--resume", action="store_true", help="go on with RUN, or start it")
     train.add_argument("--fold", metavar="K", type=int, help="train this fold alone")
@@ -78,6 +88,7 @@ def parser() -> argparse.ArgumentParser:
     takes_corpora(evaluate, required=False)
     evaluate.add_argument(
         "--condition",
+        dest="conditions",
         metavar="C",
         action="append",
         default=[],
@@ -104,11 +115,14 @@ def parser() -> argparse.ArgumentParser:
     reproduce.add_argument("--out", metavar="DIR", type=Path, help="where runs and tables go; again: goes on there")
     reproduce.add_argument(
         "--protocol",
+        dest="protocols",
         metavar="P",
         action="append",
         help="instead of speaker_independent and then the paper's own; may be repeated",
     )
-    reproduce.add_argument("--set", metavar="a.b=c", action="append", default=[], help="change a setting of every row")
+    reproduce.add_argument(
+        "--set", dest="changes", metavar="a.b=c", action="append", default=[], help="change a setting of every row"
+    )
     reproduce.add_argument("--list", action="store_true", help="the ids of all rows, one a line")
 
     attention = command("attention", "run_attention", "draw where a run's attention lies in audio files")
@@ -126,12 +140,16 @@ def parser() -> argparse.ArgumentParser:
         "--strategy", metavar="S", default="random", help="grid, random_grid, random, hyperband, bayesian"
     )
     tune.add_argument("--max-trials", metavar="N", type=int, help="default: 20; the whole grid; hyperband's own number")
-    tune.add_argument("--set", metavar="a.b=c", action="append", default=[], help="hold a setting; may be repeated")
+    tune.add_argument(
+        "--set", dest="changes", metavar="a.b=c", action="append", default=[], help="hold a setting; may be repeated"
+    )
     tune.add_argument("--folds", metavar="K", type=int, default=3, help="inner folds of a trial (default: %(default)s)")
     tune.add_argument("--test-speakers", metavar="A,B", help="set aside for the winner (default: fold 0 of 5 groups)")
     tune.add_argument("--outer-folds", metavar="K", type=int, help="nested: a search for each of K test groups")
     tune.add_argument("--objective", metavar="M", default="uar", help="uar (default), int8_kb, latency_ms")
-    tune.add_argument("--limit", metavar="M<=X", action="append", default=[], help="int8_kb<=500, uar>=0.6, ...")
+    tune.add_argument(
+        "--limit", dest="limits", metavar="M<=X", action="append", default=[], help="int8_kb<=500, uar>=0.6, ..."
+    )
     tune.add_argument(
         "--stop-behind",
         metavar="X",
@@ -143,7 +161,9 @@ def parser() -> argparse.ArgumentParser:
     tune.add_argument("--workers", metavar="N", type=int, help="processes on this machine (default: 1; of a chief: 0)")
     tune.add_argument("--chief", metavar="HOST:PORT", help="serve workers of other machines here")
     tune.add_argument("--join", metavar="HOST:PORT", help="work for the chief there")
-    tune.add_argument("--lease", metavar="S", type=float, default=60, help="silence after which a worker is gone")
+    tune.add_argument(
+        "--lease", dest="lease_s", metavar="S", type=float, default=60, help="silence after which a worker is gone"
+    )
     tune.add_argument("--dry-run", action="store_true", help="check, and print the size of the search")
 
     export = command("export", "run_export", "make the bundle that phones run")

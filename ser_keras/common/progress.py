@@ -1,15 +1,52 @@
-"""Progress on long work: bars on a terminal, a line a stage elsewhere."""
+"""Progress on long work: events for a callback, and lines of the logger `ser_keras`."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
+
+LINES = logging.getLogger("ser_keras")
+STAGES = logging.getLogger("ser_keras.stages")  # a line when a stage ends, for readers who see no bar
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """How far a stage of long work is.
+
+    Attributes:
+        stage: what is done: `decoding`, `fold 1/10 emodb/03`.
+        done: steps done so far.
+        total: all steps; None where the number is not known.
+        unit: what a step is: `files`, `epochs`.
+        note: a figure that stands beside the bar: `loss 0.53`.
+        seconds: since the stage began.
+        finished: whether the stage has ended.
+    """
+
+    stage: str
+    done: int
+    total: int | None
+    unit: str
+    note: str
+    seconds: float
+    finished: bool = False
+
+    def __str__(self) -> str:
+        steps = f" {self.done}{' ' + self.unit if self.unit else ''}" if self.done else ""
+        return f"{self.stage}:{steps} in {self.seconds:.1f} s{', ' + self.note if self.note else ''}"
+
+
+Callback = Callable[[Step], object]
+_callback: ContextVar[Callback | None] = ContextVar("callback", default=None)
 
 
 class Advance(Protocol):
@@ -19,37 +56,77 @@ class Advance(Protocol):
 
 
 @contextlib.contextmanager
-def stage(description: str, total: int | None, unit: str = "") -> Iterator[Advance]:
-    """Show a stage of work; yields the function that counts its steps.
+def reporting(callback: Callback | None) -> Iterator[None]:
+    """Report the stages of the work within the block to `callback`; None: to the one around it, if there is one."""
+    token = _callback.set(callback or _callback.get())
+    try:
+        yield
+    finally:
+        _callback.reset(token)
 
-    On a terminal a bar with the time left; elsewhere one line when the stage ends, with its time. Everything goes to
-    standard error, so that results on standard output can be piped.
+
+@contextlib.contextmanager
+def stage(description: str, total: int | None, unit: str = "") -> Iterator[Advance]:
+    """Report a stage of work; yields the function that counts its steps.
+
+    The callback of `reporting` gets a `Step` at the beginning, after each step and at the end. At the end the logger
+    `ser_keras.stages` gets a line.
 
     Args:
         description: what is done.
         total: how many steps; None where it is not known.
         unit: what a step is.
     """
-    started = time.monotonic()
-    if sys.stderr.isatty():
-        with _bar() as bar:
-            task = bar.add_task(description, total=total, note="", unit=unit)
+    callback, started = _callback.get(), time.monotonic()
+    step = Step(description, 0, total, unit, "", 0.0)
 
-            def move(n: int = 1, note: str = "") -> None:
-                bar.update(task, advance=n, note=note)
+    def report() -> None:
+        if callback is not None:
+            callback(step)
 
-            yield move
-        return
-    done, last_note = 0, ""
+    def advance(n: int = 1, note: str = "") -> None:
+        nonlocal step
+        seconds = time.monotonic() - started
+        step = dataclasses.replace(step, done=step.done + n, note=note, seconds=seconds)
+        report()
 
-    def count(n: int = 1, note: str = "") -> None:
-        nonlocal done, last_note
-        done, last_note = done + n, note
+    report()
+    well = False
+    try:
+        yield advance
+        well = True
+    finally:
+        step = dataclasses.replace(step, seconds=time.monotonic() - started, finished=True)
+        report()
+        if well:
+            STAGES.info("%s", step)
 
-    yield count
-    steps = f" {done}{' ' + unit if unit else ''}" if done else ""
-    note = f", {last_note}" if last_note else ""
-    print(f"{description}:{steps} in {time.monotonic() - started:.1f} s{note}", file=sys.stderr, flush=True)
+
+def say(line: str) -> None:
+    """One line for whoever follows the work, to the logger `ser_keras`."""
+    LINES.info("%s", line)
+
+
+class Bars:
+    """A callback that draws a bar for each stage, on a terminal or in a notebook.
+
+    Example:
+        ser_keras.train(experiment, corpora, "runs/first", progress=ser_keras.Bars())
+    """
+
+    def __init__(self) -> None:
+        self._bars: list[tuple[Progress, TaskID, str]] = []
+
+    def __call__(self, step: Step) -> None:
+        if not self._bars or self._bars[-1][2] != step.stage:
+            bar = _bar()
+            bar.start()
+            self._bars.append((bar, bar.add_task(step.stage, total=step.total, note="", unit=step.unit), step.stage))
+        bar, task, _ = self._bars[-1]
+        bar.update(task, completed=step.done, note=step.note)
+        if step.finished:
+            bar.stop()
+            self._bars.pop()
 
 
 def _bar() -> Progress:
@@ -67,6 +144,23 @@ def _bar() -> Progress:
     )
 
 
-def say(line: str) -> None:
-    """One line for the person at the terminal, on standard error."""
-    print(line, file=sys.stderr, flush=True)
+class _StandardError(logging.Handler):
+    """Writes lines to what standard error is at the time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with contextlib.suppress(OSError, ValueError):  # closed: `ser-keras ... 2>&1 | head`
+            print(record.getMessage(), file=sys.stderr, flush=True)
+
+
+def to_standard_error() -> Callback | None:
+    """Write lines to standard error, as programs do that own the terminal; results on standard output can be piped.
+
+    Returns:
+        The callback that draws bars, where standard error is a terminal; elsewhere None, and each stage is a line.
+    """
+    if not any(isinstance(handler, _StandardError) for handler in LINES.handlers):
+        LINES.addHandler(_StandardError())
+    LINES.setLevel(logging.INFO)
+    on_terminal = sys.stderr.isatty()
+    STAGES.disabled = on_terminal
+    return Bars() if on_terminal else None
