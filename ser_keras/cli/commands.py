@@ -68,12 +68,12 @@ def run_corpora_get(options: argparse.Namespace) -> None:
 
 
 def run_train(options: argparse.Namespace) -> None:
-    from ser_keras.experiment.recipes import load_experiment
+    from ser_keras.experiment.settings import Experiment
 
     changes = list(options.changes)
     if options.protocol:
         changes.insert(0, f"protocol.name={options.protocol}")
-    experiment = load_experiment(options.recipe, changes)
+    experiment = Experiment.from_recipe(options.recipe, changes)
     corpora = _located(options.corpora)
     quiet_tensorflow()
     from ser_keras.evaluation import read_metrics

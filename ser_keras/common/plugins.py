@@ -37,6 +37,23 @@ def is_own_part(name: object) -> bool:
     return isinstance(name, str) and _OWN_PART.fullmatch(name) is not None
 
 
+def name_of(part: object) -> str:
+    """The name `module:name` of a class or function that the user holds; its module is trusted.
+
+    Raises:
+        BadInput: it cannot be found again by a name, as a lambda or a function within a function.
+    """
+    module, path = getattr(part, "__module__", None), getattr(part, "__qualname__", None)
+    name = f"{module}:{path}"
+    namesake: object = sys.modules.get(str(module))
+    for step in str(path).split("."):
+        namesake = getattr(namesake, step, None)
+    if namesake is not part:
+        raise BadInput(f"{part!r} has no name by which a run could find it again: define it at the top of a module")
+    trust(name)
+    return name
+
+
 def trust(*names: str) -> None:
     """Allow modules to be imported: the user named them.
 

@@ -18,7 +18,7 @@ from ser_keras.common.row_store import fingerprint
 from ser_keras.corpora.attributions import ESC10_CREDIT, ESC10_LICENCE, ESC10_TITLE
 from ser_keras.corpora.noises import SoundFile
 from ser_keras.experiment.provenance import Record
-from ser_keras.experiment.recipes import Tree, from_tree
+from ser_keras.experiment.recipes import Tree
 from ser_keras.experiment.settings import Experiment
 
 
@@ -123,7 +123,7 @@ class RunDirectory:
             raise SerKerasError(f"{self.settings_file} isn't that of a run: it names no corpora")
         corpora, start = tree.pop("corpora"), tree.pop("init", None) or {}
         tree.pop("sounds", None)
-        return from_tree(tree, self.settings_file), corpora, start
+        return Experiment.from_tree(tree, self.settings_file), corpora, start
 
     def require_final(self) -> None:
         """Refuse a run without its final model.
