@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ser_keras.cli import texts
+from ser_keras.common import plugins
 from ser_keras.common.errors import SerKerasError
 
 
@@ -23,6 +24,8 @@ def _located(corpora: Sequence[tuple[str, str | None]]) -> list[tuple[str, Path]
 
     located = []
     for name, path in corpora:
+        if plugins.is_own_part(name):
+            plugins.trust(name)
         default_root = CORPORA[name].default_root if name in CORPORA else None
         if path is not None:
             located.append((name, Path(path)))
@@ -102,6 +105,8 @@ def run_evaluate(options: argparse.Namespace) -> None:
     run = RunDirectory.existing(options.run_directory)
     from ser_keras.features import conditions
 
+    for text in options.conditions:
+        conditions.trust(text)
     distortions = [conditions.parse(text) for text in options.conditions]
     quiet_tensorflow()
     from ser_keras.training import reevaluation

@@ -152,6 +152,7 @@ class Augmentation(Settings):
     frequency_masks: Annotated[int, Field(ge=0, le=20)] = 0
     frequency_mask_hz: Positive = 500.0
     mixup: Annotated[float, Field(ge=0, le=10)] = 0.0  # alpha of the Beta distribution
+    functions: list[Component] = []  # random: one's own (`module:name`), before the others; stream: after them
     probability: Annotated[float, Field(ge=0, le=1)] = 1.0  # random: share of the windows that are changed
     copies: Annotated[int, Field(ge=0, le=100)] = 0  # random: cached copies of each window; 0: drawn anew each epoch
 
@@ -165,7 +166,7 @@ class Augmentation(Settings):
             "none": ["mode"],
             "grid": ["mode", "path", "pitch", "rate", "gain_db", "mixup"],
             "random": [name for name in varied if name not in of_stream],
-            "stream": ["mode", "mixup", *both, *of_stream],
+            "stream": ["mode", "mixup", "functions", *both, *of_stream],
         }
         strange = [name for name in varied if name not in of_mode[self.mode]]
         if strange:
@@ -180,6 +181,11 @@ class Augmentation(Settings):
         if self.path == "waveform" and (self.time_masks or self.frequency_masks):
             raise ValueError("masks are made on spectra: they need path: spectrum")
         return self
+
+    @model_serializer(mode="wrap")
+    def _briefly(self, handler: Callable[[Settings], Tree]) -> Tree:
+        tree = handler(self)
+        return tree if self.functions else {k: v for k, v in tree.items() if k != "functions"}
 
     @property
     def banded(self) -> bool:
