@@ -132,9 +132,9 @@ def serve() -> None:
     """The child's side: a line with the conversions on standard input; of each, the files that are left out."""
     with answering() as (stdin, answer):
         request = json.loads(stdin.readline())
-        plugins.adopt(request["plugins"])
         for item in request["models"]:
             try:
+                plugins.adopt(request["plugins"])
                 left_out = convert_one(Conversion.from_plain(item))
             except SerKerasError as error:
                 answer(failure=f"{item['source']} can't be converted: {error}")

@@ -28,7 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from ser_keras.common import plugins, progress
 
     try:
-        plugins.use(getattr(options, "plugins", ()))
+        if modules := getattr(options, "plugins", ()):
+            commands.quiet_tensorflow()
+            plugins.use(modules)
         with progress.reporting(progress.to_standard_error()):
             code: int | None = getattr(commands, options.run)(options)
         return code or 0

@@ -94,9 +94,13 @@ def shared() -> Shared:
 
 
 def adopt(told: Shared) -> None:
-    """In a child process: trust what its parent trusts, and look where it looks."""
-    trust(*told["modules"])
+    """In a child process: look where its parent looks, trust what it trusts, and import that.
+
+    Raises:
+        SerKerasError: a module cannot be imported.
+    """
     sys.path += [folder for folder in told["path"] if folder not in sys.path]
+    use(module for module in told["modules"] if module != "__main__")
 
 
 def source_digest(module: str) -> str | None:

@@ -389,6 +389,8 @@ class Experiment(Settings):
         parts = f"{self.frontend.name} -> {self.model.name}"
         return f"Experiment({self.recipe}: {parts}, {len(self.classes)} classes, {self.protocol.name})"
 
+    __str__ = __repr__
+
     def _repr_html_(self) -> str:
         return f"<details><summary>{escape(repr(self))}</summary><pre>{escape(self.to_yaml())}</pre></details>"
 

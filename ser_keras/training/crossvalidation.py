@@ -12,6 +12,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
+from ser_keras.common import plugins
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json, write_atomic, write_json
 from ser_keras.common.row_store import fingerprint
@@ -175,6 +176,8 @@ def _start(run: RunDirectory, data: FoldedAudio, settings: Record, *, corpora: C
         "bad_files": data.audio.bad_files,
         "warnings": data.audio.warnings,
     }
+    if modules := {name.partition(":")[0] for name in plugins.named_in(settings)}:
+        record["own_parts"] = {module: plugins.source_digest(module) for module in sorted(modules)}
     if data.experiment.model.arguments().get("multitask"):
         record["derived_from_class"] = list(dimension_levels(data.items.utterances).derived)
     write_json(file, record)
