@@ -104,9 +104,7 @@ def test_an_entry_point_replaces_no_part_of_this_package(folder):
 
 def test_an_entry_point_that_cannot_be_loaded_is_named(folder):
     install(folder, "three = gone:VALUE")
-    with pytest.raises(
-        BadInput, match="number three: the entry point gone:VALUE cannot be loaded: Module"
-    ):
+    with pytest.raises(BadInput, match="number three: the entry point gone:VALUE cannot be loaded: Module"):
         registry()["three"]
 
 
