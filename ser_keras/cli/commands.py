@@ -216,7 +216,8 @@ def run_tune(options: argparse.Namespace) -> None:
         for line in texts.search_plan(plan):
             say(line)
 
-    _show(running.tune(request, options.out, options.chief, join=options.join, announce=announce))
+    result = running.tune(request, options.out, options.chief, join=options.join, announce=announce)
+    _show(texts.search_result(result) if result is not None else ())
 
 
 def run_export(options: argparse.Namespace) -> None:
