@@ -96,13 +96,11 @@ class SearchResult:
 
     def _repr_html_(self) -> str:
         if self.outer:
-            rows = [(k, r.best.id, r.best.settings_text, str(r.best), str(r.test)) for k, r in enumerate(self.outer)]
-            headings = ("outer fold", "winner", "settings", "validation", "test")
-            return html_table(
-                headings, rows, caption=f"{self.space}, nested: test {self.test}, {self.test.n} utterances"
-            )
+            folds = [(k, r.best.id, r.best.settings_text, r.best, r.test) for k, r in enumerate(self.outer)]
+            caption = f"{self.space}, nested: test {self.test}, {self.test.n} utterances"
+            return html_table(("outer fold", "winner", "settings", "validation", "test"), folds, caption=caption)
         statuses = collections.Counter(t.status for t in self.trials)
         counts = ", ".join(f"{n} {status}" for status, n in statuses.items())
         caption = f"{self.space}: {len(self.trials)} trials ({counts}); the best on the test speakers: {self.test}"
-        rows = [(t.rank, t.id, t.settings_text, str(t), t.status) for t in self.trials[:SHOWN]]
+        rows = [(t.rank, t.id, t.settings_text, t, t.status) for t in self.trials[:SHOWN]]
         return html_table(("rank", "trial", "settings", "result", "status"), rows, caption=caption)
