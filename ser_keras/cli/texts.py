@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ser_keras.evaluation import Metrics
     from ser_keras.evaluation.live_json import DisplayMetrics, LiveEvaluation
     from ser_keras.export.bundle_json import BundleJson
+    from ser_keras.reproduction.result import Reproduction
     from ser_keras.runtime.benchmark import ModelReport, Report
     from ser_keras.runtime.model import ResultJson
     from ser_keras.training.estimate import TrainingPlan
@@ -227,6 +228,20 @@ def demo(result: DemoResult) -> list[str]:
         "         ser-keras demo --corpus emodb=PATH        the same on real speech",
         "         ser-keras train --help                    your own experiment",
     ]
+
+
+# --- reproduction
+
+
+def reproduction(result: Reproduction) -> list[str]:
+    """The tables of a reproduction, and where they are."""
+    return [*result.tables, f"table: {result.table}; page: {result.page}"] if result.table is not None else []
+
+
+def refused_rows(result: Reproduction) -> str:
+    """The line about the rows that could not be run, which have lines of their own above."""
+    names = ", ".join(f"{row.id} ({row.setup})" for row in result.refused)
+    return f"{len(result.refused)} of {len(result.rows)} rows couldn't be run: {names}; see above"
 
 
 # --- export
