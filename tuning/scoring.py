@@ -16,8 +16,8 @@ from ser_keras.common.seeds import FoldSeeds
 from ser_keras.evaluation import Predictions, intervals, measures, paired_difference
 from ser_keras.evaluation.tables import write_tables
 from ser_keras.experiment.provenance import provenance
-from ser_keras.experiment.recipes import from_tree, parse_recipe
-from ser_keras.experiment.settings import dump_yaml
+from ser_keras.experiment.recipes import parse_recipe
+from ser_keras.experiment.settings import Experiment, dump_yaml
 from ser_keras.experiment.tensorflow_session import tensorflow_session
 from ser_keras.training.fold import FoldTrainer
 from ser_keras.training.fold_job import FoldJob
@@ -28,7 +28,6 @@ from ser_keras.tuning.values import Values
 
 if TYPE_CHECKING:
     from ser_keras.evaluation import PairedDifference
-    from ser_keras.experiment.settings import Experiment
     from ser_keras.training.data.preparation import Prepared
     from ser_keras.tuning.holdout import Split
     from ser_keras.tuning.outcome import TrialResult
@@ -267,7 +266,7 @@ def conclude_nested(search: Search, out: Path, results: Sequence[SearchResult]) 
         objective=search.request.objective,
         trials=(),
         best=results[k].best,
-        experiment=from_tree(tree, out / "best.yaml"),
+        experiment=Experiment.from_tree(tree, out / "best.yaml"),
         recipe=out / "best.yaml",
         test=test,
         start=_pooled(tests, "start", results)[0],
