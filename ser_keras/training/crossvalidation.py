@@ -99,10 +99,10 @@ def train(
 def _refuse_taken(run: RunDirectory, resume: bool) -> None:
     """Refuse a directory that holds a run, unless it is to be resumed."""
     if run.settings_file.is_file() and not resume:
-        raise SerKerasError(f"{run.path} holds a run already; --resume goes on with it, or choose another --out")
+        raise SerKerasError(f"{run.path} holds a run already; `resume=True` goes on with it, or choose another `out`")
     if not run.settings_file.is_file() and (run.final.exists() or (run.path / "folds").exists()):
         raise SerKerasError(
-            f"{run.path} holds folds without their experiment.yaml; delete them or choose another --out"
+            f"{run.path} holds folds without their experiment.yaml; delete them or choose another `out`"
         )
 
 
@@ -151,7 +151,7 @@ def check_trainable(data: FoldedAudio, *, only_fold: int | None = None, initial:
         raise SerKerasError(f"there is no fold {only_fold}; this protocol has folds 0 to {numbers[-1]}")
     if not assembly.model_kind(experiment).keras:
         if initial is not None:
-            raise SerKerasError(f"--init: {experiment.model.name} is no Keras model and starts from nothing")
+            raise SerKerasError(f"`init`: {experiment.model.name} is no Keras model and starts from nothing")
         return
     classifier = assembly.build_classifier(experiment, data.feature_shape, data.n_classes)
     if experiment.head is not None:
