@@ -44,6 +44,7 @@ def test_importing_is_light():
 
 EXAMPLES = {  # module -> least number of lines that its examples run
     "ser_keras": 4,
+    "ser_keras.augmentation": 7,
     "ser_keras.features.frontends.log_mel": 7,
     "ser_keras.features.frontends.log_spectrogram": 7,
     "ser_keras.features.frontends.mfcc": 7,
