@@ -14,10 +14,8 @@ ROOMS = (
     *("export", "tuning", "reproduction", "cli"),
 )
 DATA = ("pretrained", "recipes", "web")  # folders of ser_keras without code
-PUBLIC = (
-    "augmentation",
-    "layers",
-)  # modules beside the rooms, for other people's code: they see every room, and no room sees them
+# modules beside the rooms, for other people's code: they see every room, and no room sees them
+PUBLIC = ("augmentation", "layers", "measures", "protocols")
 FOLDERS = {"ser_keras": "ser_keras", "ser_keras.export": "export", "ser_keras.tuning": "tuning"}
 
 

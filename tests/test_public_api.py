@@ -52,7 +52,9 @@ EXAMPLES = {  # module -> least number of lines that its examples run
     "ser_keras.features.frontends.spectrogram_pair": 7,
     "ser_keras.features.frontends.statistics": 7,
     "ser_keras.layers": 9,
+    "ser_keras.measures": 10,
     "ser_keras.models.layers.standardization": 9,
+    "ser_keras.protocols": 16,
     "ser_keras.runtime.model": 12,
 }
 
