@@ -20,6 +20,7 @@ from keras_tuner.errors import FailedTrialError, FatalError
 
 from ser_keras.common.errors import NotWritable, SerKerasError
 from ser_keras.common.files import read_json, write_atomic, write_json
+from ser_keras.common.progress import reporting_to
 from ser_keras.common.row_store import fingerprint
 from ser_keras.common.seeds import FoldSeeds
 from ser_keras.evaluation import measures
@@ -314,10 +315,10 @@ def _alone(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _logged_to(path: Path) -> Iterator[None]:
-    """Progress of trainings goes to the trial's own log: the terminal shows the whole search."""
+    """What a training reports, and what libraries print, goes to the trial's own log: a search shows whole trials."""
     with open(path, "a", encoding="utf-8") as log:
         print(time.strftime("%Y-%m-%d %H:%M:%S"), file=log)
-        with contextlib.redirect_stderr(log):
+        with contextlib.redirect_stderr(log), reporting_to(log):
             yield
 
 
