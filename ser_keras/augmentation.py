@@ -18,7 +18,7 @@ from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common import seeds
 from ser_keras.common.errors import BadInput, Unavailable
 from ser_keras.common.seeds import Stream
-from ser_keras.experiment.recipes import complaint
+from ser_keras.experiment.complaints import complaint
 from ser_keras.experiment.settings import Augmentation
 from ser_keras.features.augmentation import draws, waveform
 

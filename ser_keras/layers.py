@@ -29,13 +29,13 @@ import ser_keras.models
 import ser_keras.models.end_to_end  # noqa: F401 - both register the layers that are not named below
 from ser_keras.features.frontends import (
     MFCC,
-    FrontEnd,
     LogMel,
     LogSpectrogram,
     SpectrogramImage,
     SpectrogramPair,
     Statistics,
 )
+from ser_keras.features.frontends.base import FrontEnd
 from ser_keras.models.layers.adaptation import adapt_model
 from ser_keras.models.layers.anomalies import ReplaceAnomalies
 from ser_keras.models.layers.attention import AttentionWeights

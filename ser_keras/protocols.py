@@ -13,8 +13,8 @@ from ser_keras.common.errors import BadInput, nearest
 from ser_keras.corpora.utterance import Gender, Split, Utterance
 from ser_keras.evaluation.labels import codes_of
 from ser_keras.experiment import protocols
+from ser_keras.experiment.complaints import complaint
 from ser_keras.experiment.protocols import PROTOCOLS, Fold, GroupBy
-from ser_keras.experiment.recipes import complaint
 from ser_keras.experiment.settings import Protocol
 
 __all__ = ["PROTOCOLS", "Fold", "make_folds", "verify"]

@@ -68,9 +68,9 @@ def parse_limit(text: str) -> Limit:
         name, relation, number = match.groups()
         bound = float(number)
     except ValueError:
-        raise SerKerasError(f"--limit {text}: write MEASURE<=NUMBER or >=, as in int8_kb<=500") from None
+        raise SerKerasError(f"`limits` {text}: write MEASURE<=NUMBER or >=, as in int8_kb<=500") from None
     if name not in MEASURES:
-        raise SerKerasError(f"--limit {text}: no measure '{name}'; nearest: {nearest(name, MEASURES)}")
+        raise SerKerasError(f"`limits` {text}: no measure '{name}'; nearest: {nearest(name, MEASURES)}")
     return Limit(name, relation == "<=", bound)
 
 

@@ -51,20 +51,18 @@ class Request:
     def __post_init__(self) -> None:
         self.corpora = [(name, str(path)) for name, path in self.corpora]
         if self.strategy not in STRATEGIES:
-            raise SerKerasError(f"--strategy: no '{self.strategy}'; nearest: {nearest(self.strategy, STRATEGIES)}")
+            raise SerKerasError(f"`strategy`: no '{self.strategy}'; nearest: {nearest(self.strategy, STRATEGIES)}")
         if self.objective not in MEASURES:
-            raise SerKerasError(f"--objective: no '{self.objective}'; nearest: {nearest(self.objective, MEASURES)}")
+            raise SerKerasError(f"`objective`: no '{self.objective}'; nearest: {nearest(self.objective, MEASURES)}")
         if self.max_trials is None and self.strategy in ("random", "bayesian", "random_grid"):
             self.max_trials = DEFAULT_TRIALS
         least = {"max_trials": 1, "folds": 2, "outer_folds": 2, "workers": 0, "seed": 0, "stop_behind": 0, "lease_s": 1}
         for name, smallest in least.items():
             value = getattr(self, name)
             if value is not None and value < smallest:
-                raise SerKerasError(
-                    f"--{name.removesuffix('_s').replace('_', '-')} {value}: must be {smallest} at least"
-                )
+                raise SerKerasError(f"`{name}` {value}: must be {smallest} at least")
         if self.test_speakers and self.outer_folds:
-            raise SerKerasError("--test-speakers and --outer-folds exclude each other: outer folds test every speaker")
+            raise SerKerasError("`test_speakers` and `outer_folds` exclude each other: outer folds test every speaker")
 
     @property
     def goal(self) -> Objective:

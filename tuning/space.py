@@ -15,7 +15,7 @@ import numpy as np
 import yaml
 
 from ser_keras.common.errors import SerKerasError, nearest
-from ser_keras.experiment.recipes import as_number, load_experiment, read_named
+from ser_keras.experiment.recipes import as_number, read_named
 from ser_keras.experiment.settings import Experiment
 from ser_keras.tuning.spacefile import AxisFile, SettingValue, SpaceFile, parse_space
 from ser_keras.tuning.values import Value, Values
@@ -116,7 +116,7 @@ class Space:
         self.name, self.title, self.stages = name, file.title, file.random_grid
         self._recipe = file.recipe
         self._set = [*(f"{key}={_text(value)}" for key, value in file.set.items()), *changes]
-        self.start = load_experiment(file.recipe, self._set)
+        self.start = Experiment.from_recipe(file.recipe, self._set)
         self.axes: list[Axis] = []
         for axis, entry in file.vary.items():
             self.axes.append(self._axis(axis, entry))
@@ -183,7 +183,7 @@ class Space:
         varied = {a.setting for a in self.axes if a.setting is not None}
         varied |= {setting for a in self.axes for changes in a.settings.values() for setting in changes}
         if both := sorted(varied & set(changed)):
-            raise SerKerasError(f"--set {both[0]}: the space {self.name} varies it; leave one of them out")
+            raise SerKerasError(f"`changes` {both[0]}: the space {self.name} varies it; leave one of them out")
 
     def experiment(self, values: Values, selected_on: Sequence[str] | None = None) -> Experiment:
         """The settings of one trial.
@@ -202,7 +202,7 @@ class Space:
         changes.append("protocol={name: speaker_independent}")
         if selected_on:
             changes.append(f"selected_on={_text(sorted({*self.start.selected_on, *selected_on}))}")
-        return load_experiment(self._recipe, [*self._set, *changes])
+        return Experiment.from_recipe(self._recipe, [*self._set, *changes])
 
     def settings_of(self, values: Values) -> dict[str, SettingValue]:
         """{setting: value} of a trial, for tables."""
@@ -240,7 +240,7 @@ class Space:
             ]
             if len(points) > MAX_POINTS:
                 raise SerKerasError(
-                    f"space {self.name}: the grid has over {MAX_POINTS:,} points; use --strategy random"
+                    f"space {self.name}: the grid has over {MAX_POINTS:,} points; use `strategy` random"
                 )
         return points
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ser_keras.common import plugins
 from ser_keras.common.child_process import end, ended, start_python
 from ser_keras.common.errors import Unavailable
 from ser_keras.common.progress import say
@@ -77,12 +78,13 @@ class Crew:
         if free is not None and free < n * MEMORY:
             fit = max(1, int(free // MEMORY))
             raise Unavailable(
-                f"--workers {n}: each needs {MEMORY / 1e6:.0f} MB and {free / 1e6:.0f} MB are free; take {fit}"
+                f"`workers` {n}: each needs {MEMORY / 1e6:.0f} MB and {free / 1e6:.0f} MB are free; take {fit}"
             )
         self.folder, self.oracle, self.n = folder, oracle, n
         (folder / "workers").mkdir(parents=True, exist_ok=True)
         request = {**dataclasses.asdict(search.request), "test_speakers": list(split.test), "outer_folds": None}
         self._order = {"request": request, "out": str(folder), "address": ["127.0.0.1", port]}
+        self._order["plugins"] = plugins.shared()
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._deaths, self._finished = dict.fromkeys(range(n), 0), 0
 

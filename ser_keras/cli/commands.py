@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ser_keras.cli import texts
+from ser_keras.cli.main import with_flags
+from ser_keras.common import plugins
 from ser_keras.common.errors import SerKerasError
 
 
@@ -23,6 +25,8 @@ def _located(corpora: Sequence[tuple[str, str | None]]) -> list[tuple[str, Path]
 
     located = []
     for name, path in corpora:
+        if plugins.is_own_part(name):
+            plugins.trust(name)
         default_root = CORPORA[name].default_root if name in CORPORA else None
         if path is not None:
             located.append((name, Path(path)))
@@ -68,12 +72,12 @@ def run_corpora_get(options: argparse.Namespace) -> None:
 
 
 def run_train(options: argparse.Namespace) -> None:
-    from ser_keras.experiment.recipes import load_experiment
+    from ser_keras.experiment.settings import Experiment
 
     changes = list(options.changes)
     if options.protocol:
         changes.insert(0, f"protocol.name={options.protocol}")
-    experiment = load_experiment(options.recipe, changes)
+    experiment = Experiment.from_recipe(options.recipe, changes)
     corpora = _located(options.corpora)
     quiet_tensorflow()
     from ser_keras.evaluation import read_metrics
@@ -102,6 +106,8 @@ def run_evaluate(options: argparse.Namespace) -> None:
     run = RunDirectory.existing(options.run_directory)
     from ser_keras.features import conditions
 
+    for text in options.conditions:
+        conditions.trust(text)
     distortions = [conditions.parse(text) for text in options.conditions]
     quiet_tensorflow()
     from ser_keras.training import reevaluation
@@ -148,19 +154,29 @@ def _evaluate_live(options: argparse.Namespace) -> None:
 
 
 def run_reproduce(options: argparse.Namespace) -> None:
-    from ser_keras import reproduction
+    from ser_keras.reproduction import ids  # without TensorFlow
 
     if options.list:
-        _show(reproduction.ids())
+        _show(ids())
         return
     for value, name in ((options.ids, "ID"), (options.corpora, "--corpus NAME=PATH"), (options.out, "--out DIR")):
         if not value:
             raise SerKerasError(f"reproduce: {name} is missing (`ser-keras reproduce --list` lists the ids)")
     quiet_tensorflow()
     corpora = _located(options.corpora)
-    _show(
-        reproduction.reproduce(options.ids, corpora, options.out, protocols=options.protocols, changes=options.changes)
+    from ser_keras.reproduction.running import reproduce
+
+    result = reproduce(
+        options.ids,
+        corpora,
+        options.out,
+        protocols=options.protocols,
+        changes=options.changes,
+        announce=lambda event: _show([with_flags(str(event), options.flags)]),
     )
+    _show(with_flags(line, options.flags) for line in texts.reproduction(result))
+    if result.refused:
+        raise SerKerasError(texts.refused_rows(result))
 
 
 def run_attention(options: argparse.Namespace) -> int:
@@ -216,7 +232,8 @@ def run_tune(options: argparse.Namespace) -> None:
         for line in texts.search_plan(plan):
             say(line)
 
-    _show(running.tune(request, options.out, options.chief, join=options.join, announce=announce))
+    result = running.tune(request, options.out, options.chief, join=options.join, announce=announce)
+    _show(texts.search_result(result) if result is not None else ())
 
 
 def run_export(options: argparse.Namespace) -> None:

@@ -129,25 +129,27 @@ def _of_values(given: dict[str, object], settings: bool) -> Iterator[str]:
         "recipe": [given.get("recipe")],
         "row": given.get("ids") or [],
         "space": [given.get("space")],
-        "corpus": [c[0] if isinstance(c, tuple) else c for c in _list(given.get("corpus"))],
-        "protocol": _list(given.get("protocol")),
+        "corpus": [
+            c[0] if isinstance(c, tuple) else c for c in [*(given.get("corpora") or []), *_list(given.get("corpus"))]
+        ],
+        "protocol": [*(given.get("protocols") or []), *_list(given.get("protocol"))],
     }
     for kind, values in listed.items():
         for value in values:
             if _is_name(value) and value not in project.names(kind):
                 yield f"no {kind} '{value}'"
                 return
-    for condition in given.get("condition") or []:
+    for condition in given.get("conditions") or []:
         if not PLACEHOLDER.fullmatch(condition) and (problem := project.condition_problem(condition)):
             yield problem
-    changes = given.get("set") or []
+    changes = given.get("changes") or []
     tried = tuple(change for change in changes if not PLACEHOLDER.fullmatch(change.partition("=")[2]))
     for change in changes:
         first = change.partition("=")[0].partition(".")[0]
         if first not in project.names("setting"):
             yield f"no setting '{change.partition('=')[0]}'"
             return
-    if settings and tried:
+    if settings and tried and not any(re.search(r"=\w+:\w", change) for change in tried):  # a part of the reader's
         recipes = [
             given.get("recipe"),
             *(row for name in listed["row"] if _is_name(name) for row in project.rows_of(name)),
@@ -164,7 +166,7 @@ def _list(value: object) -> list[object]:
 def _is_name(value: object) -> bool:
     """Whether a value is a name that must exist: no placeholder, no path, and not left out."""
     taken = isinstance(value, str) and not PLACEHOLDER.fullmatch(value) and value not in EXAMPLES
-    return taken and "/" not in value and ".yaml" not in value
+    return taken and "/" not in value and ".yaml" not in value and ":" not in value
 
 
 def _of_make(command: Command, settings: bool) -> Iterator[str]:

@@ -4,13 +4,12 @@ import csv
 
 import pytest
 
-from ser_keras import reproduction
 from ser_keras.common.files import read_json, write_json
 from ser_keras.corpora import scan
 from ser_keras.experiment import assembly
-from ser_keras.experiment.recipes import load_experiment
 from ser_keras.experiment.run import RunDirectory
-from ser_keras.reproduction import derived, plan, rows
+from ser_keras.experiment.settings import Experiment
+from ser_keras.reproduction import derived, plan, rows, running
 from ser_keras.training import crossvalidation
 from tests.conftest import shared_data
 from tests.made_faces import write_video_corpus
@@ -59,7 +58,7 @@ def out(tmp_path_factory):
 
 def changes_of(row_id):
     own = [*QUICK.get(row_id.partition(".")[0], ()), *QUICK.get(row_id, ())]
-    settings = load_experiment(row_id, ["model.weights=random"] if row_id.endswith("finetuned") else [])
+    settings = Experiment.from_recipe(row_id, ["model.weights=random"] if row_id.endswith("finetuned") else [])
     own = [c for c in own if c.partition("=")[0].removeprefix("model.") in settings.model.arguments()]
     return ["training.epochs=1", "protocol.folds=2", "protocol.name=speaker_independent", *own]
 
@@ -69,7 +68,7 @@ def trained(row_id, corpus, videos, out):
     folder = out / row_id / "speaker_independent"
     if (folder / plan.DONE).is_file():
         return RunDirectory(folder)
-    experiment = load_experiment(row_id, changes_of(row_id))
+    experiment = Experiment.from_recipe(row_id, changes_of(row_id))
     if experiment.frontend.name.startswith("egemaps"):
         pytest.importorskip("audobject", reason="needs the extra `systems`")
         from importlib.util import find_spec
@@ -105,7 +104,7 @@ def test_a_curve_is_trained_and_drawn(row, corpus, tmp_path, monkeypatch):
     monkeypatch.setitem(row.derived, "points", few)
     of = next(iter(row.derived["lines"].values()))["row"]
     changes = [c for c in changes_of(of) if not c.startswith("protocol.name")]
-    list(reproduction.reproduce([row.id], corpus, tmp_path, protocols=["speaker_independent"], changes=changes))
+    running.reproduce([row.id], corpus, tmp_path, protocols=["speaker_independent"], changes=changes)
     folder = tmp_path / row.id / "speaker_independent"
     lines = (folder / "curve.csv").read_text().splitlines()
     assert len(lines) == 1 + len(few) * len(row.derived["lines"]) and (folder / "curve.png").is_file()
