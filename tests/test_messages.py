@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from ser_keras.cli.main import with_flags
+from ser_keras.cli.texts import with_flags
 from tests.test_layout import modules
 
 FLAG = re.compile(r"(?<![\w-])--[a-z]")

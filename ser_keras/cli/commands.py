@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ser_keras.cli import texts
-from ser_keras.cli.main import with_flags
 from ser_keras.common import plugins
 from ser_keras.common.errors import SerKerasError
 
@@ -172,9 +171,9 @@ def run_reproduce(options: argparse.Namespace) -> None:
         options.out,
         protocols=options.protocols,
         changes=options.changes,
-        announce=lambda event: _show([with_flags(str(event), options.flags)]),
+        announce=lambda event: _show([texts.with_flags(str(event), options.flags)]),
     )
-    _show(with_flags(line, options.flags) for line in texts.reproduction(result))
+    _show(texts.with_flags(line, options.flags) for line in texts.reproduction(result))
     if result.refused:
         raise SerKerasError(texts.refused_rows(result))
 

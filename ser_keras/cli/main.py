@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import io
-import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from ser_keras.cli.options import parser
 from ser_keras.common.errors import SerKerasError
@@ -37,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SerKerasError as error:
         if options.debug:
             raise
-        print(f"ser-keras: {with_flags(' '.join(str(error).split()), options.flags)}", file=sys.stderr)
+        print(f"ser-keras: {texts.with_flags(' '.join(str(error).split()), options.flags)}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
         if options.debug or (error.name or "").startswith("ser_keras"):
@@ -55,14 +54,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"ser-keras: {texts.internal_error(error)}", file=sys.stderr)
         return 1
-
-
-def with_flags(message: str, flags: Mapping[str, str]) -> str:
-    """A message of the library, which names arguments as Python does (`` `out` ``, `` `resume=True` ``), for the
-    terminal.
-
-    Args:
-        message: one line.
-        flags: argument's name -> the command's option for it.
-    """
-    return re.sub(r"`(\w+)(?:=True)?`", lambda match: flags.get(match[1], match[0]), message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -391,3 +392,14 @@ def _operation_lines(model: ModelReport, n_operations: int) -> list[str]:
     total, rest = (sum(ms for _, ms, _ in part) for part in (model["operations"], others))
     lines += [f"  {ms:7.3f} ms  {ms / total:5.1%}  {name} ({calls:g}x)" for name, ms, calls in slowest]
     return lines + ([f"  {rest:7.3f} ms  {rest / total:5.1%}  the others"] if others else [])
+
+
+def with_flags(message: str, flags: Mapping[str, str]) -> str:
+    """A message of the library, which names arguments as Python does (`` `out` ``, `` `resume=True` ``), for the
+    terminal.
+
+    Args:
+        message: one line.
+        flags: argument's name -> the command's option for it.
+    """
+    return re.sub(r"`(\w+)(?:=True)?`", lambda match: flags.get(match[1], match[0]), message)

@@ -31,7 +31,7 @@ GROUPS = (
 """The entry point groups, one a registry."""
 
 _OWN_PART = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
-_trusted: dict[str, None] = {}  # in the order in which they were named
+trusted_modules: dict[str, None] = {}  # in the order in which they were named
 
 
 def is_own_part(name: object) -> bool:
@@ -63,7 +63,7 @@ def trust(*names: str) -> None:
         names: of modules or packages, which stand for all their modules; or `module:name`.
     """
     for name in names:
-        _trusted[name.partition(":")[0]] = None
+        trusted_modules[name.partition(":")[0]] = None
 
 
 def trust_named_in(tree: object) -> None:
@@ -90,7 +90,7 @@ class Shared(TypedDict):
 
 def shared() -> Shared:
     """What a child process needs so that it finds the user's parts."""
-    return {"modules": list(_trusted), "path": [os.path.abspath(folder) for folder in sys.path]}
+    return {"modules": list(trusted_modules), "path": [os.path.abspath(folder) for folder in sys.path]}
 
 
 def adopt(told: Shared) -> None:
@@ -142,7 +142,7 @@ def is_trusted(module: str) -> bool:
     """Whether a module may be imported."""
     parts = module.split(".")
     above = {".".join(parts[: i + 1]) for i in range(len(parts))}
-    return not above.isdisjoint(_trusted) or module in _entry_point_modules()
+    return not above.isdisjoint(trusted_modules) or module in _entry_point_modules()
 
 
 def _entry_point_modules() -> set[str]:

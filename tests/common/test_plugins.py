@@ -14,7 +14,7 @@ PARTS = "VALUE = 3\nclass Nest:\n    inner = 4\n"
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A folder on Python's path; nothing is trusted, and what was imported is forgotten afterwards."""
-    monkeypatch.setattr(plugins, "_trusted", {})
+    monkeypatch.setattr(plugins, "trusted_modules", {})
     monkeypatch.syspath_prepend(tmp_path)
     before = set(sys.modules)
     yield tmp_path

@@ -33,7 +33,7 @@ def place(tmp_path_factory):
     write_corpus(folder / "speech")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr(plugins, "_trusted", {})
+        patch.setattr(plugins, "trusted_modules", {})
         patch.setenv("SER_KERAS_CACHE", str(folder / "cache"))
         corpus = "own_parts:READER=speech"
         assert main(["train", "--corpus", corpus, "--recipe", "log_mel_cnn", *SETTINGS, "--out", "run"]) == 0
@@ -44,7 +44,7 @@ def place(tmp_path_factory):
 def stranger(place, monkeypatch):
     """The folder, in a process that trusts nothing."""
     monkeypatch.chdir(place)
-    monkeypatch.setattr(plugins, "_trusted", {})
+    monkeypatch.setattr(plugins, "trusted_modules", {})
     return place
 
 
