@@ -8,6 +8,8 @@ import tensorflow as tf
 
 from ser_keras import BadInput, Unavailable
 from ser_keras.augmentation import Augmenter
+from ser_keras.common import seeds
+from ser_keras.common.seeds import Stream
 from ser_keras.features.augmentation import draws, waveform
 from tests.messages import one_line
 
@@ -75,10 +77,8 @@ def test_it_is_what_training_does():
     varied = {"pitch": (-2, 2), "rate": (0.9, 1.1), "snr_db": (10, 30), "rt60_s": (0.2, 0.4), "equalise_db": 3}
     augmenter = Augmenter(seed=5, low_cut_hz=(100, 300), overdrive_db=(6, 12), snippet_s=(0.3, 0.4), **varied)
     changed = augmenter.vary(WAVES)
-    entropy = np.random.SeedSequence(5, spawn_key=(22, 0, 0))
-    drawn = draws.draw(
-        augmenter.settings, 6, N / 16000, seed=np.random.default_rng(entropy).integers(2**32, size=4).tolist()
-    )
+    entropy = seeds.generator(5, Stream.AUGMENTED_DATASET, 0, 0).integers(2**32, size=4).tolist()
+    drawn = draws.draw(augmenter.settings, 6, N / 16000, seed=entropy)
     assert len(np.unique(drawn.pitch)) == 6 and (drawn.room[:, 0] > 0).all() and np.isfinite(drawn.snippet).all()
     expected = waveform.changed(waveform.recorded_so(WAVES, drawn), drawn.as_dict(), N)
     np.testing.assert_array_equal(changed, expected)

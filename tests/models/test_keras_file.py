@@ -52,6 +52,8 @@ def function(module, name):
 def others(tmp_path, monkeypatch):
     """A module of somebody else: importing it leaves a mark, and registers a layer."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(plugins, "trusted_modules", {})
+    monkeypatch.setattr(sys, "path", [*sys.path])
     Path("others_nets.py").write_text(
         "import keras\nfrom pathlib import Path\nPath('imported').touch()\n"
         "@keras.saving.register_keras_serializable('others')\nclass Same(keras.layers.Dense):\n    pass\n"
@@ -142,9 +144,9 @@ def test_a_strange_module_is_imported_only_if_the_user_named_it(tmp_path, others
 
 
 def test_a_trusted_module_that_is_not_there_gives_one_line(tmp_path, others):
-    plugins.trust("absent_nets")
-    path = made_by_others(tmp_path / "model.keras", "absent_nets.gone")
-    with pytest.raises(SerKerasError, match="model.keras cannot be loaded: .*absent_nets") as error:
+    plugins.trust("others_nets")
+    path = made_by_others(tmp_path / "model.keras", "others_nets.gone")
+    with pytest.raises(SerKerasError, match="model.keras cannot be loaded: .*others_nets") as error:
         load_keras(path)
     one_line(error)
 
