@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
@@ -26,3 +28,26 @@ def duration(seconds: float, *, exact: bool = False) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def html_table(headings: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "") -> str:
+    """A table as HTML for a notebook; texts are escaped.
+
+    Args:
+        headings: of the columns.
+        rows: the cells of each row; None is an empty cell.
+        caption: stands above the table; blank: none.
+
+    Example:
+        >>> html_table(["class"], [["<anger>"]])
+        '<table><thead><tr><th>class</th></tr></thead><tbody><tr><td>&lt;anger&gt;</td></tr></tbody></table>'
+    """
+    from html import escape
+
+    def line(cells: Sequence[object], tag: str) -> str:
+        inside = (f"<{tag}>{'' if cell is None else escape(str(cell))}</{tag}>" for cell in cells)
+        return f"<tr>{''.join(inside)}</tr>"
+
+    above = f"<caption>{escape(caption)}</caption>" if caption else ""
+    body = "".join(line(cells, "td") for cells in rows)
+    return f"<table>{above}<thead>{line(headings, 'th')}</thead><tbody>{body}</tbody></table>"
