@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ser_keras import corpora as readers
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.progress import say
-from ser_keras.evaluation import Metrics, read_metrics
+from ser_keras.evaluation import MetricsJson, read_metrics
 from ser_keras.experiment.recipes import load_experiment
 from ser_keras.experiment.run import RunDirectory
 from ser_keras.runtime import model
@@ -37,7 +37,7 @@ class DemoResult:
     """
 
     corpora: str
-    metrics: Metrics
+    metrics: MetricsJson
     index: BundleJson
     file: str
     predicted: str

@@ -17,7 +17,7 @@ CODECS = ("none", "telephone", "opus")  # as in ser_keras.features.streams.plan,
 class Parser(argparse.ArgumentParser):
     """Bad usage is one line and exit code 2. `flags` holds the option of each argument: name -> `--option`."""
 
-    def add_argument(self, *names: str, **settings: object) -> argparse.Action:  # type: ignore[override]
+    def add_argument(self, *names: str, **settings: object) -> argparse.Action:
         action = super().add_argument(*names, **settings)  # type: ignore[arg-type]
         self.flags: dict[str, str] = getattr(self, "flags", {})
         if action.option_strings:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from ser_keras.cli.demo import DemoResult
     from ser_keras.corpora.checking import CheckResult
     from ser_keras.corpora.corpus import Published, Reader
-    from ser_keras.evaluation import Metrics
-    from ser_keras.evaluation.live_json import DisplayMetrics, LiveEvaluation
+    from ser_keras.evaluation import MetricsJson
+    from ser_keras.evaluation.live_json import DisplayMetrics, LiveEvaluationJson
     from ser_keras.export.bundle_json import BundleJson
     from ser_keras.runtime.benchmark import ModelReport, Report
     from ser_keras.runtime.model import ResultJson
@@ -149,7 +149,7 @@ def training_plan(plan: TrainingPlan) -> list[str]:
     return [*lines, f"{trainings}: about {duration(plan.seconds)}{at_most}"]
 
 
-def headline(metrics: Metrics) -> str:
+def headline(metrics: MetricsJson) -> str:
     """A run's metrics in one line."""
     low, high = metrics["uar_ci95"]
     leaky = "LEAKY " if metrics["leaky"] else ""
@@ -162,12 +162,12 @@ def headline(metrics: Metrics) -> str:
     )
 
 
-def evaluation(name: str, folder: Path, metrics: Metrics) -> list[str]:
+def evaluation(name: str, folder: Path, metrics: MetricsJson) -> list[str]:
     """What an evaluation came to, and where its tables are."""
     return [f"{name}: {headline(metrics)}", f"tables: {folder}"]
 
 
-def live_evaluation(name: str, folder: Path, content: LiveEvaluation) -> list[str]:
+def live_evaluation(name: str, folder: Path, content: LiveEvaluationJson) -> list[str]:
     """What a model came to live, and where the tables and the picture are."""
     from ser_keras.evaluation.live_words import headline_figures, worst_words
 
