@@ -25,7 +25,7 @@ def converted(recipe, changes, folder):
     import keras
 
     from ser_keras.experiment import assembly, rules
-    from ser_keras.experiment.recipes import load_experiment
+    from ser_keras.experiment.settings import Experiment
     from ser_keras.export.convert import Conversion, convert
     from ser_keras.export.metadata import with_metadata
     from ser_keras.export.provenance import metadata_of
@@ -33,7 +33,7 @@ def converted(recipe, changes, folder):
     from ser_keras.training.runtime_model import run_settings
 
     keras.utils.set_random_seed(0)
-    experiment = rules.complete(load_experiment(recipe, changes))
+    experiment = rules.complete(Experiment.from_recipe(recipe, changes))
     extractor = assembly.build_extractor(experiment)
     shape = extractor.feature_shape(experiment.window_samples)
     net = assembly.primary(assembly.build_classifier(experiment, shape, len(experiment.classes)))

@@ -64,14 +64,14 @@ class Corpus:
     def __init__(self, name, root, front_ends, *, noises, n_windows):
         from ser_keras.audio.windows import cut_windows, sliding_windows
         from ser_keras.common.progress import stage
-        from ser_keras.experiment.recipes import load_experiment
+        from ser_keras.experiment.settings import Experiment
         from ser_keras.features.streams.plan import LiveSettings
         from ser_keras.features.streams.windows import Recording, WindowRenderer
         from ser_keras.training.data.labelled_audio import read_corpora, read_test_audio
         from ser_keras.training.data.stream_windows import window_settings
         from ser_keras.training.live_streams import Speech, plan, samples_of, spread
 
-        self.experiment = experiment = load_experiment("open", ["protocol.folds=2"])
+        self.experiment = experiment = Experiment.from_recipe("open", ["protocol.folds=2"])
         data = read_test_audio(experiment, read_corpora([(name, root)]))  # keeps the classes that it lacks
         self.name, labels = name, data.labels
         window, hop = experiment.window_samples, experiment.hop_samples

@@ -35,14 +35,14 @@ def steps_of(recipe, changes, corpora, n_steps):
     """(milliseconds a step, milliseconds of it waiting), means."""
     from ser_keras.common.seeds import FoldSeeds
     from ser_keras.experiment import assembly
-    from ser_keras.experiment.recipes import load_experiment
+    from ser_keras.experiment.settings import Experiment
     from ser_keras.training.compilation import SmoothedCrossEntropy, make_optimizer
     from ser_keras.training.data.examples import labels_of
     from ser_keras.training.data.labelled_audio import read_corpora
     from ser_keras.training.data.preparation import prepare
     from ser_keras.training.fold_job import FoldJob, dataset_of
 
-    experiment = load_experiment(recipe, ["cleaning.drop_mislabelled=0", "protocol.folds=2", *changes])
+    experiment = Experiment.from_recipe(recipe, ["cleaning.drop_mislabelled=0", "protocol.folds=2", *changes])
     prepared = prepare(experiment, read_corpora(corpora), quiet=True)
     experiment, material, n_classes = prepared.experiment, prepared.material, prepared.n_classes
     examples = material.examples(prepared.folds[0].train)

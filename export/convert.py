@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
+from ser_keras.common import plugins
 from ser_keras.common.child_process import Child, Died, Failed, answering
 from ser_keras.common.errors import BadInput, SerKerasError, Unavailable
 from ser_keras.export.names import FEATURES_FILE, STEP_FILE, STEP_FLOAT_FILE
@@ -98,7 +99,8 @@ def convert(conversions: Sequence[Conversion], advance: Callable[[], None] | Non
         BadInput: a model cannot be read or converted with builtin operations alone.
         Unavailable: the converter crashed, or cannot be started.
     """
-    request = json.dumps([dataclasses.asdict(c) for c in conversions], default=str)
+    models = [dataclasses.asdict(conversion) for conversion in conversions]
+    request = json.dumps({"plugins": plugins.shared(), "models": models}, default=str)
     left_out = []
     with tempfile.TemporaryFile() as log:
         try:
@@ -129,7 +131,9 @@ def _crash(source: Path, death: Died, log: str) -> str:
 def serve() -> None:
     """The child's side: a line with the conversions on standard input; of each, the files that are left out."""
     with answering() as (stdin, answer):
-        for item in json.loads(stdin.readline()):
+        request = json.loads(stdin.readline())
+        plugins.adopt(request["plugins"])
+        for item in request["models"]:
             try:
                 left_out = convert_one(Conversion.from_plain(item))
             except SerKerasError as error:

@@ -88,12 +88,13 @@ def test_an_installed_wheel_finds_its_parts(wheel, tmp_path):
     code = (
         "import sys; site = sys.argv[1]; sys.path.insert(0, site)\n"
         "import ser_keras, ser_keras.export.names, ser_keras.tuning.space\n"
-        "from ser_keras.experiment.recipes import load_experiment, recipes\n"
+        "from ser_keras.experiment.recipes import recipes\n"
+        "from ser_keras.experiment.settings import Experiment\n"
         "from ser_keras.reproduction import ids\n"
         "from ser_keras.runtime.model import load\n"
         "for module in (ser_keras, ser_keras.export.names, ser_keras.tuning.space):\n"
         "    assert module.__file__.startswith(site), module.__file__\n"
-        "assert load_experiment('anand2015.r2') and len(recipes()) > 50 and len(ids()) > 50\n"
+        "assert Experiment.from_recipe('anand2015.r2') and len(recipes()) > 50 and len(ids()) > 50\n"
         "assert all(ser_keras.tuning.space.load_space(name) for name in ser_keras.tuning.space.spaces())\n"
         f"assert list(load().classes) == {labels}\n"
     )

@@ -30,9 +30,9 @@ ONE_EPOCH = "training.epochs=1"
 
 def quick(*changes: str) -> Experiment:
     """Settings of a tiny net on the spectrogram pair, with changes."""
-    from ser_keras.experiment.recipes import load_experiment
+    from ser_keras.experiment.settings import Experiment
 
-    return load_experiment("anand2015.r2", [*QUICK, *changes])
+    return Experiment.from_recipe("anand2015.r2", [*QUICK, *changes])
 
 
 def probabilities(run: RunDirectory) -> NDArray[np.float64]:

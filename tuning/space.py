@@ -15,7 +15,7 @@ import numpy as np
 import yaml
 
 from ser_keras.common.errors import SerKerasError, nearest
-from ser_keras.experiment.recipes import as_number, load_experiment, read_named
+from ser_keras.experiment.recipes import as_number, read_named
 from ser_keras.experiment.settings import Experiment
 from ser_keras.tuning.spacefile import AxisFile, SettingValue, SpaceFile, parse_space
 from ser_keras.tuning.values import Value, Values
@@ -116,7 +116,7 @@ class Space:
         self.name, self.title, self.stages = name, file.title, file.random_grid
         self._recipe = file.recipe
         self._set = [*(f"{key}={_text(value)}" for key, value in file.set.items()), *changes]
-        self.start = load_experiment(file.recipe, self._set)
+        self.start = Experiment.from_recipe(file.recipe, self._set)
         self.axes: list[Axis] = []
         for axis, entry in file.vary.items():
             self.axes.append(self._axis(axis, entry))
@@ -202,7 +202,7 @@ class Space:
         changes.append("protocol={name: speaker_independent}")
         if selected_on:
             changes.append(f"selected_on={_text(sorted({*self.start.selected_on, *selected_on}))}")
-        return load_experiment(self._recipe, [*self._set, *changes])
+        return Experiment.from_recipe(self._recipe, [*self._set, *changes])
 
     def settings_of(self, values: Values) -> dict[str, SettingValue]:
         """{setting: value} of a trial, for tables."""

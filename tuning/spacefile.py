@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from ser_keras.common.errors import SerKerasError, nearest
-from ser_keras.experiment.recipes import complaint, parse_recipe
+from ser_keras.experiment.complaints import complaint
+from ser_keras.experiment.recipes import parse_recipe
 from ser_keras.experiment.settings import Count, Settings
 
 SettingValue = Any  # Any: whatever YAML holds; the settings check it when a trial's experiment is made

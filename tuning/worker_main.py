@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ser_keras.common import plugins
 from ser_keras.common.child_process import end_with_parent
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.progress import say, to_standard_error
@@ -85,6 +86,7 @@ def main() -> int:
     end_with_parent()
     to_standard_error()
     os.sched_setaffinity(0, order["cores"])  # before TensorFlow counts them
+    plugins.adopt(order["plugins"])
     try:
         host, port = order["address"]
         work(Request(**order["request"]), Path(order["out"]), (host, port), worker_id=order["worker_id"])

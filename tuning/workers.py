@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ser_keras.common import plugins
 from ser_keras.common.child_process import end, ended, start_python
 from ser_keras.common.errors import Unavailable
 from ser_keras.common.progress import say
@@ -83,6 +84,7 @@ class Crew:
         (folder / "workers").mkdir(parents=True, exist_ok=True)
         request = {**dataclasses.asdict(search.request), "test_speakers": list(split.test), "outer_folds": None}
         self._order = {"request": request, "out": str(folder), "address": ["127.0.0.1", port]}
+        self._order["plugins"] = plugins.shared()
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._deaths, self._finished = dict.fromkeys(range(n), 0), 0
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ser_keras.cli import texts
+from ser_keras.common import plugins
 from ser_keras.common.errors import SerKerasError
 
 
@@ -23,6 +24,8 @@ def _located(corpora: Sequence[tuple[str, str | None]]) -> list[tuple[str, Path]
 
     located = []
     for name, path in corpora:
+        if plugins.is_own_part(name):
+            plugins.trust(name)
         default_root = CORPORA[name].default_root if name in CORPORA else None
         if path is not None:
             located.append((name, Path(path)))
@@ -68,12 +71,12 @@ def run_corpora_get(options: argparse.Namespace) -> None:
 
 
 def run_train(options: argparse.Namespace) -> None:
-    from ser_keras.experiment.recipes import load_experiment
+    from ser_keras.experiment.settings import Experiment
 
     changes = list(options.changes)
     if options.protocol:
         changes.insert(0, f"protocol.name={options.protocol}")
-    experiment = load_experiment(options.recipe, changes)
+    experiment = Experiment.from_recipe(options.recipe, changes)
     corpora = _located(options.corpora)
     quiet_tensorflow()
     from ser_keras.evaluation import read_metrics
@@ -102,6 +105,8 @@ def run_evaluate(options: argparse.Namespace) -> None:
     run = RunDirectory.existing(options.run_directory)
     from ser_keras.features import conditions
 
+    for text in options.conditions:
+        conditions.trust(text)
     distortions = [conditions.parse(text) for text in options.conditions]
     quiet_tensorflow()
     from ser_keras.training import reevaluation

@@ -11,8 +11,8 @@ from ser_keras import corpora as readers
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.progress import say
 from ser_keras.evaluation import MetricsJson, read_metrics
-from ser_keras.experiment.recipes import load_experiment
 from ser_keras.experiment.run import RunDirectory
+from ser_keras.experiment.settings import Experiment
 from ser_keras.runtime import model
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def demo(corpora: Sequence[tuple[str, Path]], out: Path, seed: int = 0) -> DemoR
     """
     out = Path(out)
     utterances = [u for name, root in corpora for u in readers.read(name, root)]
-    experiment = load_experiment(RECIPE, [f"seed={seed}", "protocol.folds=4", "training.epochs=12"])
+    experiment = Experiment.from_recipe(RECIPE, [f"seed={seed}", "protocol.folds=4", "training.epochs=12"])
     names = " + ".join(readers.CORPORA[name].title for name, _ in corpora)
     say(f"{names}: {len(utterances)} utterances. Training {RECIPE} on 4 groups of unseen speakers.")
 

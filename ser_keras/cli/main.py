@@ -25,9 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     options = parser().parse_args(arguments)
     from ser_keras.cli import commands, texts  # not for --help
-    from ser_keras.common import progress
+    from ser_keras.common import plugins, progress
 
     try:
+        plugins.use(getattr(options, "plugins", ()))
         with progress.reporting(progress.to_standard_error()):
             code: int | None = getattr(commands, options.run)(options)
         return code or 0

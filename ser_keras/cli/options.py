@@ -53,6 +53,16 @@ def parser() -> argparse.ArgumentParser:
             help="a corpus and its folder (`ser-keras corpora list` names them); may be given more than once",
         )
 
+    def takes_plugins(subparser: argparse.ArgumentParser) -> None:
+        subparser.add_argument(
+            "--plugin",
+            dest="plugins",
+            metavar="MODULE",
+            action="append",
+            default=[],
+            help="import this module or package, whose parts a run names; may be given more than once",
+        )
+
     demo = command("demo", "run_demo", "the whole way once: prepare, train, evaluate, export, check, classify, report")
     takes_corpora(demo, required=False)
     demo.add_argument("--out", metavar="DIR", type=Path, default=Path("runs/demo"), help="default: %(default)s")
@@ -71,6 +81,7 @@ def parser() -> argparse.ArgumentParser:
     get.set_defaults(run="run_corpora_get", flags=get.flags)
 
     train = command("train", "run_train", "train and evaluate an experiment")
+    takes_plugins(train)
     takes_corpora(train, required=True)
     train.add_argument("--recipe", metavar="ID", required=True, help="a recipe's id or the path of a YAML file")
     train.add_argument("--protocol", metavar="P", help="instead of the recipe's")
@@ -84,6 +95,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--dry-run", action="store_true", help="print folds, counts and a time estimate")
 
     evaluate = command("evaluate", "run_evaluate", "run a run's models on its own test folds, or on other data")
+    takes_plugins(evaluate)
     evaluate.add_argument("run_directory", metavar="RUN", type=Path, help="a run; with --live a bundle or .tflite, too")
     takes_corpora(evaluate, required=False)
     evaluate.add_argument(
@@ -108,6 +120,7 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--out", metavar="DIR", type=Path, help="live, of a bundle or .tflite: where results go")
 
     reproduce = command("reproduce", "run_reproduce", "run the rows of a paper beside the figures that it reports")
+    takes_plugins(reproduce)
     reproduce.add_argument(
         "ids", metavar="ID|PAPER", nargs="*", help="rows (anand2015.r1), or all of a paper (anand2015)"
     )
@@ -126,12 +139,14 @@ def parser() -> argparse.ArgumentParser:
     reproduce.add_argument("--list", action="store_true", help="the ids of all rows, one a line")
 
     attention = command("attention", "run_attention", "draw where a run's attention lies in audio files")
+    takes_plugins(attention)
     attention.add_argument("run_directory", metavar="RUN", type=Path)
     attention.add_argument("audio", metavar="AUDIO", nargs="+")
     attention.add_argument("--out", metavar="DIR", type=Path, default=Path("attention"), help="default: %(default)s")
     attention.add_argument("--fold", metavar="K", type=int, help="a fold's model instead of the final one")
 
     tune = command("tune", "run_tune", "search for settings, judged on held-out training speakers; again: goes on")
+    takes_plugins(tune)
     tune.add_argument("space", metavar="SPACE", nargs="?", help="a space's name or the path of a YAML file")
     tune.add_argument("--list", action="store_true", help="the spaces that come with the package")
     takes_corpora(tune, required=False)
@@ -167,6 +182,7 @@ def parser() -> argparse.ArgumentParser:
     tune.add_argument("--dry-run", action="store_true", help="check, and print the size of the search")
 
     export = command("export", "run_export", "make the bundle that phones run")
+    takes_plugins(export)
     export.add_argument("run_directory", metavar="RUN", type=Path)
     export.add_argument("--out", metavar="BUNDLE", type=Path, required=True)
     export.add_argument("--fold", metavar="K", type=int, help="a fold's model instead of the final one")

@@ -6,13 +6,15 @@ named it, too (`trust`, `use`), or if it belongs to an installed entry point of 
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from importlib.metadata import EntryPoint, entry_points
-from typing import TypeVar
+from pathlib import Path
+from typing import TypedDict, TypeVar
 
 from ser_keras.common.errors import BadInput, NotFound, SerKerasError
 
@@ -37,6 +39,23 @@ def is_own_part(name: object) -> bool:
     return isinstance(name, str) and _OWN_PART.fullmatch(name) is not None
 
 
+def name_of(part: object) -> str:
+    """The name `module:name` of a class or function that the user holds; its module is trusted.
+
+    Raises:
+        BadInput: it cannot be found again by a name, as a lambda or a function within a function.
+    """
+    module, path = getattr(part, "__module__", None), getattr(part, "__qualname__", None)
+    name = f"{module}:{path}"
+    namesake: object = sys.modules.get(str(module))
+    for step in str(path).split("."):
+        namesake = getattr(namesake, step, None)
+    if namesake is not part:
+        raise BadInput(f"{part!r} has no name by which a run could find it again: define it at the top of a module")
+    trust(name)
+    return name
+
+
 def trust(*names: str) -> None:
     """Allow modules to be imported: the user named them.
 
@@ -48,15 +67,60 @@ def trust(*names: str) -> None:
 
 
 def trust_named_in(tree: object) -> None:
-    """Allow the modules that the user's settings name: each `name` of the form `module:name`, at any depth."""
+    """Allow the modules that the user's settings name: see `named_in`."""
+    trust(*named_in(tree))
+
+
+def import_named_in(tree: object) -> None:
+    """Import the modules that stored settings name, so that their layers are registered with Keras.
+
+    Raises:
+        SerKerasError: the user did not name one of them, or it cannot be imported.
+    """
+    for name in named_in(tree):
+        import_trusted(name.partition(":")[0])
+
+
+class Shared(TypedDict):
+    """What a child process is told, as JSON has it: the modules that the user named, and where Python looks."""
+
+    modules: list[str]
+    path: list[str]
+
+
+def shared() -> Shared:
+    """What a child process needs so that it finds the user's parts."""
+    return {"modules": list(_trusted), "path": [os.path.abspath(folder) for folder in sys.path]}
+
+
+def adopt(told: Shared) -> None:
+    """In a child process: trust what its parent trusts, and look where it looks."""
+    trust(*told["modules"])
+    sys.path += [folder for folder in told["path"] if folder not in sys.path]
+
+
+def source_digest(module: str) -> str | None:
+    """A hash of the file of an imported module that is not of this package; None where it has none."""
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if module.partition(".")[0] == "ser_keras" or file is None:
+        return None
+    try:
+        return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+def named_in(tree: object) -> list[str]:
+    """Each `name` of the form `module:name` in plain data, at any depth, once."""
+    names: dict[str, None] = {}
     if isinstance(tree, Mapping):
-        for key, value in tree.items():
-            if key == "name" and is_own_part(value):
-                trust(value)
-            trust_named_in(value)
-    elif isinstance(tree, (list, tuple)):
+        if is_own_part(tree.get("name")):
+            names[tree["name"]] = None
+        tree = list(tree.values())
+    if isinstance(tree, (list, tuple)):
         for value in tree:
-            trust_named_in(value)
+            names |= dict.fromkeys(named_in(value))
+    return list(names)
 
 
 def use(names: Iterable[str]) -> None:
@@ -68,11 +132,6 @@ def use(names: Iterable[str]) -> None:
     for name in names:
         trust(name)
         import_trusted(name.partition(":")[0])
-
-
-def trusted() -> list[str]:
-    """The modules that the user named; a child process is told them."""
-    return list(_trusted)
 
 
 def is_trusted(module: str) -> bool:
@@ -99,6 +158,8 @@ def import_trusted(module: str) -> object:
         )
     if (here := os.getcwd()) not in sys.path:
         sys.path.append(here)
+    if module == "__main__":
+        return sys.modules[module]
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
@@ -164,6 +225,8 @@ class Registry(MutableMapping[str, Entry]):
                 raise type(error)(f"{self.kind} {name}: {error}") from error
             for step in attribute.split("."):
                 if not hasattr(part, step):
+                    if module == "__main__":
+                        raise NotFound(f"{self.kind} {name}: it is of a notebook or script; put it into a module")
                     raise NotFound(f"{self.kind} {name}: the module {module} has no {attribute}")
                 part = getattr(part, step)
         elif (point := self._points().get(name)) is not None:

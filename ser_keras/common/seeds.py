@@ -34,6 +34,7 @@ class Stream(enum.IntEnum):
     STREAM_WINDOW = 18  # fold, group, epoch, place in the epoch: a training window cut from a stream
     STREAM_ADAPTATION = 19  # fold, group: the windows that standardisation is adapted to
     LIVE_UTTERANCES = 20  # none: which utterances are heard live
+    OWN_AUGMENTATION = 22  # fold, group, epoch, place in the epoch: a window that the user's functions change
     LIVE_FOLD = 21  # fold: the seed of the streams of its test part
 
 

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from ser_keras.common.errors import SerKerasError, nearest
+from ser_keras.common.errors import BadInput, SerKerasError, nearest
+from ser_keras.common.plugins import Registry
 from ser_keras.corpora.corpus import Listing, NotThisCorpus, Reader
 from ser_keras.corpora.readers import (
     audformat,
@@ -30,6 +31,7 @@ __all__ = [
     "Utterance",
     "is_collection",
     "language_of",
+    "name_of",
     "read",
     "scan",
     "title_of",
@@ -39,7 +41,31 @@ _MODULES = (
     *(emodb, ravdess, nemo, savee, enterface, iemocap, casia, cremad, tess, des, mes),
     *(synthetic, manifest, audformat),
 )
-CORPORA: dict[str, Reader] = {module.READER.name: module.READER for module in _MODULES}
+
+
+class _Corpora(Registry[Reader]):
+    """Readers by name. One's own is known by the name that it declares, too, once it was loaded."""
+
+    def _load(self, name: str) -> Reader:
+        reader = super()._load(name)
+        if self._entries.get(reader.name, reader) is not reader:
+            raise BadInput(f"corpus {name}: its reader is called '{reader.name}', as another corpus is; rename it")
+        self._entries[reader.name] = reader
+        return reader
+
+
+CORPORA = _Corpora(
+    {module.READER.name: module.READER for module in _MODULES},
+    kind="corpus",
+    group="ser_keras.corpora",
+    check=lambda part: isinstance(part, Reader),
+    expected="a Reader",
+)
+
+
+def name_of(corpus: str) -> str:
+    """The name that a corpus's utterances carry: that of its reader, where one's own was given as `module:name`."""
+    return CORPORA[corpus].name if corpus in CORPORA else corpus
 
 
 def is_collection(name: str) -> bool:

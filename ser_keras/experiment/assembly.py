@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from typing import TypeVar, cast
 
@@ -11,6 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from ser_keras.common.errors import SerKerasError, nearest
 from ser_keras.experiment.settings import Component, Experiment
+from ser_keras.features.augmentation import own
 from ser_keras.features.descriptors import DESCRIPTORS
 from ser_keras.features.extractor import Extractor, FeatureShape
 from ser_keras.features.faces import FACE_FRONT_ENDS
@@ -23,7 +25,8 @@ from ser_keras.models.end_to_end import end_to_end
 from ser_keras.models.layers.sequence import takes_sequences
 from ser_keras.models.model_kind import ModelKind, Takes, kind_of
 
-EXTRACTORS: dict[str, type[Extractor]] = {**FRONT_ENDS, **DESCRIPTORS, **FACE_FRONT_ENDS}
+EXTRACTORS: Mapping[str, type[Extractor]] = ChainMap({**DESCRIPTORS, **FACE_FRONT_ENDS}, FRONT_ENDS)
+BUILDERS: Mapping[str, Callable[..., keras.Model | Pipeline]] = ChainMap(baselines.BASELINES, MODELS)
 Entry = TypeVar("Entry")
 
 PRIMARY = "probabilities"  # a classifier's first output; others serve training alone
@@ -38,18 +41,13 @@ def extractor_class(experiment: Experiment) -> type[Extractor]:
     return _registered(experiment.frontend, EXTRACTORS, "frontend")
 
 
-def model_builders() -> dict[str, Callable[..., keras.Model | Pipeline]]:
-    """Name -> builder of every model and baseline."""
-    return {**MODELS, **baselines.BASELINES}
-
-
 def model_kind(experiment: Experiment) -> ModelKind:
     """What the experiment's model is and takes, without building it.
 
     Raises:
         SerKerasError: an unknown name, with the nearest valid ones.
     """
-    return kind_of(_registered(experiment.model, model_builders(), "model"))
+    return kind_of(_registered(experiment.model, BUILDERS, "model"))
 
 
 def _registered(component: Component, registry: Mapping[str, Entry], kind: str) -> Entry:
@@ -66,6 +64,18 @@ def build_extractor(experiment: Experiment) -> Extractor:
         return extractor_class(experiment)(**experiment.frontend.arguments())
     except (TypeError, ValueError) as error:
         raise SerKerasError(f"frontend: {error}") from error
+
+
+def own_augmentations(experiment: Experiment) -> list[own.Change]:
+    """The user's functions of the experiment's augmentation, with their settings, each tried once.
+
+    Raises:
+        SerKerasError: one is not there, fails, or gives something else than as many samples.
+    """
+    components = experiment.augmentation.functions
+    parts = [_registered(each, own.AUGMENTATIONS, "augmentation.functions") for each in components]
+    changes = [functools.partial(part, **each.arguments()) for part, each in zip(parts, components, strict=True)]
+    return [own.checked(each.name, change) for change, each in zip(changes, components, strict=True)]
 
 
 def build_classifier(experiment: Experiment, feature_shape: FeatureShape, n_classes: int) -> keras.Model:

@@ -1,9 +1,8 @@
-"""Recipes as settings: read from YAML, changed by `a.b=value`, written back."""
+"""Recipes as plain data: found, read from YAML, changed by `a.b=value`."""
 
 from __future__ import annotations
 
 import contextlib
-import inspect
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from importlib.abc import Traversable
@@ -11,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
-from ser_keras.common.errors import BadSetting, SerKerasError, nearest
-from ser_keras.experiment.settings import Experiment, Settings, Tree
+from ser_keras.common.errors import SerKerasError, nearest
 
+Tree = dict[str, Any]  # Any: plain data of YAML, whose values are of several kinds
+
+COMPONENT_NAMES = ("frontend.name", "model.name", "head.name")
 REPORTED = "reported"  # what the papers report, as data: beside the recipes, but none itself
 
 
@@ -57,34 +56,23 @@ def as_number(value: Any) -> Any:  # Any: a value of YAML
     return value
 
 
-def load_experiment(recipe: str, changes: Iterable[str] = ()) -> Experiment:
-    """The settings of a recipe with changes applied.
+def recipe_tree(recipe: str | Path) -> tuple[Tree, str]:
+    """The plain data of a recipe, and what messages call it.
 
     Args:
         recipe: a recipe's id, or the path of a YAML file.
-        changes: strings `a.b=value`; the value is read as YAML.
 
     Raises:
-        SerKerasError: no such recipe, an unknown name (with the nearest valid ones), or a value that doesn't fit.
+        SerKerasError: no such recipe, with the nearest names; or the file holds none.
     """
-    shipped = recipes()
-    text, where = read_named("recipe", recipe, shipped)
+    shipped, name = recipes(), str(recipe)
+    text, where = read_named("recipe", name, shipped)
     tree = parse_recipe(text, where)
     if "derived" in tree:
         sources = " and ".join(tree["derived"].get("from") or [])
         raise SerKerasError(f"{where} is made from the run of {sources}: `ser-keras reproduce {where}` runs both")
-    tree.setdefault("recipe", Path(recipe).stem if recipe not in shipped else recipe)
-    for change in changes:
-        _apply(tree, change)
-    return from_tree(tree, where)
-
-
-def from_tree(tree: Tree, where: Path | str = "settings") -> Experiment:
-    """Validate plain data (a parsed `experiment.yaml` without its `corpora`)."""
-    try:
-        return Experiment(**tree)
-    except ValidationError as error:
-        raise BadSetting(where, _first(error)) from None
+    tree.setdefault("recipe", name if name in shipped else Path(name).stem)
+    return tree, where
 
 
 def parse_recipe(text: str, where: Path | str) -> Tree:
@@ -102,46 +90,43 @@ def parse_recipe(text: str, where: Path | str) -> Tree:
     return tree
 
 
-def _apply(tree: Tree, change: str) -> None:
+def parse_change(change: str) -> tuple[str, Any]:  # Any: a value of YAML
+    """The setting and the value of `a.b=value`; the value is read as YAML.
+
+    Raises:
+        SerKerasError: it says something else.
+    """
     name, equals, value = change.partition("=")
     if not equals:
-        raise SerKerasError(f"--set {change}: write name=value, as in training.epochs=20")
-    *branches, leaf = name.strip().split(".")
-    node = tree
-    for branch in branches:
-        if node.get(branch) is None:
-            node[branch] = {}
-        node = node[branch]
-        if not isinstance(node, dict):
-            raise SerKerasError(f"--set {change}: '{branch}' is a value, not a branch of settings")
+        raise SerKerasError(f"`changes` {change}: write name=value, as in training.epochs=20")
     try:
-        node[leaf] = as_number(yaml.safe_load(value))
+        return name.strip(), as_number(yaml.safe_load(value))
     except yaml.YAMLError:
-        raise SerKerasError(f"--set {change}: the value is no YAML") from None
+        raise SerKerasError(f"`changes` {change}: the value is no YAML") from None
 
 
-def _first(error: ValidationError) -> str:
-    """The first thing that pydantic complains of, as one line."""
-    problem = error.errors()[0]
-    path = ".".join(str(p) for p in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        return f"unknown setting '{path}'; nearest: {nearest(path, setting_names())}"
-    got = "" if isinstance(problem["input"], dict) else f" (got {problem['input']!r})"
-    return f"{path + ': ' if path else ''}{complaint(problem)}{got if path else ''}"
+def apply_changes(tree: Tree, changes: Iterable[tuple[str, Any]]) -> None:  # Any: values of YAML
+    """Change settings in place. Another model, front end or head comes without the settings of the one before.
 
+    Args:
+        tree: a recipe's plain data.
+        changes: (full name of a setting, value).
 
-def complaint(problem: ErrorDetails) -> str:
-    """What pydantic says of one problem, or what our own check said that it passes on."""
-    return str(problem["ctx"]["error"]) if problem["type"] == "value_error" else problem["msg"]
-
-
-def setting_names(model: type[Settings] = Experiment, prefix: str = "") -> list[str]:
-    """Every setting's full name, for messages and documentation."""
-    names = []
-    for name, field in model.model_fields.items():
-        kinds = [t for t in (field.annotation, *getattr(field.annotation, "__args__", ())) if inspect.isclass(t)]
-        branch = next((t for t in kinds if issubclass(t, Settings)), None)
-        names.append(prefix + name)
-        if branch is not None:
-            names += setting_names(branch, f"{prefix}{name}.")
-    return names
+    Raises:
+        SerKerasError: a name leads through a value.
+    """
+    # Names first: settings of the new component stand whatever the order of the changes.
+    for name, value in sorted(changes, key=lambda change: change[0] not in COMPONENT_NAMES):
+        if name in COMPONENT_NAMES:
+            component = name.partition(".")[0]
+            if (tree.get(component) or {}).get("name") != value:
+                tree[component] = {}
+        *branches, leaf = name.split(".")
+        node = tree
+        for branch in branches:
+            if node.get(branch) is None:
+                node[branch] = {}
+            node = node[branch]
+            if not isinstance(node, dict):
+                raise SerKerasError(f"`changes` {name}: '{branch}' is a value, not a branch of settings")
+        node[leaf] = value

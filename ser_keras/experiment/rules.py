@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from ser_keras.common.builders import complete_arguments
 from ser_keras.common.errors import SerKerasError
 from ser_keras.experiment import settings
-from ser_keras.experiment.assembly import EXTRACTORS, extractor_class, model_builders, model_kind, wrong_unit
+from ser_keras.experiment.assembly import BUILDERS, EXTRACTORS, extractor_class, model_kind, wrong_unit
 from ser_keras.experiment.protocols import ProtocolKind, protocol_kind
+from ser_keras.features.augmentation.own import AUGMENTATIONS
 from ser_keras.features.extractor import Extractor
 from ser_keras.models.baselines import BASELINES, Baseline
 from ser_keras.models.fitted_head import FittedHead
@@ -114,6 +115,10 @@ RULES: tuple[Rule, ...] = (
         lambda p: f"augmentation.mode=stream: protocol {p.experiment.protocol.name} splits windows; use mode=random",
     ),
     Rule(
+        lambda p: p.experiment.augmentation.functions and p.experiment.augmentation.copies,
+        "augmentation.functions change windows as they are drawn: set augmentation.copies=0",
+    ),
+    Rule(
         lambda p: p.experiment.augmentation.copies and p.protocol.leaky,
         lambda p: f"augmentation.copies: protocol {p.experiment.protocol.name} splits windows; set copies=0",
     ),
@@ -175,7 +180,14 @@ def complete(experiment: settings.Experiment) -> settings.Experiment:
     """
     of_layers = ("self", "name", "trainable", "dtype", "kwargs")
     frontend = complete_component(experiment.frontend, EXTRACTORS, "frontend", given=of_layers)
-    model = complete_component(experiment.model, model_builders(), "model", given=("input_shape", "n_classes", "seed"))
+    model = complete_component(experiment.model, BUILDERS, "model", given=("input_shape", "n_classes", "seed"))
+    functions = [
+        settings.Component(
+            name=each.name,
+            **complete_component(each, AUGMENTATIONS, "augmentation.functions", given=("samples", "rng")),
+        )
+        for each in experiment.augmentation.functions
+    ]
     parts = Parts.of(experiment)
     for rule in RULES:
         if rule.broken(parts):
@@ -186,6 +198,7 @@ def complete(experiment: settings.Experiment) -> settings.Experiment:
         head = settings.Head(name=head.name, layer=head.layer, **arguments)
     return experiment.model_copy(
         update={
+            "augmentation": experiment.augmentation.model_copy(update={"functions": functions}),
             "head": head,
             "frontend": settings.Component(name=experiment.frontend.name, **frontend),
             "model": settings.Component(name=experiment.model.name, **model),

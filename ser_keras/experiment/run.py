@@ -12,13 +12,14 @@ from typing import TypedDict
 
 import yaml
 
+from ser_keras.common import plugins
 from ser_keras.common.errors import DamagedFile, MissingFile, SerKerasError, Unavailable, write_error
 from ser_keras.common.files import read_json
 from ser_keras.common.row_store import fingerprint
 from ser_keras.corpora.attributions import ESC10_CREDIT, ESC10_LICENCE, ESC10_TITLE
 from ser_keras.corpora.noises import SoundFile
 from ser_keras.experiment.provenance import Record
-from ser_keras.experiment.recipes import Tree, from_tree
+from ser_keras.experiment.recipes import Tree
 from ser_keras.experiment.settings import Experiment
 
 
@@ -115,15 +116,19 @@ class RunDirectory:
     def trained_with(self) -> tuple[Experiment, list[CorpusRecord], Record]:
         """What experiment.yaml holds: (settings, the corpora, what the initial weights were).
 
+        One's own parts that the settings name are imported.
+
         Raises:
-            SerKerasError: it is not that of a run.
+            SerKerasError: it is not that of a run, or it names a module that the user did not name.
         """
         tree = self.experiment
         if not isinstance(tree, dict) or "corpora" not in tree:
             raise SerKerasError(f"{self.settings_file} isn't that of a run: it names no corpora")
         corpora, start = tree.pop("corpora"), tree.pop("init", None) or {}
         tree.pop("sounds", None)
-        return from_tree(tree, self.settings_file), corpora, start
+        experiment = Experiment.from_tree(tree, self.settings_file)
+        plugins.import_named_in(tree)
+        return experiment, corpora, start
 
     def require_final(self) -> None:
         """Refuse a run without its final model.

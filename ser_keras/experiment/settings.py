@@ -1,21 +1,27 @@
-"""The experiment's settings: one validated tree, YAML in and out, changed by `--set a.b=c`."""
+"""The experiment's settings: one validated tree, from a recipe, YAML or keywords."""
 
-from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from html import escape
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_serializer, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_serializer, model_validator
+from pydantic.fields import FieldInfo
 
 from ser_keras.audio.samples import SAMPLE_RATE
+from ser_keras.common import plugins
+from ser_keras.common.errors import BadSetting
 from ser_keras.corpora.classes import class_of_emotion
+from ser_keras.experiment.complaints import first_complaint
+from ser_keras.experiment.recipes import Tree, apply_changes, parse_change, parse_recipe, recipe_tree
 
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1, strict=True)]
 Seed = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
 Seconds = Annotated[float, Field(gt=0, le=600)]
-
-
-Tree = dict[str, Any]  # Any: plain data of YAML, whose values are of several kinds
 
 
 class Settings(BaseModel):
@@ -25,10 +31,22 @@ class Settings(BaseModel):
 
 
 class Component(BaseModel):
-    """A front end, descriptor set, model or baseline: its registry name and its builder's own arguments."""
+    """A front end, descriptor set, model or baseline: its name and its builder's own arguments.
+
+    The name is one of a registry, or `module:name` for one's own part. In Python the name alone serves as well, and so
+    does the part itself: a class or a function of a module.
+    """
 
     model_config = ConfigDict(extra="allow")
     name: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_part(cls, value: object) -> object:
+        tree = value if isinstance(value, (dict, BaseModel)) else {"name": value}
+        if isinstance(tree, dict) and callable(tree.get("name")):
+            return {**tree, "name": plugins.name_of(tree["name"])}
+        return tree
 
     def arguments(self) -> dict[str, Any]:  # Any: each builder has arguments of its own types
         return dict(self.__pydantic_extra__ or {})
@@ -134,11 +152,12 @@ class Augmentation(Settings):
     frequency_masks: Annotated[int, Field(ge=0, le=20)] = 0
     frequency_mask_hz: Positive = 500.0
     mixup: Annotated[float, Field(ge=0, le=10)] = 0.0  # alpha of the Beta distribution
+    functions: list[Component] = []  # random: one's own (`module:name`), before the others; stream: after them
     probability: Annotated[float, Field(ge=0, le=1)] = 1.0  # random: share of the windows that are changed
     copies: Annotated[int, Field(ge=0, le=100)] = 0  # random: cached copies of each window; 0: drawn anew each epoch
 
     @model_validator(mode="after")
-    def _fits_its_mode(self) -> "Augmentation":
+    def _fits_its_mode(self) -> Augmentation:
         varied = [name for name, field in type(self).model_fields.items() if getattr(self, name) != field.default]
         both = ["speed", "equalise_db", "low_cut_hz", "high_cut_hz", "band_probability", "rt60_s", "room_probability"]
         of_stream = ["level_dbfs", "tone_dbfs", "least_snr_db", "pause_s", "neighbour_probability", "noise_dir"]
@@ -147,7 +166,7 @@ class Augmentation(Settings):
             "none": ["mode"],
             "grid": ["mode", "path", "pitch", "rate", "gain_db", "mixup"],
             "random": [name for name in varied if name not in of_stream],
-            "stream": ["mode", "mixup", *both, *of_stream],
+            "stream": ["mode", "mixup", "functions", *both, *of_stream],
         }
         strange = [name for name in varied if name not in of_mode[self.mode]]
         if strange:
@@ -162,6 +181,11 @@ class Augmentation(Settings):
         if self.path == "waveform" and (self.time_masks or self.frequency_masks):
             raise ValueError("masks are made on spectra: they need path: spectrum")
         return self
+
+    @model_serializer(mode="wrap")
+    def _briefly(self, handler: Callable[[Settings], Tree]) -> Tree:
+        tree = handler(self)
+        return tree if self.functions else {k: v for k, v in tree.items() if k != "functions"}
 
     @property
     def banded(self) -> bool:
@@ -224,9 +248,22 @@ def _known_emotions(classes: dict[str, list[str]]) -> dict[str, list[str]]:
 
 
 class Experiment(Settings):
-    """Everything that decides an experiment's numbers."""
+    """Everything that decides an experiment's numbers.
 
-    recipe: str
+    Made from a recipe (`from_recipe`), from YAML (`from_yaml`) or from keywords, which are the settings' names. A
+    module that the settings name as `module:name` is imported: they are the user's own.
+
+    Raises:
+        BadSetting: an unknown setting, with the nearest valid ones, or a value that does not fit.
+
+    Example:
+        >>> from ser_keras import Experiment
+        >>> experiment = Experiment.from_recipe("log_mel_cnn", training={"epochs": 12}, seed=3)
+        >>> experiment.training.epochs, experiment.frontend.name
+        (12, 'log_mel')
+    """
+
+    recipe: str = "custom"
     title: str = ""
     source: str = ""
     seed: Seed = 0
@@ -256,7 +293,7 @@ class Experiment(Settings):
         return tree if self.selected_on else {k: v for k, v in tree.items() if k != "selected_on"}
 
     @model_validator(mode="after")
-    def _hop_reaches(self) -> "Experiment":
+    def _hop_reaches(self) -> Experiment:
         if self.hop_s > self.window_s:
             raise ValueError(
                 f"hop_s {self.hop_s} is longer than window_s {self.window_s}: samples between would be lost"
@@ -274,8 +311,99 @@ class Experiment(Settings):
     def hop_samples(self) -> int:
         return round(self.hop_s * SAMPLE_RATE)
 
+    def __init__(self, **settings: Any) -> None:  # Any: settings are of several kinds; pydantic checks them
+        plugins.trust_named_in(settings)
+        self._fill(settings, "settings")
+
+    def _fill(self, tree: Tree, where: str | Path) -> None:
+        try:
+            BaseModel.__init__(self, **tree)
+        except ValidationError as error:
+            raise BadSetting(where, first_complaint(error, Experiment)) from None
+
+    @classmethod
+    def from_recipe(
+        cls,
+        recipe: str | Path,
+        changes: Mapping[str, object] | Iterable[str] = (),
+        **settings: object,
+    ) -> Experiment:
+        """The settings of a recipe, with changes.
+
+        Another model, front end or head than the recipe's comes without the settings of the recipe's own.
+
+        Args:
+            recipe: a recipe's id, or the path of a YAML file.
+            changes: full names of settings and their values (`{"training.epochs": 20}`), or strings
+                `training.epochs=20`, whose value is read as YAML.
+            settings: the same by branches: `training={"epochs": 20}, seed=3`.
+
+        Raises:
+            SerKerasError: no such recipe, an unknown setting (with the nearest valid ones), or a value that does not
+                fit.
+        """
+        tree, where = recipe_tree(recipe)
+        pairs = list(changes.items()) if isinstance(changes, Mapping) else [parse_change(change) for change in changes]
+        for name, value in settings.items():
+            if isinstance(value, Mapping) and isinstance(tree.get(name), Mapping | None) and name in _branches():
+                pairs += [(f"{name}.{key}", part) for key, part in value.items()]
+            else:
+                pairs.append((f"{name}.name", value) if name in _COMPONENTS and value is not None else (name, value))
+        apply_changes(tree, pairs)
+        plugins.trust_named_in(tree)
+        return cls.from_tree(tree, where)
+
+    @classmethod
+    def from_yaml(cls, text: str) -> Experiment:
+        """The settings of a recipe's text.
+
+        Raises:
+            SerKerasError: no YAML, or settings that do not fit.
+        """
+        tree = parse_recipe(text, "settings")
+        plugins.trust_named_in(tree)
+        return cls.from_tree(tree)
+
+    @classmethod
+    def from_tree(cls, tree: Tree, where: str | Path = "settings") -> Experiment:
+        """Stored settings: plain data, as of a run's experiment.yaml without its `corpora`.
+
+        No module that they name is trusted for that.
+
+        Args:
+            tree: the data.
+            where: the file that they come from, for messages.
+
+        Raises:
+            BadSetting: they do not fit.
+        """
+        experiment = cls.__new__(cls)
+        experiment._fill(tree, where)
+        return experiment
+
     def to_yaml(self) -> str:
+        """The settings as YAML, which `from_yaml` reads."""
         return dump_yaml(self.model_dump())
+
+    def __repr__(self) -> str:
+        parts = f"{self.frontend.name} -> {self.model.name}"
+        return f"Experiment({self.recipe}: {parts}, {len(self.classes)} classes, {self.protocol.name})"
+
+    def _repr_html_(self) -> str:
+        return f"<details><summary>{escape(repr(self))}</summary><pre>{escape(self.to_yaml())}</pre></details>"
+
+
+_COMPONENTS = ("frontend", "model", "head")
+
+
+def _branches() -> set[str]:
+    """The settings that hold settings."""
+    return {name for name, field in Experiment.model_fields.items() if name != "classes" and _is_branch(field)}
+
+
+def _is_branch(field: FieldInfo) -> bool:
+    kinds = [field.annotation, *get_args(field.annotation)]
+    return any(isinstance(kind, type) and issubclass(kind, BaseModel) for kind in kinds)
 
 
 def dump_yaml(data: Any) -> str:  # Any: plain data of any depth

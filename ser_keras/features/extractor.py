@@ -10,6 +10,8 @@ from typing import ClassVar, Literal, cast, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from ser_keras.common import plugins
+
 
 @dataclasses.dataclass(frozen=True)
 class JoinedShape(Sequence[int]):
@@ -99,4 +101,5 @@ class Extractor:
     def identity(self) -> list[object]:
         """What decides the values, as plain data: a part of the cache's keys, which must not change."""
         config = {key: value for key, value in self.get_config().items() if key not in ("name", "trainable")}
-        return [config, type(self).__name__, self.VERSION]
+        digest = plugins.source_digest(type(self).__module__)  # one's own: nobody raises its VERSION at each change
+        return [config, type(self).__name__, self.VERSION, *([] if digest is None else [type(self).__module__, digest])]

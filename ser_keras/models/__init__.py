@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import keras
 
+from ser_keras.common.plugins import Registry
 from ser_keras.models import corpus_heads  # noqa: F401 - registers its layer
 from ser_keras.models.model_kind import declare
 from ser_keras.models.own.log_mel_cnn import log_mel_cnn
@@ -22,7 +23,7 @@ from ser_keras.models.papers.huang2014 import huang2014_features, huang2014_semi
 from ser_keras.models.papers.image_nets import keras_application
 from ser_keras.models.papers.neumann2016 import neumann2016_cnn
 
-MODELS: dict[str, Callable[..., keras.Model]] = {
+_SHIPPED: dict[str, Callable[..., keras.Model]] = {
     "alexnet": declare(alexnet, takes="window"),
     "anand2015_cnn": declare(anand2015_cnn, takes="window"),
     "anand2015_dense": declare(anand2015_dense, takes="window"),
@@ -42,4 +43,11 @@ MODELS: dict[str, Callable[..., keras.Model]] = {
     "statistics_head": declare(statistics_head, takes="window"),
     "statistics_mlp": declare(statistics_mlp, takes="window"),
 }
-"""Plain builders may be added; `model_kind.declare` says what their models take."""
+MODELS: Registry[Callable[..., keras.Model]] = Registry(
+    _SHIPPED,
+    kind="model",
+    group="ser_keras.models",
+    check=callable,
+    expected="a function (input_shape, n_classes, **settings) that gives a keras.Model of features",
+)
+"""One's own builders are plain functions; `model_kind.declare` says what their models take."""

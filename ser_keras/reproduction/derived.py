@@ -19,8 +19,8 @@ from ser_keras.evaluation.reports import plots
 from ser_keras.evaluation.tables import write_tables
 from ser_keras.experiment import protocols, saved_model
 from ser_keras.experiment.provenance import provenance
-from ser_keras.experiment.recipes import from_tree
 from ser_keras.experiment.run import RunDirectory
+from ser_keras.experiment.settings import Experiment
 from ser_keras.experiment.tensorflow_session import tensorflow_session
 from ser_keras.features.descriptors.acoustic26 import Acoustic26
 from ser_keras.models.fitted_head import cut_at, fit_head
@@ -195,7 +195,7 @@ def _write(folder: Path, run: RunDirectory, utterances: Predictions, *, windows:
     kind = protocols.PROTOCOLS[tree["protocol"]["name"]]
     content = write_tables(
         folder,
-        from_tree(tree, run.settings_file),
+        Experiment.from_tree(tree, run.settings_file),
         utterances,
         segments=windows,
         protocol=tree["protocol"]["name"],

@@ -13,7 +13,6 @@ from ser_keras.common.files import read_json
 from ser_keras.common.progress import stage
 from ser_keras.common.row_store import fingerprint
 from ser_keras.common.text import duration
-from ser_keras.experiment.recipes import load_experiment
 from ser_keras.experiment.settings import Experiment
 from ser_keras.reproduction import curves
 from ser_keras.reproduction.outcomes import Outcome
@@ -66,7 +65,7 @@ def make_plan(outcomes: Sequence[Outcome], changes: Sequence[str], corpora_finge
             _check_changes(row, [change for *_, varied in needed for change in varied], changes)
             plan[outcome] = []
             for recipe, folder, varied in needed:
-                experiment = load_experiment(recipe, [*varied, *changes, f"protocol.name={outcome.protocol}"])
+                experiment = Experiment.from_recipe(recipe, [*varied, *changes, f"protocol.name={outcome.protocol}"])
                 mark = {"settings": fingerprint(experiment.model_dump()), "corpora": corpora_fingerprint}
                 plan[outcome].append(Job(folder, experiment, mark))
         except SerKerasError as error:

@@ -13,7 +13,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from ser_keras.common.seeds import FoldSeeds
-from ser_keras.experiment.assembly import build_extractor
+from ser_keras.experiment.assembly import build_extractor, own_augmentations
 from ser_keras.experiment.saved_model import InitialWeights
 from ser_keras.experiment.settings import Experiment, Training
 from ser_keras.features.frontends.base import FrontEnd
@@ -116,8 +116,9 @@ def drawn_anew(job: FoldJob, examples: Examples) -> Live | StreamWindows:
     """
     augmentation = job.experiment.augmentation
     frontend = cast(FrontEnd, build_extractor(job.experiment))  # the rules refuse others
+    changes = own_augmentations(job.experiment)
     if augmentation.mode == "random":
-        return Live(augmentation, frontend, job.material, examples=examples, seeds=job.seeds)
+        return Live(augmentation, frontend, job.material, examples=examples, seeds=job.seeds, changes=changes)
     return StreamWindows(
         augmentation,
         frontend,
@@ -125,4 +126,5 @@ def drawn_anew(job: FoldJob, examples: Examples) -> Live | StreamWindows:
         examples=examples,
         seeds=job.seeds,
         sounds=TrainingSounds.of(augmentation),
+        changes=changes,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from ser_keras.corpora import is_collection
+from ser_keras.corpora import is_collection, name_of
 from ser_keras.experiment.provenance import Record
 from ser_keras.experiment.run import RunDirectory
 from ser_keras.training.data.decoded_audio import DecodedAudio
@@ -55,9 +55,10 @@ def leak(heard: Heard, corpus: str, audio: DecodedAudio) -> str | None:
 
     Args:
         heard: what it was trained on.
-        corpus: name of the test corpus.
+        corpus: the test corpus, as the user named it.
         audio: its audio.
     """
+    corpus = name_of(corpus)
     seen = heard.speakers & {u.speaker for u in audio.utterances}
     same = any(record["fingerprint"] in heard.fingerprints for record in corpus_records(audio))
     if seen or same or (corpus in heard.corpora and not is_collection(corpus)):

@@ -16,6 +16,7 @@ from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json, write_atomic, write_json
 from ser_keras.common.progress import say, stage
 from ser_keras.common.seeds import Stream as SeedStream
+from ser_keras.corpora import name_of as corpus_name
 from ser_keras.corpora.classes import ClassMap, class_of_emotion, select
 from ser_keras.corpora.listeners import ListenersAccuracy, voice_votes
 from ser_keras.corpora.listeners import accuracy as listeners_accuracy
@@ -142,7 +143,7 @@ def evaluate_live(
                 functools.partial(keras_model, run.final, tree, "final"),
             )
             subject = _Subject(
-                protocol=f"final model on {corpus}{request.words}",
+                protocol=f"final model on {corpus_name(corpus)}{request.words}",
                 leaky_reason=leak(heard, corpus, test.audio),
                 selected_on=heard.selected_on,
                 model=f"{run.path.resolve().name}/final",
@@ -238,7 +239,7 @@ def evaluate_live_model(
         audio, labels = _read(corpus, root, classes)
         members = spread(audio.utterances, request.limit, request.seed)
         subject = _Subject(
-            protocol=f"{model.name} on {corpus}{request.words}",
+            protocol=f"{model.name} on {corpus_name(corpus)}{request.words}",
             leaky_reason=leak(heard, corpus, audio),
             selected_on=heard.selected_on,
             model=model.name,

@@ -10,6 +10,7 @@ import numpy as np
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora import is_collection
+from ser_keras.corpora import name_of as corpus_name
 from ser_keras.evaluation import Predictions
 from ser_keras.evaluation.metrics_json import MetricsJson
 from ser_keras.evaluation.tables import write_tables
@@ -101,7 +102,8 @@ def _place(corpus: str, root: str | Path) -> str:
     """What an evaluation on a corpus goes by: its name, or that of a table or database, too."""
     path = Path(root).resolve()
     path = path.parent if path.name == "manifest.csv" else path
-    return f"{corpus}-{path.stem if path.is_file() else path.name}" if is_collection(corpus) else corpus
+    name = corpus_name(corpus)
+    return f"{name}-{path.stem if path.is_file() else path.name}" if is_collection(corpus) else name
 
 
 def name_of(name: str, condition: Condition | None) -> str:
@@ -164,7 +166,7 @@ def _evaluate_final(run: RunDirectory, corpus: str, root: str | Path, *, conditi
         experiment,
         utterances,
         segments=windows,
-        protocol=_with_condition(f"final model on {corpus}", condition),
+        protocol=_with_condition(f"final model on {corpus_name(corpus)}", condition),
         leaky_reason=leak(Heard.of_run(run), corpus, test.audio),
         commit=provenance()["commit"],
         selected_on=start.get("selected_on", ()),

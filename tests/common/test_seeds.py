@@ -34,6 +34,7 @@ NUMBERS = {
     Stream.STREAM_ADAPTATION: 2,
     Stream.LIVE_UTTERANCES: 0,
     Stream.LIVE_FOLD: 1,
+    Stream.OWN_AUGMENTATION: 4,
 }
 
 

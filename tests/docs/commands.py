@@ -129,18 +129,20 @@ def _of_values(given: dict[str, object], settings: bool) -> Iterator[str]:
         "recipe": [given.get("recipe")],
         "row": given.get("ids") or [],
         "space": [given.get("space")],
-        "corpus": [c[0] if isinstance(c, tuple) else c for c in _list(given.get("corpus"))],
-        "protocol": _list(given.get("protocol")),
+        "corpus": [
+            c[0] if isinstance(c, tuple) else c for c in [*(given.get("corpora") or []), *_list(given.get("corpus"))]
+        ],
+        "protocol": [*(given.get("protocols") or []), *_list(given.get("protocol"))],
     }
     for kind, values in listed.items():
         for value in values:
             if _is_name(value) and value not in project.names(kind):
                 yield f"no {kind} '{value}'"
                 return
-    for condition in given.get("condition") or []:
+    for condition in given.get("conditions") or []:
         if not PLACEHOLDER.fullmatch(condition) and (problem := project.condition_problem(condition)):
             yield problem
-    changes = given.get("set") or []
+    changes = given.get("changes") or []
     tried = tuple(change for change in changes if not PLACEHOLDER.fullmatch(change.partition("=")[2]))
     for change in changes:
         first = change.partition("=")[0].partition(".")[0]

@@ -13,7 +13,8 @@ from ser_keras.cli import options
 from ser_keras.common import row_store
 from ser_keras.common.errors import SerKerasError
 from ser_keras.experiment import protocols, recipes
-from ser_keras.experiment.settings import dump_yaml
+from ser_keras.experiment.complaints import setting_names
+from ser_keras.experiment.settings import Experiment, dump_yaml
 from ser_keras.features import conditions
 from ser_keras.reproduction import rows
 
@@ -37,7 +38,7 @@ def names(kind: str) -> frozenset[str]:
         "space": lambda: [file.stem for file in (ROOT / "tuning" / "spaces").glob("*.yaml")],
         "corpus": lambda: corpora.CORPORA,
         "protocol": lambda: protocols.PROTOCOLS,
-        "setting": recipes.setting_names,
+        "setting": lambda: setting_names(Experiment),
     }
     return frozenset(known[kind]())
 
@@ -94,7 +95,7 @@ def recipe_settings(recipe: str, changes: tuple[str, ...] = ()) -> dict[str, obj
         return {f"derived.{name}": value for name, value in derived.items()}
     from ser_keras.experiment import assembly, rules
 
-    experiment = rules.complete(recipes.load_experiment(recipe, changes))
+    experiment = rules.complete(Experiment.from_recipe(recipe, changes))
     flat = flattened(experiment.model_dump())
     version = assembly.EXTRACTORS[experiment.frontend.name].VERSION
     # openSMILE's versions are those of the installed package, which is no setting.
@@ -155,7 +156,7 @@ def resolved_yaml(recipe: str, changes: tuple[str, ...], further: Mapping[str, o
     """An `experiment.yaml` as a run of a recipe has it; `further` changes top-level settings."""
     from ser_keras.experiment import rules
 
-    experiment = rules.complete(recipes.load_experiment(recipe, changes))
+    experiment = rules.complete(Experiment.from_recipe(recipe, changes))
     return dump_yaml(experiment.model_dump() | dict(further))
 
 

@@ -4,7 +4,8 @@ import pytest
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.experiment import assembly, rules
-from ser_keras.experiment.recipes import load_experiment, parse_recipe, recipes
+from ser_keras.experiment.recipes import parse_recipe, recipes
+from ser_keras.experiment.settings import Experiment
 from ser_keras.models import MODELS
 
 TRAINED = [n for n, file in recipes().items() if "derived" not in parse_recipe(file.read_text("utf-8"), n)]
@@ -42,7 +43,7 @@ BROKEN = [
 
 
 def experiment(*changes):
-    return load_experiment("anand2015.r2", changes)
+    return Experiment.from_recipe("anand2015.r2", changes)
 
 
 @pytest.mark.parametrize(("changes", "line"), BROKEN)
@@ -88,7 +89,7 @@ def test_unknown_names_are_refused_with_the_nearest_also_where_nothing_was_compl
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_every_recipe_keeps_the_rules(name):
-    rules.complete(load_experiment(name))
+    rules.complete(Experiment.from_recipe(name))
 
 
 def test_plain_builders_may_be_added_without_a_declaration(monkeypatch):

@@ -15,8 +15,8 @@ from ser_keras.common.files import read_json, replacing, write_atomic
 from ser_keras.common.hardware import hardware
 from ser_keras.corpora.noises import read_folder
 from ser_keras.experiment.provenance import provenance
-from ser_keras.experiment.recipes import load_experiment
 from ser_keras.experiment.run import RunDirectory, sound_records
+from ser_keras.experiment.settings import Experiment
 from tests.audio.sound_files import write
 from tests.waiting import kill_after
 
@@ -135,7 +135,7 @@ def test_equal_sounds_have_equal_fingerprints(tmp_path):
 
 def test_a_run_s_sounds_are_no_settings(tmp_path):
     run = RunDirectory(tmp_path)
-    settings = load_experiment("log_mel_cnn").model_dump()
+    settings = Experiment.from_recipe("log_mel_cnn").model_dump()
     records = sound_records(write_noises(tmp_path / "noises", ["a.wav"]))
     run.settings_file.write_text(yaml.safe_dump({**settings, "corpora": [], "sounds": records}))
     assert run.trained_with()[0].recipe == "log_mel_cnn" and run.experiment["sounds"] == records

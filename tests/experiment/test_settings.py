@@ -5,16 +5,18 @@ import yaml
 
 from ser_keras.common.builders import complete_arguments
 from ser_keras.common.errors import SerKerasError
-from ser_keras.experiment.recipes import from_tree, load_experiment, parse_recipe, recipes, setting_names
+from ser_keras.experiment.complaints import setting_names
+from ser_keras.experiment.recipes import parse_recipe, recipes
+from ser_keras.experiment.settings import Experiment
 
 DERIVED = {n for n, file in recipes().items() if "derived" in parse_recipe(file.read_text(encoding="utf-8"), n)}
 
 
 @pytest.mark.parametrize("name", [n for n in recipes() if n not in DERIVED])
 def test_every_recipe_is_valid_and_survives_yaml(name):
-    experiment = load_experiment(name)
+    experiment = Experiment.from_recipe(name)
     assert experiment.recipe == name and experiment.title and experiment.source
-    assert from_tree(yaml.safe_load(experiment.to_yaml())) == experiment
+    assert Experiment.from_tree(yaml.safe_load(experiment.to_yaml())) == experiment
 
 
 def test_rows_that_are_made_from_others_can_t_be_trained():
@@ -22,11 +24,11 @@ def test_rows_that_are_made_from_others_can_t_be_trained():
     with pytest.raises(
         SerKerasError, match="anand2015.er2 is made from the run of anand2015.r1 and anand2015.r3: .*re"
     ):
-        load_experiment("anand2015.er2")
+        Experiment.from_recipe("anand2015.er2")
 
 
 def test_the_order_of_classes_survives():
-    experiment = load_experiment("anand2015.r2", ["classes={sadness: [sadness], anger: [anger]}"])
+    experiment = Experiment.from_recipe("anand2015.r2", ["classes={sadness: [sadness], anger: [anger]}"])
     assert list(yaml.safe_load(experiment.to_yaml())["classes"]) == ["sadness", "anger"]
 
 
@@ -43,7 +45,7 @@ def test_the_order_of_classes_survives():
     ],
 )
 def test_set(change, path, value):
-    node = load_experiment("anand2015.r2", [change])
+    node = Experiment.from_recipe("anand2015.r2", [change])
     for name in path:
         node = getattr(node, name)
     assert node == value
@@ -85,26 +87,26 @@ def test_set(change, path, value):
 )
 def test_what_does_not_fit_is_one_line(change, line):
     with pytest.raises(SerKerasError, match=line) as error:
-        load_experiment("anand2015.r2", [change])
+        Experiment.from_recipe("anand2015.r2", [change])
     assert "\n" not in str(error.value)
 
 
 def test_unknown_recipe_names_the_nearest():
     with pytest.raises(SerKerasError, match="no recipe 'anand2015.r22'; nearest: anand2015.r2"):
-        load_experiment("anand2015.r22")
+        Experiment.from_recipe("anand2015.r22")
 
 
 @pytest.mark.parametrize("text", ["- a\n", "a: [\n", ""])
 def test_a_file_that_is_no_recipe(tmp_path, text):
     (tmp_path / "mine.yaml").write_text(text)
     with pytest.raises(SerKerasError, match="mine.yaml"):
-        load_experiment(str(tmp_path / "mine.yaml"))
+        Experiment.from_recipe(str(tmp_path / "mine.yaml"))
 
 
 def test_a_recipe_from_a_file(tmp_path):
-    tree = load_experiment("anand2015.r2").model_dump() | {"recipe": "mine"}
+    tree = Experiment.from_recipe("anand2015.r2").model_dump() | {"recipe": "mine"}
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(tree))
-    assert load_experiment(str(tmp_path / "mine.yaml")).recipe == "mine"
+    assert Experiment.from_recipe(str(tmp_path / "mine.yaml")).recipe == "mine"
 
 
 def test_complete_fills_defaults_and_names_the_nearest():
@@ -121,7 +123,7 @@ def test_complete_fills_defaults_and_names_the_nearest():
 
 
 def test_the_contract_s_settings_exist():
-    names = set(setting_names())
+    names = set(setting_names(Experiment))
     wanted = "seed classes window_s hop_s frontend augmentation model training.epochs training.batch_size"
     wanted += " training.learning_rate training.early_stopping protocol.name protocol.folds"
     assert set(wanted.split()) <= names

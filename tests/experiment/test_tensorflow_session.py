@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.experiment.recipes import load_experiment
+from ser_keras.experiment.settings import Experiment
 from ser_keras.experiment.tensorflow_session import in_float32, tensorflow_session
 from ser_keras.training import crossvalidation
 from tests.made_corpus import write_corpus
@@ -27,11 +27,11 @@ def policy():
 
 
 def mixed(*changes):
-    return load_experiment("anand2015.r2", ["training.mixed_precision=true", *changes])
+    return Experiment.from_recipe("anand2015.r2", ["training.mixed_precision=true", *changes])
 
 
 def test_the_policy_is_restored_after_a_session_and_after_an_error():
-    for experiment, name in ((mixed(), "mixed_float16"), (load_experiment("anand2015.r2"), "float32")):
+    for experiment, name in ((mixed(), "mixed_float16"), (Experiment.from_recipe("anand2015.r2"), "float32")):
         with tensorflow_session(experiment):
             assert policy() == name
             with in_float32():
@@ -45,7 +45,7 @@ def test_the_policy_is_restored_after_a_session_and_after_an_error():
 
 def test_a_session_within_another_gives_its_policy_back():
     with tensorflow_session(mixed()):
-        with tensorflow_session(load_experiment("anand2015.r2")):
+        with tensorflow_session(Experiment.from_recipe("anand2015.r2")):
             assert policy() == "float32"
         assert policy() == "mixed_float16"
 

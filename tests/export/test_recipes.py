@@ -5,8 +5,9 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from ser_keras.experiment import assembly, rules
-from ser_keras.experiment.recipes import load_experiment, recipes
+from ser_keras.experiment.recipes import recipes
 from ser_keras.experiment.rules import why_not_exportable
+from ser_keras.experiment.settings import Experiment
 from ser_keras.export.convert import to_tflite
 from ser_keras.export.quantise import quantise
 from ser_keras.export.reference import reference_clip
@@ -22,7 +23,7 @@ def exportable():
     for name, recipe in recipes().items():
         if "\nderived:" in recipe.read_text(encoding="utf-8"):
             continue  # made from the run of another
-        experiment = load_experiment(name)
+        experiment = Experiment.from_recipe(name)
         if why_not_exportable(experiment) is None:
             found.append(name)
     return found
@@ -35,7 +36,7 @@ def untrained(name):
     keras.utils.set_random_seed(0)
     # The published weights of AlexNet aren't part of the project.
     changes = ["model.weights=random"] if name == "badshah2017.finetuned" else []
-    experiment = rules.complete(load_experiment(name, changes))
+    experiment = rules.complete(Experiment.from_recipe(name, changes))
     extractor = assembly.build_extractor(experiment)
     shape = extractor.feature_shape(experiment.window_samples)
     net = assembly.primary(assembly.build_classifier(experiment, shape, len(experiment.classes)))
@@ -73,7 +74,7 @@ def test_recipe_converts_and_keeps_its_probabilities(name):
 
 
 def test_a_sequence_s_windows_have_a_hop_of_their_own():
-    tree = load_experiment("he2019.exp4").model_dump()
+    tree = Experiment.from_recipe("he2019.exp4").model_dump()
     settings = run_settings(tree)
     assert (settings.window_samples, settings.hop_samples) == (round(2.96 * 16000), 16000)
     assert chunk_hop(tree) == 800

@@ -14,8 +14,8 @@ from ser_keras.common.errors import SerKerasError  # noqa: E402
 from ser_keras.common.row_store import RowStore  # noqa: E402
 from ser_keras.evaluation import Predictions  # noqa: E402
 from ser_keras.experiment import assembly, saved_model
-from ser_keras.experiment.recipes import load_experiment  # noqa: E402
 from ser_keras.experiment.run import RunDirectory  # noqa: E402
+from ser_keras.experiment.settings import Experiment  # noqa: E402
 from ser_keras.export import from_run
 from ser_keras.features.conditions import parse  # noqa: E402
 from ser_keras.features.extractor import JoinedShape  # noqa: E402
@@ -57,7 +57,7 @@ def shades(tmp_path_factory):
 
 
 def experiment(recipe, *changes):
-    return load_experiment(recipe, ["protocol.folds=2", *changes])
+    return Experiment.from_recipe(recipe, ["protocol.folds=2", *changes])
 
 
 def shade_of(picture):

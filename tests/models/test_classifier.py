@@ -8,8 +8,8 @@ import pytest
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.experiment import saved_model
-from ser_keras.experiment.recipes import load_experiment
 from ser_keras.experiment.rules import complete
+from ser_keras.experiment.settings import Experiment
 from ser_keras.features.frontends import SpectrogramPair
 from ser_keras.models import baselines
 from ser_keras.models.classifier import Classifier, KerasClassifier
@@ -123,9 +123,9 @@ def test_a_folder_without_a_classifier_is_refused_in_one_line(tmp_path):
 def test_where_a_classifier_is_saved_follows_from_what_the_graph_can_hold(tmp_path):
     net = built("keras")
     settings = ["model={name: anand2015_cnn, filters: [2], hidden: 4}", "window_s=0.55", "hop_s=0.55"]
-    saved_model.save_model(tmp_path / "a", complete(load_experiment("anand2015.r2", settings)), net)
+    saved_model.save_model(tmp_path / "a", complete(Experiment.from_recipe("anand2015.r2", settings)), net)
     assert [file.name for file in (tmp_path / "a").iterdir()] == ["model.keras"]
-    described = complete(load_experiment("anand2015.r2", [*settings, "frontend={name: acoustic26}"]))
+    described = complete(Experiment.from_recipe("anand2015.r2", [*settings, "frontend={name: acoustic26}"]))
     saved_model.save_model(tmp_path / "b", described, net)
     assert [file.name for file in (tmp_path / "b").iterdir()] == ["classifier.keras"]
     saved_model.save_model(tmp_path / "c", described, built("head"))

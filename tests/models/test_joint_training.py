@@ -11,7 +11,7 @@ from ser_keras.common.errors import SerKerasError
 from ser_keras.common.seeds import FoldSeeds
 from ser_keras.experiment import saved_model
 from ser_keras.experiment.protocols import speaker_groups
-from ser_keras.experiment.recipes import load_experiment
+from ser_keras.experiment.settings import Experiment
 from ser_keras.models import MODELS
 from ser_keras.models.corpus_heads import heard_as, learn_which, with_corpus_heads
 from ser_keras.runtime.model import load
@@ -49,7 +49,7 @@ def corpora(tmp_path_factory):
 
 
 def experiment(*changes):
-    return load_experiment("anand2015.r2", [*CHANGES, *changes])
+    return Experiment.from_recipe("anand2015.r2", [*CHANGES, *changes])
 
 
 def test_balanced_draws_take_as_many_from_each_group():

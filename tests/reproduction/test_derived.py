@@ -7,7 +7,7 @@ from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json
 from ser_keras.evaluation import Predictions
 from ser_keras.experiment.protocols import PROTOCOLS
-from ser_keras.experiment.recipes import load_experiment
+from ser_keras.experiment.settings import Experiment
 from ser_keras.reproduction import derived, metrics, rows
 from tests.reproduction.made_rows import fake_run, made_table
 
@@ -16,7 +16,7 @@ from tests.reproduction.made_rows import fake_run, made_table
 def test_averages(tmp_path, protocol):
     tables = [made_table(0.6, 0), made_table(0.5, 1)]
     runs = [
-        fake_run(tmp_path / name / protocol, load_experiment(name, [f"protocol.name={protocol}"]), table)
+        fake_run(tmp_path / name / protocol, Experiment.from_recipe(name, [f"protocol.name={protocol}"]), table)
         for name, table in zip(("anand2015.r1", "anand2015.r3"), tables, strict=True)
     ]
     known = rows.table()
@@ -32,8 +32,10 @@ def test_averages(tmp_path, protocol):
     assert len(Predictions.read_csv(tmp_path / "er1" / "predictions.csv")) == 120
     # made once, and again only when a source has changed
     assert not derived.make(known["anand2015.er2"], tmp_path / "er2", runs)
-    fake_run(runs[1].path, load_experiment("anand2015.r3", [f"protocol.name={protocol}"]), made_table(0.5, 7))
+    fake_run(runs[1].path, Experiment.from_recipe("anand2015.r3", [f"protocol.name={protocol}"]), made_table(0.5, 7))
     assert derived.make(known["anand2015.er2"], tmp_path / "er2", runs)
-    fake_run(runs[1].path, load_experiment("anand2015.r3", [f"protocol.name={protocol}"]), made_table(0.5, 7, 90))
+    fake_run(
+        runs[1].path, Experiment.from_recipe("anand2015.r3", [f"protocol.name={protocol}"]), made_table(0.5, 7, 90)
+    )
     with pytest.raises(SerKerasError, match="anand2015.er2: anand2015.r1 and anand2015.r3 didn't judge the same"):
         derived.make(known["anand2015.er2"], tmp_path / "er2", runs)

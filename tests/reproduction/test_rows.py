@@ -6,7 +6,8 @@ from ser_keras import reproduction
 from ser_keras.common.errors import SerKerasError
 from ser_keras.experiment import assembly, rules
 from ser_keras.experiment.protocols import PROTOCOLS
-from ser_keras.experiment.recipes import load_experiment, recipes
+from ser_keras.experiment.recipes import recipes
+from ser_keras.experiment.settings import Experiment
 from ser_keras.features import conditions
 from ser_keras.reproduction import derived, reported, rows
 
@@ -16,7 +17,7 @@ TRAINED = [row.id for row in rows.table().values() if row.derived is None]
 @pytest.mark.parametrize("row_id", TRAINED)
 def test_recipe_builds(row_id):
     changes = ["model.weights=random"] if row_id.endswith("finetuned") else []
-    experiment = rules.complete(load_experiment(row_id, changes))
+    experiment = rules.complete(Experiment.from_recipe(row_id, changes))
     if not assembly.model_kind(experiment).keras:
         return
     try:
@@ -58,7 +59,7 @@ def test_derived_rows_say_where_they_come_from():
             assert row.derived["how"] in (*derived.HOW, "curve")
             assert all(rows.table()[source].derived is None for source in row.sources)
     with pytest.raises(SerKerasError, match="anand2015.r1 and anand2015.r3"):
-        load_experiment("anand2015.er2")
+        Experiment.from_recipe("anand2015.er2")
 
 
 def test_select():

@@ -8,8 +8,8 @@ from ser_keras import reproduction
 from ser_keras.common.files import read_json, write_json
 from ser_keras.corpora import scan
 from ser_keras.experiment import assembly
-from ser_keras.experiment.recipes import load_experiment
 from ser_keras.experiment.run import RunDirectory
+from ser_keras.experiment.settings import Experiment
 from ser_keras.reproduction import derived, plan, rows
 from ser_keras.training import crossvalidation
 from tests.conftest import shared_data
@@ -59,7 +59,7 @@ def out(tmp_path_factory):
 
 def changes_of(row_id):
     own = [*QUICK.get(row_id.partition(".")[0], ()), *QUICK.get(row_id, ())]
-    settings = load_experiment(row_id, ["model.weights=random"] if row_id.endswith("finetuned") else [])
+    settings = Experiment.from_recipe(row_id, ["model.weights=random"] if row_id.endswith("finetuned") else [])
     own = [c for c in own if c.partition("=")[0].removeprefix("model.") in settings.model.arguments()]
     return ["training.epochs=1", "protocol.folds=2", "protocol.name=speaker_independent", *own]
 
@@ -69,7 +69,7 @@ def trained(row_id, corpus, videos, out):
     folder = out / row_id / "speaker_independent"
     if (folder / plan.DONE).is_file():
         return RunDirectory(folder)
-    experiment = load_experiment(row_id, changes_of(row_id))
+    experiment = Experiment.from_recipe(row_id, changes_of(row_id))
     if experiment.frontend.name.startswith("egemaps"):
         pytest.importorskip("audobject", reason="needs the extra `systems`")
         from importlib.util import find_spec

@@ -18,8 +18,8 @@ from ser_keras.common.seeds import Stream
 from ser_keras.corpora.utterance import Utterance
 from ser_keras.evaluation import Predictions
 from ser_keras.experiment import assembly, saved_model
-from ser_keras.experiment.recipes import load_experiment
 from ser_keras.experiment.run import RunDirectory
+from ser_keras.experiment.settings import Experiment
 from ser_keras.export import from_run
 from ser_keras.features import conditions
 from ser_keras.features.descriptors import DESCRIPTORS
@@ -46,7 +46,7 @@ SVM = ("frontend={name: acoustic26}", "model={name: linear_svm}")
 def experiment(*changes, recipe="anand2015.r2"):
     common = (CLASSES, "protocol.folds=2", "training.epochs=3", "training.batch_size=8", "training.learning_rate=0.01")
     net = ("model.filters=[4]", "model.hidden=8") if not any(c.startswith("model=") for c in changes) else ()
-    return load_experiment(recipe, [*common, *net, *changes])
+    return Experiment.from_recipe(recipe, [*common, *net, *changes])
 
 
 def plain_windows(prepared, item):
@@ -317,7 +317,7 @@ def test_descriptors_of_whole_utterances_hear_all_of_each(corpus, tmp_path, monk
 def test_attention_is_drawn_for_files_and_bad_ones_are_said(corpus, tmp_path, capsys):
     sizes = ("n_components=4", "n_kernels=2", "n_patches=200", "kernel_epochs=1", "units=4", "layers=1")
     changes = (CLASSES, "protocol.folds=2", "training.epochs=1", *(f"model.{size}" for size in sizes))
-    settings = load_experiment("he2019.exp4", changes)
+    settings = Experiment.from_recipe("he2019.exp4", changes)
     crossvalidation.train(settings, corpus, tmp_path / "run", only_fold=0)
     good = corpus[0][1].parent / "s0_anger_0.wav"
     (tmp_path / "bad.wav").write_text("nothing")

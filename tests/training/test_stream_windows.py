@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.seeds import FoldSeeds
-from ser_keras.experiment.recipes import load_experiment
+from ser_keras.experiment.settings import Experiment
 from ser_keras.training import crossvalidation
 from ser_keras.training.data.datasets import training_dataset
 from ser_keras.training.data.labelled_audio import read_audio, read_corpora
@@ -37,7 +37,7 @@ def noises(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def prepared(corpus):
-    experiment = load_experiment("open", list(QUICK))
+    experiment = Experiment.from_recipe("open", list(QUICK))
     return compute_features(make_folds(read_audio(experiment, read_corpora(corpus), quiet=True)))
 
 
@@ -112,7 +112,7 @@ def test_batches_have_the_features_of_whole_windows(prepared):
 
 def test_a_run_on_streams_records_its_noises(corpus, noises, tmp_path):
     settings = [*QUICK, "window_s=1.0", f"augmentation.noise_dir={noises}", "augmentation.noise_probability=0.5"]
-    run = crossvalidation.train(load_experiment("open", settings), corpus, tmp_path / "run", refit=False)
+    run = crossvalidation.train(Experiment.from_recipe("open", settings), corpus, tmp_path / "run", refit=False)
     (record,) = run.experiment["sounds"]
     assert 0 < record["n_files"] <= 12 and record["name"] == noises.name
     assert run.metrics["n_utterances"] == 36
@@ -129,12 +129,12 @@ def test_a_run_on_streams_records_its_noises(corpus, noises, tmp_path):
 )
 def test_settings_that_do_not_go_together_are_refused(corpus, change, message):
     with pytest.raises(SerKerasError, match=message):
-        read_audio(load_experiment("open", [*QUICK, change]), read_corpora(corpus), quiet=True)
+        read_audio(Experiment.from_recipe("open", [*QUICK, change]), read_corpora(corpus), quiet=True)
 
 
 def test_a_folder_without_noises_is_refused_before_anything_is_trained(corpus, tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
-    experiment = load_experiment("open", [*QUICK, f"augmentation.noise_dir={empty}"])
+    experiment = Experiment.from_recipe("open", [*QUICK, f"augmentation.noise_dir={empty}"])
     with pytest.raises(SerKerasError, match="holds no audio files"):
         crossvalidation.train(experiment, corpus, tmp_path / "run")

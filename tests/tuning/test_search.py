@@ -14,7 +14,7 @@ from ser_keras.common.errors import SerKerasError
 from ser_keras.evaluation import Predictions
 from ser_keras.evaluation.tables import write_tables
 from ser_keras.experiment import saved_model
-from ser_keras.experiment.recipes import load_experiment
+from ser_keras.experiment.settings import Experiment
 from ser_keras.models.classifier import Classifier
 from ser_keras.training import crossvalidation, fold
 from ser_keras.tuning import holdout, running, search, space
@@ -122,11 +122,11 @@ def test_what_a_search_leaves_behind(done):
 def test_train_takes_the_recipe_and_marks_what_was_selected_on(done, corpus, tmp_path):
     out, _, _ = done
     recipe = out / "best.yaml"
-    winner, result = load_experiment(str(recipe)), result_of(out)
+    winner, result = Experiment.from_recipe(str(recipe)), result_of(out)
     assert winner.selected_on == result["selected_on"]
     assert winner.training.learning_rate == result["settings"]["training.learning_rate"]
     corpora = [("manifest", corpus.parent)]
-    quick = load_experiment(str(recipe), ["protocol.folds=2", "training.epochs=1"])
+    quick = Experiment.from_recipe(str(recipe), ["protocol.folds=2", "training.epochs=1"])
     run = crossvalidation.train(quick, corpora, tmp_path / "run")
     assert run.metrics["selection_overlap"] == 3 * len(result["selected_on"])
     assert "SELECTED ON TEST MATERIAL" in (run.path / "report.html").read_text()
@@ -308,7 +308,7 @@ def test_nested_folds_test_everybody_by_a_search_that_didnt_see_them(corpus, tmp
     tests = [set(r["test"]["speakers"]) for r in result["outer_folds"]]
     assert len(tests) == 2 and not tests[0] & tests[1] and len(tests[0] | tests[1]) == 6
     assert result["test"]["n_utterances"] == 18 and "nested over 2 outer folds" in lines[0]
-    assert load_experiment(str(tmp_path / "out" / "best.yaml")).selected_on == sorted(tests[0] | tests[1])
+    assert Experiment.from_recipe(str(tmp_path / "out" / "best.yaml")).selected_on == sorted(tests[0] | tests[1])
 
 
 def test_a_longer_search_that_finds_another_winner_counts_the_looks(corpus, tmp_path, monkeypatch):
@@ -342,7 +342,7 @@ def test_a_start_that_was_chosen_on_the_test_speakers_is_said_to_be(corpus, tmp_
     assert "SELECTED ON TEST MATERIAL" in lines[0] and "3 of the 3" in lines[0]
     assert "SELECTED ON TEST MATERIAL" in (tmp_path / "out" / "report.html").read_text()
     everybody = [f"manifest/s{i}" for i in range(6)]
-    assert result["selected_on"] == load_experiment(str(tmp_path / "out" / "best.yaml")).selected_on == everybody
+    assert result["selected_on"] == Experiment.from_recipe(str(tmp_path / "out" / "best.yaml")).selected_on == everybody
     # Killed between the last trial's end and its line in the table.
     whole = (tmp_path / "out" / "trials.csv").read_text()
     (tmp_path / "out" / "trials.csv").unlink()

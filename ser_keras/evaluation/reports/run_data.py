@@ -85,7 +85,7 @@ class RunData:
         """Whether any of its speech came from a synthesiser."""
         names = {c.get("name") for c in self.corpora}
         names |= set(() if self.predictions is None else self.predictions.corpus)
-        return any(name in CORPORA and not CORPORA[name].human for name in names)
+        return any(not CORPORA[name].human for name in names if isinstance(name, str) and name in CORPORA)
 
     def speakers_on_both_sides(self) -> dict[int, list[str]]:
         """Fold number -> test speakers that stand in its training or validation part too, by its fold.json."""

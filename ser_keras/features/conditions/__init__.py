@@ -1,7 +1,7 @@
 """Conditions: distortions of test audio, under which a trained model is evaluated again.
 
 A condition is written as its kind and values, `noise:20`; several in the order in which they happen,
-`reverb:0.5+noise:20`.
+`reverb:0.5+noise:20`. One's own kind is written `module:name`: `my_package.places:kitchen:0.3`.
 """
 
 import dataclasses
@@ -10,8 +10,9 @@ import re
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ser_keras.common import plugins
 from ser_keras.common.errors import SerKerasError, nearest
-from ser_keras.features.conditions.base import Choice
+from ser_keras.features.conditions.base import Choice, Kind
 from ser_keras.features.conditions.channel import RATE, TELEPHONE
 from ser_keras.features.conditions.gain import GAIN
 from ser_keras.features.conditions.microphone import MICROPHONE
@@ -25,7 +26,7 @@ __all__ = ["CONDITIONS", "VERSION", "Condition", "Step", "folder_name", "parse"]
 
 VERSION = 1  # of what conditions do to samples: raised when that changes, since features are cached
 
-CONDITIONS = {
+_SHIPPED = {
     "noise": NOISE,
     "rate": RATE,
     "telephone": TELEPHONE,
@@ -36,6 +37,14 @@ CONDITIONS = {
     "gain": GAIN,
     "snippet": SNIPPET,
 }
+
+CONDITIONS: plugins.Registry[Kind] = plugins.Registry(
+    _SHIPPED,
+    kind="condition",
+    group="ser_keras.conditions",
+    check=lambda part: isinstance(part, Kind),
+    expected="a Kind of ser_keras.features.conditions.base",
+)
 
 STEP_MARK = re.compile(r"\+(?![\d.])")  # before a digit it is a number's sign, as in gain:+6
 
@@ -79,6 +88,12 @@ class Condition:
     def name(self) -> str:
         """The canonical name, whatever its spelling was (`noise:20`); `parse` takes it."""
         return "+".join(step.name for step in self.steps)
+
+    @property
+    def identity(self) -> list[str]:
+        """What decides the samples: the name, and the sources of kinds that are the user's; a part of cache keys."""
+        modules = [type_of.partition(":")[0] for type_of in (step.kind for step in self.steps) if ":" in type_of]
+        return [self.name, *(digest for module in modules if (digest := plugins.source_digest(module)))]
 
     @property
     def title(self) -> str:
@@ -141,13 +156,25 @@ def parse(text: str) -> Condition:
     """
     text = str(text)
     try:
-        return Condition(tuple(_parse_step(part) for part in STEP_MARK.split(text.lower())))
+        return Condition(tuple(_parse_step(part) for part in STEP_MARK.split(text)))
     except SerKerasError as error:
         raise SerKerasError(f"condition '{text}': {error}") from None
 
 
+def trust(text: str) -> None:
+    """Allow the modules of a condition that the user wrote: `module:name:values`."""
+    for part in STEP_MARK.split(text):
+        name, *words = (word.strip() for word in part.split(":"))
+        if name.lower() not in CONDITIONS and words and plugins.is_own_part(f"{name}:{words[0]}"):
+            plugins.trust(name)
+
+
 def _parse_step(text: str) -> Step:
     name, *words = (word.strip() for word in text.split(":"))
+    if name.lower() in CONDITIONS:
+        name, *words = (word.lower() for word in (name, *words))
+    elif words and plugins.is_own_part(f"{name}:{words[0]}"):
+        name, words = f"{name}:{words[0]}", words[1:]
     if not name:
         raise SerKerasError("a distortion's name is missing; known: " + ", ".join(CONDITIONS))
     if name not in CONDITIONS:

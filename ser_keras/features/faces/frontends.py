@@ -235,4 +235,7 @@ def sound_front_end(sound: str | dict[str, object]) -> FrontEnd:
     not_settings = ("self", "name", "trainable", "dtype", "kwargs")
     settings = {key: value for key, value in tree.items() if key != "name"}
     arguments = complete_arguments(name, settings, FRONT_ENDS, kind="frontend.sound", supplied=not_settings)
-    return FRONT_ENDS[name](**arguments)
+    front_end = FRONT_ENDS[name](**arguments)
+    if not isinstance(front_end, FrontEnd):
+        raise SerKerasError(f"frontend.sound is {name}, which is no front end but a descriptor set")
+    return front_end

@@ -148,7 +148,7 @@ class _HeardItems:
             origins = [[self._key(*whole), place] for whole, place in zip(around.tolist(), places, strict=True)]
         else:
             self.lengths = [condition.length(n) for n in self.lengths]
-        self.keys = [fingerprint(*origin, condition.name, conditions.VERSION) for origin in origins]
+        self.keys = [fingerprint(*origin, *condition.identity, conditions.VERSION) for origin in origins]
 
     def _key(self, first: int, n: int) -> str:
         return self._hashes.get((first, n)) or fingerprint(self._items.audio.store.slice(first, n))

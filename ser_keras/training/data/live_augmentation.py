@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from ser_keras.audio.samples import SAMPLE_RATE, from_int16, to_int16
 from ser_keras.common.seeds import FoldSeeds, Stream
 from ser_keras.experiment.settings import Augmentation
-from ser_keras.features.augmentation import draws, waveform
+from ser_keras.features.augmentation import draws, own, waveform
 from ser_keras.features.augmentation.draws import Draws
 from ser_keras.features.augmentation.spectra import SpectralAugmentation
 from ser_keras.features.frontends.base import FrontEnd
@@ -32,13 +33,22 @@ class Live:
         material: features of windows.
         examples: what training draws from.
         seeds: of the training; they decide the draws, with the epoch.
+        changes: the user's functions, before every other change.
     """
 
     epochs_per_draw = 1
 
     def __init__(
-        self, settings: Augmentation, frontend: FrontEnd, material: Material, *, examples: Examples, seeds: FoldSeeds
+        self,
+        settings: Augmentation,
+        frontend: FrontEnd,
+        material: Material,
+        *,
+        examples: Examples,
+        seeds: FoldSeeds,
+        changes: Sequence[own.Change] = (),
     ) -> None:
+        self._changes = changes
         self.settings, self.material, self.examples, self.seeds = settings, material, examples, seeds
         self._starts = np.array(
             [material.starts[i][k] for i, k in zip(examples.owner, examples.number, strict=True)], np.int64
@@ -92,6 +102,10 @@ class Live:
         # By places within the epoch: an example that comes twice is changed in two ways.
         drawn = self.draws_of(int(epoch)).take(places)
         heard = self.sources(numbers, drawn.rate)
+        if self._changes:
+            for row, place in zip(heard, places.tolist(), strict=True):
+                rng = self.seeds.generator(Stream.OWN_AUGMENTATION, int(epoch), place)
+                row[:] = to_int16(own.apply(self._changes, from_int16(row), rng))
         if self.settings.recorded:
             heard = to_int16(waveform.recorded_so(from_int16(heard), drawn))
         if self._spectral:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common.seeds import FoldSeeds, Stream
 from ser_keras.experiment.settings import Augmentation
+from ser_keras.features.augmentation import own
 from ser_keras.features.frontends.base import FrontEnd
 from ser_keras.features.streams.windows import Recording, WindowRenderer, WindowSettings
 from ser_keras.training.data.datasets import dataset_options
@@ -36,6 +37,7 @@ class StreamWindows:
         examples: what training draws from.
         seeds: of the training; they decide everything random, with the epoch.
         sounds: noises and rooms from folders.
+        changes: the user's functions, after everything else.
     """
 
     def __init__(
@@ -47,7 +49,9 @@ class StreamWindows:
         examples: Examples,
         seeds: FoldSeeds,
         sounds: TrainingSounds,
+        changes: Sequence[own.Change] = (),
     ) -> None:
+        self._changes = changes
         self._frontend, self._material, self._examples, self._seeds = frontend, material, examples, seeds
         self.epochs_per_draw = settings.epochs_per_draw
         self._items = np.unique(examples.owner)
@@ -103,6 +107,9 @@ class StreamWindows:
             rng = self._seeds.generator(Stream.STREAM_WINDOW, int(epoch), place)
             before = self._recording(int(rng.choice(self._items)))
             row[:] = self._renderer.render(self._recording(int(self._examples.owner[number])), before, rng)
+            if self._changes:
+                own_rng = self._seeds.generator(Stream.OWN_AUGMENTATION, int(epoch), place)
+                row[:] = own.apply(self._changes, row.copy(), own_rng)
         return windows
 
     def _recording(self, item: int) -> Recording:

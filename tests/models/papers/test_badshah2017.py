@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.experiment.recipes import load_experiment
+from ser_keras.experiment.settings import Experiment
 from ser_keras.features.frontends import SpectrogramImage
 from ser_keras.models import MODELS
 from ser_keras.models.end_to_end import end_to_end
@@ -104,7 +104,7 @@ def test_what_does_not_fit_gets_one_line(shape, settings, message):
 
 @pytest.mark.parametrize(("name", "shape"), [("fresh", (256, 256, 1)), ("finetuned", (227, 227, 3))])
 def test_the_recipes_are_those_of_the_paper(name, shape):
-    experiment = load_experiment(f"badshah2017.{name}")
+    experiment = Experiment.from_recipe(f"badshah2017.{name}")
     assert (experiment.window_samples, experiment.hop_samples, experiment.tail_rule) == (16000, 6400, "pad")
     assert len(experiment.classes) == 7
     training = experiment.training

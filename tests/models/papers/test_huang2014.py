@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from ser_keras.common.errors import SerKerasError
-from ser_keras.experiment.recipes import load_experiment
+from ser_keras.experiment.settings import Experiment
 from ser_keras.features.frontends import LogSpectrogram
 from ser_keras.models import MODELS
 from ser_keras.models.end_to_end import end_to_end
@@ -263,7 +263,7 @@ def test_it_becomes_a_tflite_file():
 
 @pytest.mark.parametrize("row", ["no_or", "no_s", "semi_cnn", "nuisance"])
 def test_recipes_of_the_net_differ_in_what_their_names_say(row):
-    recipe = load_experiment(f"huang2014.{row}")
+    recipe = Experiment.from_recipe(f"huang2014.{row}")
     arguments = recipe.model.arguments()
     assert arguments.get("saliency") == (0.0 if row == "no_s" else 1.0)
     assert arguments.get("orthogonality") == (0.0 if row == "no_or" else 2.0)
