@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from ser_keras.tuning.durable_oracle import Durable
-    from ser_keras.tuning.outcome import Row
+    from ser_keras.tuning.outcome import TrialResult
     from ser_keras.tuning.search import Search
 
 SHOWN = 12  # rows of the live table
@@ -66,15 +66,15 @@ class Board:
         if self._live is None:
             best = next(iter(outcome.ranked(table)), None)
             for r in new:
-                say(f"trial {r.id}: {outcome.result_text(r)} ({describe(r.values)}){self._standing(table, best)}")
+                say(f"trial {r.id}: {r} ({describe(r.values)}){self._standing(table, best)}")
 
-    def _standing(self, table: list[Row], best: Row | None) -> str:
+    def _standing(self, table: list[TrialResult], best: TrialResult | None) -> str:
         """The best trial so far and the time left, for the end of a line."""
         seconds = self.time_left(table)
-        standing = f"; best {outcome.result_text(best)} (trial {best.id})" if best else ""
+        standing = f"; best {best} (trial {best.id})" if best else ""
         return standing + (f"; {len(self._shown)} done, about {duration(seconds)} left" if seconds is not None else "")
 
-    def time_left(self, table: list[Row]) -> float | None:
+    def time_left(self, table: list[TrialResult]) -> float | None:
         """Seconds until all trials are done, by the pace of this start; None before the first, or without an end."""
         done = len([r for r in table if _is_done(r) and r.id not in self._before])
         expected = self.oracle.expected_trials()
@@ -105,12 +105,11 @@ class Board:
                 f"{100 * r.uar:.1f}" + (f" ± {100 * r.uar_sd:.1f}" if r.uar_sd is not None else "") if r.uar else ""
             )
             state = "best" if best and r.id == best[0].id else r.status
-            epochs = {"tuner/epochs": r.epochs} if r.epochs else {}
             folds = f"{len(r.folds)}/{self.search.request.folds}"
             style = "bold" if state == "best" else "cyan" if r.status == "running" else None
-            shown.add_row(r.id, describe({**r.values, **epochs}), folds, figures, state, style=style)
+            shown.add_row(r.id, r.settings_text, folds, figures, state, style=style)
         return shown
 
 
-def _is_done(row: Row) -> bool:
+def _is_done(row: TrialResult) -> bool:
     return row.status not in ("running", "waiting")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ser_keras.common.files import write_atomic
-from ser_keras.tuning.trials import BUDGET, figures_of
+from ser_keras.tuning.trials import BUDGET, describe, figures_of
 from ser_keras.tuning.values import Value
 
 if TYPE_CHECKING:
@@ -25,10 +25,11 @@ Status = Literal["running", "waiting", "completed", "stopped", "rejected", "fail
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Row:
-    """One trial.
+class TrialResult:
+    """One trial: its settings, where it stands, what it came to.
 
     Attributes:
+        rank: 1 is the best; None of a trial that cannot win, and before the search is over.
         id: its name.
         status: where it stands; `waiting`: it lost its worker. `rejected`: over a limit before training.
         values: axis name -> value.
@@ -37,7 +38,7 @@ class Row:
         uar: their mean, or None.
         uar_sd: their standard deviation, or None.
         score: what the search maximises, or None.
-        costs: `int8_kb` and `latency_ms`, where they are measured.
+        figures: what is measured beside UAR: `int8_kb` and `latency_ms`, where they matter.
         message: why it failed.
     """
 
@@ -49,25 +50,52 @@ class Row:
     uar: float | None
     uar_sd: float | None
     score: float | None
-    costs: dict[str, float]
+    figures: dict[str, float]
     message: str | None
+    rank: int | None = None
+
+    @property
+    def all_values(self) -> dict[str, Value]:
+        """The values, with the epochs that a two-stage strategy gave the trial."""
+        return {**self.values, **({BUDGET: self.epochs} if self.epochs else {})}
+
+    @property
+    def settings_text(self) -> str:
+        """The values in one line."""
+        return describe(self.all_values)
+
+    def __str__(self) -> str:
+        """The result in words."""
+        if self.status == "failed":
+            return f"failed: {' '.join((self.message or 'see its log').split())}"
+        costs = [
+            f"{self.figures[n]:.{d}f} {u}"
+            for n, d, u in (("int8_kb", 0, "kB"), ("latency_ms", 2, "ms"))
+            if n in self.figures
+        ]
+        if self.status == "rejected":
+            return f"over the limit: {', '.join(costs)}"
+        uar = math.nan if self.uar is None else self.uar
+        spread = f" ± {100 * self.uar_sd:.1f}" if self.uar_sd is not None else ""
+        stopped = f", stopped after {len(self.folds)} folds" if self.status == "stopped" else ""
+        return ", ".join([f"UAR {100 * uar:.1f}{spread}{stopped}", *costs])
 
 
-def rows(oracle: Durable) -> list[Row]:
-    """A Row for each trial of an oracle, in order."""
+def rows(oracle: Durable) -> list[TrialResult]:
+    """A TrialResult for each trial of an oracle, in order."""
     with oracle.guard:
         running = {t.trial_id for t in oracle.ongoing_trials.values()}
         return [_row(trial, running) for _, trial in sorted(oracle.trials.items())]
 
 
-def _row(trial: Trial, running: set[str]) -> Row:
+def _row(trial: Trial, running: set[str]) -> TrialResult:
     figures, values = figures_of(trial), trial.hyperparameters.values
     status = trial.status.lower()
     if status == "running" and trial.trial_id not in running:
         status = "waiting"
     if status == "completed":
         status = "stopped" if figures.get("stopped") else "rejected" if figures.get("rejected") else status
-    return Row(
+    return TrialResult(
         id=trial.trial_id,
         status=status,
         values={k: v for k, v in values.items() if not k.startswith("tuner/")},
@@ -76,39 +104,31 @@ def _row(trial: Trial, running: set[str]) -> Row:
         uar=figures.get("uar"),
         uar_sd=figures.get("uar_sd"),
         score=trial.score if trial.status == "COMPLETED" else None,
-        costs={name: figures[name] for name in ("int8_kb", "latency_ms") if name in figures},
+        figures={name: figures[name] for name in ("int8_kb", "latency_ms") if name in figures},
         message=trial.message,
     )
 
 
-def ranked(table: Sequence[Row]) -> list[Row]:
+def ranked(table: Sequence[TrialResult]) -> list[TrialResult]:
     """The rows that may win, the best first."""
     return sorted((r for r in table if r.status == "completed"), key=lambda r: (-(r.score or 0.0), r.id))
 
 
-def result_text(row: Row) -> str:
-    """A trial's result in words."""
-    if row.status == "failed":
-        return f"failed: {' '.join((row.message or 'see its log').split())}"
-    costs = [
-        f"{row.costs[n]:.{d}f} {u}" for n, d, u in (("int8_kb", 0, "kB"), ("latency_ms", 2, "ms")) if n in row.costs
-    ]
-    if row.status == "rejected":
-        return f"over the limit: {', '.join(costs)}"
-    uar = math.nan if row.uar is None else row.uar
-    spread = f" ± {100 * row.uar_sd:.1f}" if row.uar_sd is not None else ""
-    stopped = f", stopped after {len(row.folds)} folds" if row.status == "stopped" else ""
-    return ", ".join([f"UAR {100 * uar:.1f}{spread}{stopped}", *costs])
+def in_order_of_rank(table: Sequence[TrialResult]) -> tuple[TrialResult, ...]:
+    """The trials with their ranks: those that may win, the best first, then the others."""
+    best = [dataclasses.replace(r, rank=i) for i, r in enumerate(ranked(table), start=1)]
+    ids = {r.id for r in best}
+    return (*best, *(r for r in table if r.id not in ids))
 
 
-def write(folder: Path, table: Sequence[Row], axes: Sequence[Axis]) -> None:
+def write(folder: Path, table: Sequence[TrialResult], axes: Sequence[Axis]) -> None:
     """`trials.csv` and, where TensorBoard is installed, its HParams."""
     write_csv(folder / "trials.csv", table, axes)
     with contextlib.suppress(ImportError):
         write_hparams(folder / "tensorboard", table, axes)
 
 
-def write_csv(path: Path, table: Sequence[Row], axes: Sequence[Axis]) -> None:
+def write_csv(path: Path, table: Sequence[TrialResult], axes: Sequence[Axis]) -> None:
     """`trials.csv`: a row a trial; a setting that doesn't count in a trial is left empty."""
     n_folds = max((len(r.folds) for r in table), default=0)
     names = [axis.name for axis in axes]
@@ -119,7 +139,7 @@ def write_csv(path: Path, table: Sequence[Row], axes: Sequence[Axis]) -> None:
         ["trial", "status", *names, "epochs", "uar", "uar_sd", *folds, "int8_kb", "latency_ms", "score", "message"]
     )
     for r in table:
-        measured = [*r.folds, *[None] * (n_folds - len(r.folds)), r.costs.get("int8_kb"), r.costs.get("latency_ms")]
+        measured = [*r.folds, *[None] * (n_folds - len(r.folds)), r.figures.get("int8_kb"), r.figures.get("latency_ms")]
         message = " ".join(r.message.split()) if r.message else None
         writer.writerow(
             [r.id, r.status, *(r.values.get(n) for n in names), r.epochs]
@@ -134,7 +154,7 @@ def _short(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")
 
 
-def write_hparams(folder: Path, table: Sequence[Row], axes: Sequence[Axis]) -> None:
+def write_hparams(folder: Path, table: Sequence[TrialResult], axes: Sequence[Axis]) -> None:
     """One TensorBoard run a finished trial, with its settings and figures; those that are there stay."""
     import tensorflow as tf
     from tensorboard.plugins.hparams import api
@@ -146,6 +166,6 @@ def write_hparams(folder: Path, table: Sequence[Row], axes: Sequence[Axis]) -> N
         with tf.summary.create_file_writer(str(place)).as_default():
             shown = {a.name: r.values.get(a.name, "-") for a in axes} | ({"epochs": r.epochs} if r.epochs else {})
             api.hparams(shown, trial_id=r.id)
-            for name, value in {"uar": r.uar, "uar_sd": r.uar_sd, "score": r.score, **r.costs}.items():
+            for name, value in {"uar": r.uar, "uar_sd": r.uar_sd, "score": r.score, **r.figures}.items():
                 if value is not None:
                     tf.summary.scalar(name, value, step=0)

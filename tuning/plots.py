@@ -15,13 +15,13 @@ from ser_keras.evaluation.reports.plots import LIGHT, WIDTH, Theme, dress
 from ser_keras.tuning.values import Value
 
 if TYPE_CHECKING:
-    from ser_keras.tuning.outcome import Row
+    from ser_keras.tuning.outcome import TrialResult
     from ser_keras.tuning.space import Axis
 
 TEXT = 18  # letters of a label
 
 
-def parallel(table: Sequence[Row], axes: Sequence[Axis], theme: Theme = LIGHT) -> Figure | None:
+def parallel(table: Sequence[TrialResult], axes: Sequence[Axis], theme: Theme = LIGHT) -> Figure | None:
     """Parallel coordinates: a line a trial through its settings to its UAR, better ones in stronger colour.
 
     Args:
@@ -80,7 +80,7 @@ def parallel(table: Sequence[Row], axes: Sequence[Axis], theme: Theme = LIGHT) -
     return figure
 
 
-def _positions(axis: Axis, table: Sequence[Row]) -> tuple[dict[Value, float], list[tuple[float, str]]]:
+def _positions(axis: Axis, table: Sequence[TrialResult]) -> tuple[dict[Value, float], list[tuple[float, str]]]:
     """({value: place in [0, 1]}, [(place, text)] of the marks) of an axis."""
     seen = {r.values[axis.name] for r in table if axis.name in r.values}
     if not axis.is_range:
@@ -128,7 +128,7 @@ def effect(groups: Mapping[Value, Sequence[float]], theme: Theme = LIGHT) -> Fig
     return figure
 
 
-def course(table: Sequence[Row], theme: Theme = LIGHT) -> Figure | None:
+def course(table: Sequence[TrialResult], theme: Theme = LIGHT) -> Figure | None:
     """UAR of each trial in order, and the best so far."""
     measured = [(int(r.id) + 1, r.uar, r) for r in table if r.uar is not None]
     if not measured:
@@ -163,9 +163,9 @@ def course(table: Sequence[Row], theme: Theme = LIGHT) -> Figure | None:
     return figure
 
 
-def cost(table: Sequence[Row], measure: str, unit: str, *, theme: Theme = LIGHT) -> Figure | None:
+def cost(table: Sequence[TrialResult], measure: str, unit: str, *, theme: Theme = LIGHT) -> Figure | None:
     """UAR against a cost of each trial."""
-    points = [(r.costs[measure], r.uar) for r in table if r.uar is not None and measure in r.costs]
+    points = [(r.figures[measure], r.uar) for r in table if r.uar is not None and measure in r.figures]
     if not points:
         return None
     figure = Figure(figsize=(WIDTH, 2.8), layout="constrained", facecolor=theme.background)

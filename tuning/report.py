@@ -11,12 +11,12 @@ import numpy as np
 
 from ser_keras.common.files import read_json
 from ser_keras.evaluation.reports.page import Picture, picture, write_page
-from ser_keras.tuning import accounting, outcome, plots
+from ser_keras.tuning import accounting, plots
 from ser_keras.tuning.objective import COSTS, MEASURES
 from ser_keras.tuning.values import Value
 
 if TYPE_CHECKING:
-    from ser_keras.tuning.outcome import Row
+    from ser_keras.tuning.outcome import TrialResult
     from ser_keras.tuning.search import Search
     from ser_keras.tuning.space import Axis
 
@@ -36,7 +36,7 @@ class Effect(TypedDict):
     picture: Picture | None
 
 
-def write_report(search: Search, folder: Path, table: Sequence[Row]) -> Path:
+def write_report(search: Search, folder: Path, table: Sequence[TrialResult]) -> Path:
     """Write `report.html` of a finished search.
 
     Args:
@@ -72,23 +72,22 @@ def write_report(search: Search, folder: Path, table: Sequence[Row]) -> Path:
         n_compared=len(compared),
         effects=effects,
         pictures=pictures,
-        costs=[name for name in COSTS if any(name in r.costs for r in table)],
+        costs=[name for name in COSTS if any(name in r.figures for r in table)],
         time=time,
         words=accounting.PARTS,
-        result_text=outcome.result_text,
         show=plots.label_text,
         synthetic=any(c["name"] == "synthetic" for c in search.prepared.corpora),
     )
     return path
 
 
-def _picture_of_cost(table: Sequence[Row], measure: str) -> Picture | None:
+def _picture_of_cost(table: Sequence[TrialResult], measure: str) -> Picture | None:
     """UAR against one cost, for the page; None where it wasn't measured."""
     unit = MEASURES[measure][1]
     return picture(lambda theme: plots.cost(table, measure, unit, theme=theme), f"UAR against {unit}")
 
 
-def same_budget(table: Sequence[Row]) -> list[Row]:
+def same_budget(table: Sequence[TrialResult]) -> list[TrialResult]:
     """The trials with a UAR that were trained equally long: of several lengths, the one that most trials had."""
     measured = [r for r in table if r.uar is not None]
     if not measured:
@@ -97,7 +96,7 @@ def same_budget(table: Sequence[Row]) -> list[Row]:
     return [r for r in measured if r.epochs == epochs]
 
 
-def effect_of(axis: Axis, table: Sequence[Row]) -> Effect:
+def effect_of(axis: Axis, table: Sequence[TrialResult]) -> Effect:
     """One setting's effect over trials of one length.
 
     Stopped trials count with the folds that they have done. The share is that of the UAR's variance between the means

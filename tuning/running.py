@@ -7,7 +7,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.progress import say
@@ -23,11 +23,35 @@ from ser_keras.tuning.trials import FoldTuner
 if TYPE_CHECKING:
     from ser_keras.tuning.durable_oracle import Durable
     from ser_keras.tuning.holdout import Split
-    from ser_keras.tuning.outcome import Row
+    from ser_keras.tuning.outcome import TrialResult
     from ser_keras.tuning.request import Request
+    from ser_keras.tuning.result import SearchResult
     from ser_keras.tuning.spacefile import TwoStages
 
 Address = tuple[str, int]  # host and port
+
+
+@overload
+def tune(
+    request: Request,
+    out: str | Path,
+    chief: str | None = None,
+    *,
+    join: None = None,
+    announce: Callable[[SearchPlan], None] | None = None,
+) -> SearchResult: ...
+
+
+@overload
+def tune(
+    request: Request,
+    out: str | Path,
+    chief: str | None = None,
+    *,
+    join: str | None,
+    worker_id: str | None = None,
+    announce: Callable[[SearchPlan], None] | None = None,
+) -> SearchResult | None: ...
 
 
 def tune(
@@ -38,7 +62,7 @@ def tune(
     join: str | None = None,
     worker_id: str | None = None,
     announce: Callable[[SearchPlan], None] | None = None,
-) -> list[str]:
+) -> SearchResult | None:
     """Run a search into a directory, or go on with it; or help another's.
 
     Args:
@@ -50,7 +74,7 @@ def tune(
         announce: is told what the search is about to do, before the first trial.
 
     Returns:
-        Lines that say what was found; none from a worker.
+        What was found; None from a worker, which has only its own trials.
 
     Raises:
         SerKerasError: bad settings or input, the directory holds another search or is in use, or trials fail.
@@ -58,7 +82,7 @@ def tune(
     out = Path(out)
     if join is not None:
         worker_main.work(request, out, distributed.address(join, "--join"), worker_id=worker_id)
-        return []
+        return None
     where = distributed.address(chief, "--chief") if chief else None
     if where and request.outer_folds:
         raise SerKerasError("--outer-folds runs one search after the other; give --workers instead of --chief")
@@ -72,16 +96,14 @@ def tune(
             announce(search_plan(search))
         nested = request.outer_folds is not None
         folders = [out / "outer" / str(k) for k in range(len(search.splits))] if nested else [out]
-        lines: list[str] = []
+        results: list[SearchResult] = []
         for k, (split, folder) in enumerate(zip(search.splits, folders, strict=True)):
             if nested:
                 say(f"outer fold {k + 1}/{len(folders)}: test speakers {', '.join(split.test)}")
             table = _search(search, split, folder, where=where)
-            lines = scoring.conclude(search, split, folder, table=table)
+            results.append(scoring.conclude(search, split, folder, table=table))
             write_report(search, folder, table)
-        if nested:
-            return [*scoring.conclude_nested(search, out, folders), f"reports: {out / 'outer'}"]
-        return [*lines, f"report: {out / 'report.html'}"]
+        return scoring.conclude_nested(search, out, results) if nested else results[0]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,8 +178,8 @@ def dry_run(request: Request) -> DryRun:
     return DryRun(search_plan(search), epochs, seconds * epochs * request.folds)
 
 
-def _search(search: Search, split: Split, folder: Path, *, where: Address | None) -> list[Row]:
-    """All trials of one search, here or by workers; returns outcome's rows."""
+def _search(search: Search, split: Split, folder: Path, *, where: Address | None) -> list[TrialResult]:
+    """All trials of one search, here or by workers, in their order."""
     oracle = search.oracle()
     claim(folder, search.identity(split))
     oracle.set_project_folder(folder / "oracle")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,25 +17,27 @@ from ser_keras.evaluation import Predictions, intervals, measures, paired_differ
 from ser_keras.evaluation.tables import write_tables
 from ser_keras.experiment.provenance import provenance
 from ser_keras.experiment.recipes import parse_recipe
-from ser_keras.experiment.settings import dump_yaml
+from ser_keras.experiment.settings import Experiment, dump_yaml
 from ser_keras.experiment.tensorflow_session import tensorflow_session
 from ser_keras.training.fold import FoldTrainer
 from ser_keras.training.fold_job import FoldJob
 from ser_keras.tuning import holdout, outcome
-from ser_keras.tuning.trials import BUDGET, describe, sweep
-from ser_keras.tuning.values import Value, Values
+from ser_keras.tuning.result import SearchResult, SetAsideScore
+from ser_keras.tuning.trials import sweep
+from ser_keras.tuning.values import Values
 
 if TYPE_CHECKING:
+    from ser_keras.evaluation import PairedDifference
     from ser_keras.training.data.preparation import Prepared
     from ser_keras.tuning.holdout import Split
-    from ser_keras.tuning.outcome import Row
+    from ser_keras.tuning.outcome import TrialResult
     from ser_keras.tuning.search import Search
 
 Json = Mapping[str, Any]  # Any: the content of a JSON file, metrics.json or result.json, whose values are of many kinds
 
 
 class Score(NamedTuple):
-    """One score on the test speakers.
+    """One score on the test speakers, as it was trained.
 
     Attributes:
         metrics: content of metrics.json.
@@ -49,8 +50,8 @@ class Score(NamedTuple):
     new: bool
 
 
-def winner_of(search: Search, table: Sequence[Row]) -> Row:
-    """The best trial's Row.
+def winner_of(search: Search, table: Sequence[TrialResult]) -> TrialResult:
+    """The best trial.
 
     Raises:
         SerKerasError: none was completed, or none keeps the limits.
@@ -68,12 +69,12 @@ def winner_of(search: Search, table: Sequence[Row]) -> Row:
     raise SerKerasError("no trial was completed" + (f"; trial {failed.id}: {failed.message}" if failed else ""))
 
 
-def _measured(row: Row) -> dict[str, float]:
+def _measured(row: TrialResult) -> dict[str, float]:
     """UAR, where there is one, and costs of a trial."""
-    return row.costs if row.uar is None else {"uar": row.uar, **row.costs}
+    return row.figures if row.uar is None else {"uar": row.uar, **row.figures}
 
 
-def conclude(search: Search, split: Split, folder: Path, *, table: Sequence[Row]) -> list[str]:
+def conclude(search: Search, split: Split, folder: Path, *, table: Sequence[TrialResult]) -> SearchResult:
     """Score the winner of a search, write `trials.csv`, `best.yaml`, `result.json` and `test/`.
 
     The table is written again: a kill between a trial's end and its line leaves it out.
@@ -83,42 +84,61 @@ def conclude(search: Search, split: Split, folder: Path, *, table: Sequence[Row]
         split: who chose, and who tests.
         folder: the search's folder.
         table: its trials.
-
-    Returns:
-        Lines for the person at the terminal.
     """
     outcome.write(folder, table, search.space.axes)
     sweep(folder / "trials")
     winner = winner_of(search, table)
-    values = _all_values(winner)
-    recipe = write_recipe(search, folder / "best.yaml", winner, selected_on=split.others)
-    score = _score(search, split, folder / "test" / "winner", values=values)
+    experiment = write_recipe(search, folder / "best.yaml", winner, selected_on=split.others)
+    score = _score(search, split, folder / "test" / "winner", values=winner.all_values)
     start = _score(search, split, folder / "test" / "start", values={})
     looks = _looks(folder, score.digest)
     if score.new and looks > 1:
         say(
             f"the test speakers are heard for the {looks}. winner of this search: the figure has become one of a choice"
         )
-    result = {
+    difference = _difference(folder / "test")
+    content = {
         "winner": winner.id,
         "settings": search.space.settings_of(winner.values)
         | ({"training.epochs": winner.epochs} if winner.epochs else {}),
-        "validation": {"uar": winner.uar, "uar_sd": winner.uar_sd, "folds": winner.folds, **winner.costs},
+        "validation": {"uar": winner.uar, "uar_sd": winner.uar_sd, "folds": winner.folds, **winner.figures},
         "test": {"speakers": list(split.test), "looks": looks, **_figures(score.metrics)},
         "start": _figures(start.metrics),
-        "difference": _difference(folder / "test"),
+        "difference": difference,
         "selected_on": sorted({*split.others, *search.space.start.selected_on}),
         "n_trials": len(table),
         "statuses": {s: sum(r.status == s for r in table) for s in sorted({r.status for r in table})},
         "chance": 1 / search.prepared.n_classes,
     }
-    write_json(folder / "result.json", result)
-    return _lines(result, winner, recipe)
+    write_json(folder / "result.json", content)
+    trials = outcome.in_order_of_rank(table)
+    return SearchResult(
+        folder=folder,
+        report=folder / "report.html",
+        space=search.space.name,
+        objective=search.request.objective,
+        trials=trials,
+        best=next(trial for trial in trials if trial.id == winner.id),
+        experiment=experiment,
+        recipe=folder / "best.yaml",
+        test=_as_data(score, split),
+        start=_as_data(start, split),
+        difference=difference,
+        looks=looks,
+    )
 
 
-def _all_values(row: Row) -> dict[str, Value]:
-    """The values of a trial, with the epochs that a two-stage strategy gave it."""
-    return {**row.values, **({BUDGET: row.epochs} if row.epochs else {})}
+def _as_data(score: Score, split: Split) -> SetAsideScore:
+    low, high = score.metrics["uar_ci95"]
+    return SetAsideScore(
+        speakers=split.test,
+        uar=score.metrics["uar"],
+        interval=(low, high),
+        wa=score.metrics["wa"],
+        n=score.metrics["n_utterances"],
+        narrow=score.metrics["ci_utterances_only"],
+        overlap=score.metrics["selection_overlap"] or 0,
+    )
 
 
 def _figures(metrics: Json) -> dict[str, object]:
@@ -127,17 +147,17 @@ def _figures(metrics: Json) -> dict[str, object]:
     return {name: metrics[name] for name in names}
 
 
-def write_recipe(search: Search, path: Path, winner: Row, *, selected_on: Sequence[str]) -> Path:
-    """`best.yaml`, which `train` takes; it says on whom it was selected."""
-    experiment = search.space.experiment(_all_values(winner), selected_on)
+def write_recipe(search: Search, path: Path, winner: TrialResult, *, selected_on: Sequence[str]) -> Experiment:
+    """`best.yaml`, which `train` takes; it says on whom it was selected. Returns the settings in it."""
+    experiment = search.space.experiment(winner.all_values, selected_on)
     name = f"{search.space.start.recipe}.tuned"
     experiment = experiment.model_copy(update={"recipe": name, "title": f"{experiment.title}, tuned".lstrip(", ")})
     head = (
-        f"# The winner of a search over the space {search.space.name}: {describe(_all_values(winner))}.\n"
+        f"# The winner of a search over the space {search.space.name}: {winner.settings_text}.\n"
         "# `selected_on` are the speakers on whom it was chosen; a run that tests on them is marked.\n"
     )
     write_atomic(path, head + experiment.to_yaml())
-    return path
+    return experiment
 
 
 def _score(search: Search, split: Split, folder: Path, *, values: Values) -> Score:
@@ -198,7 +218,7 @@ def _looks(folder: Path, digest: str) -> int:
     return len(seen)
 
 
-def _difference(*folders: Path) -> Json:
+def _difference(*folders: Path) -> PairedDifference:
     """Winner minus starting recipe, paired, over the test speakers of one search or of all outer folds."""
     tables = []
     for name in ("winner", "start"):
@@ -213,73 +233,62 @@ def _difference(*folders: Path) -> Json:
     )
 
 
-def conclude_nested(search: Search, out: Path, folders: Sequence[Path]) -> list[str]:
+def conclude_nested(search: Search, out: Path, results: Sequence[SearchResult]) -> SearchResult:
     """Pool the outer folds' test figures and write `best.yaml` and `result.json` for the whole.
 
     The pooled figure judges the search as a procedure: each fold has a winner of its own. The recipe is the winner with
     the highest mean validation UAR; everybody took part in that choice, and its `selected_on` says so.
-
-    Returns:
-        Lines.
     """
-    results = [read_json(folder / "result.json") for folder in folders]
-    tests = [folder / "test" for folder in folders]
-    table = Predictions.concatenate(Predictions.read_csv(test / "winner" / "predictions.csv") for test in tests)
-    n_classes = len(table.classes)
-    low, high, method = intervals.bootstrap_ci(table.true, table.predicted, table.speaker, n_classes=n_classes)
-    k = int(np.argmax([r["validation"]["uar"] for r in results]))
+    contents = [read_json(result.folder / "result.json") for result in results]
+    tests = [result.folder / "test" for result in results]
+    k = int(np.argmax([result.best.uar or 0.0 for result in results]))
     speakers = {s for split in search.splits for s in (*split.test, *split.others)}
     everybody = sorted(speakers | set(search.space.start.selected_on))
-    source = folders[k] / "best.yaml"
+    source = results[k].recipe
     tree = parse_recipe(source.read_text(encoding="utf-8"), source) | {"selected_on": everybody}
-    head = f"# The winner of outer fold {k + 1} of {len(folders)}; everybody took part in the choice.\n"
+    head = f"# The winner of outer fold {k + 1} of {len(results)}; everybody took part in the choice.\n"
     write_atomic(out / "best.yaml", head + dump_yaml(tree))
-    uar = measures.uar(table.true, table.predicted, n_classes)
-    overlap = sum(r["test"]["selection_overlap"] for r in results)
+    test, method = _pooled(tests, "winner", results)
     difference = _difference(*tests)
-    result = {
-        "outer_folds": [{key: r[key] for key in ("winner", "settings", "validation", "test")} for r in results],
-        "test": {"uar": uar, "uar_ci95": [low, high], "ci_method": method, "n_utterances": len(table)}
-        | {"selection_overlap": overlap},
+    content = {
+        "outer_folds": [{key: c[key] for key in ("winner", "settings", "validation", "test")} for c in contents],
+        "test": {"uar": test.uar, "uar_ci95": list(test.interval), "ci_method": method, "n_utterances": test.n}
+        | {"selection_overlap": test.overlap},
         "difference": difference,
         "selected_on": everybody,
         "recipe_of_outer_fold": k,
     }
-    write_json(out / "result.json", result)
-    validation = statistics.fmean(r["validation"]["uar"] for r in results)
-    return [
-        *_overlap_lines(overlap, len(table)),
-        f"nested over {len(folders)} outer folds: test UAR {uar:.3f} [{low:.3f}, {high:.3f}] of the winners; their "
-        f"mean validation UAR, which chose them, was {validation:.3f}",
-        _difference_line(difference),
-        f"recipe: {out / 'best.yaml'} (of outer fold {k + 1}; everybody took part in that choice)",
-    ]
+    write_json(out / "result.json", content)
+    return SearchResult(
+        folder=out,
+        report=out / "outer",
+        space=search.space.name,
+        objective=search.request.objective,
+        trials=(),
+        best=results[k].best,
+        experiment=Experiment.from_tree(tree, out / "best.yaml"),
+        recipe=out / "best.yaml",
+        test=test,
+        start=_pooled(tests, "start", results)[0],
+        difference=difference,
+        looks=max(result.looks for result in results),
+        outer=tuple(results),
+        fold=k,
+    )
 
 
-def _lines(result: Json, winner: Row, recipe: Path) -> list[str]:
-    test = result["test"]
-    low, high = test["uar_ci95"]
-    narrow = ", too narrow: few speakers" if test["ci_utterances_only"] else ""
-    return [
-        *_overlap_lines(test["selection_overlap"], test["n_utterances"]),
-        f"winner: trial {winner.id} ({describe(_all_values(winner))}), validation {outcome.result_text(winner)}",
-        f"test speakers {', '.join(test['speakers'])}: UAR {test['uar']:.3f} [{low:.3f}, {high:.3f}{narrow}], WA "
-        f"{test['wa']:.3f}, {test['n_utterances']} utterances; starting recipe {result['start']['uar']:.3f}",
-        _difference_line(result["difference"]),
-        f"recipe: {recipe}",
-    ]
-
-
-def _overlap_lines(overlap: int, n: int) -> list[str]:
-    if not overlap:
-        return []
-    return [
-        f"SELECTED ON TEST MATERIAL: the starting recipe was chosen with {overlap} of the {n} test utterances "
-        "(its `selected_on`); the test figures are too good"
-    ]
-
-
-def _difference_line(difference: Json) -> str:
-    points, low, high = (100 * v for v in (difference["difference"], *difference["ci95"]))
-    verdict = "reliable" if low > 0 or high < 0 else "not reliably different"
-    return f"winner minus starting recipe: {points:+.1f} points of UAR [{low:+.1f}, {high:+.1f}], {verdict}"
+def _pooled(tests: Sequence[Path], name: str, results: Sequence[SearchResult]) -> tuple[SetAsideScore, str]:
+    """The score of all outer folds' winners, or of the starting recipe; and how its interval was made."""
+    table = Predictions.concatenate(Predictions.read_csv(test / name / "predictions.csv") for test in tests)
+    n_classes = len(table.classes)
+    low, high, method = intervals.bootstrap_ci(table.true, table.predicted, table.speaker, n_classes=n_classes)
+    score = SetAsideScore(
+        speakers=tuple(speaker for result in results for speaker in result.test.speakers),
+        uar=measures.uar(table.true, table.predicted, n_classes),
+        interval=(low, high),
+        wa=measures.wa(table.true, table.predicted, n_classes),
+        n=len(table),
+        narrow="utterances only" in method,
+        overlap=sum(result.test.overlap for result in results),
+    )
+    return score, method

@@ -153,19 +153,29 @@ def _evaluate_live(options: argparse.Namespace) -> None:
 
 
 def run_reproduce(options: argparse.Namespace) -> None:
-    from ser_keras import reproduction
+    from ser_keras.reproduction import ids  # without TensorFlow
 
     if options.list:
-        _show(reproduction.ids())
+        _show(ids())
         return
     for value, name in ((options.ids, "ID"), (options.corpora, "--corpus NAME=PATH"), (options.out, "--out DIR")):
         if not value:
             raise SerKerasError(f"reproduce: {name} is missing (`ser-keras reproduce --list` lists the ids)")
     quiet_tensorflow()
     corpora = _located(options.corpora)
-    _show(
-        reproduction.reproduce(options.ids, corpora, options.out, protocols=options.protocols, changes=options.changes)
+    from ser_keras.reproduction.running import reproduce
+
+    result = reproduce(
+        options.ids,
+        corpora,
+        options.out,
+        protocols=options.protocols,
+        changes=options.changes,
+        announce=lambda event: _show([str(event)]),
     )
+    _show(texts.reproduction(result))
+    if result.refused:
+        raise SerKerasError(texts.refused_rows(result))
 
 
 def run_attention(options: argparse.Namespace) -> int:
@@ -221,7 +231,8 @@ def run_tune(options: argparse.Namespace) -> None:
         for line in texts.search_plan(plan):
             say(line)
 
-    _show(running.tune(request, options.out, options.chief, join=options.join, announce=announce))
+    result = running.tune(request, options.out, options.chief, join=options.join, announce=announce)
+    _show(texts.search_result(result) if result is not None else ())
 
 
 def run_export(options: argparse.Namespace) -> None:

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from ser_keras.evaluation import MetricsJson
     from ser_keras.evaluation.live_json import DisplayMetrics, LiveEvaluationJson
     from ser_keras.export.bundle_json import BundleJson
+    from ser_keras.reproduction.result import Reproduction
     from ser_keras.runtime.benchmark import ModelReport, Report
     from ser_keras.runtime.model import ResultJson
     from ser_keras.training.estimate import TrainingPlan
+    from ser_keras.tuning.result import SearchResult
     from ser_keras.tuning.running import DryRun, SearchPlan
     from ser_keras.tuning.space import Space
 
@@ -228,6 +230,20 @@ def demo(result: DemoResult) -> list[str]:
     ]
 
 
+# --- reproduction
+
+
+def reproduction(result: Reproduction) -> list[str]:
+    """The tables of a reproduction, and where they are."""
+    return [*result.tables, f"table: {result.table}; page: {result.page}"] if result.table is not None else []
+
+
+def refused_rows(result: Reproduction) -> str:
+    """The line about the rows that could not be run, which have lines of their own above."""
+    names = ", ".join(f"{row.id} ({row.setup})" for row in result.refused)
+    return f"{len(result.refused)} of {len(result.rows)} rows couldn't be run: {names}; see above"
+
+
 # --- export
 
 
@@ -285,6 +301,37 @@ def search_dry_run(result: DryRun) -> list[str]:
     """What a search would do, and how long one trial takes."""
     trial = f"a trial of the starting recipe, {result.epochs} epochs: about {duration(result.seconds)}"
     return [*search_plan(result.plan), trial]
+
+
+def search_result(result: SearchResult) -> list[str]:
+    """What a search found."""
+    test, best = result.test, result.best
+    lines = []
+    if test.overlap:
+        lines.append(
+            f"SELECTED ON TEST MATERIAL: the starting recipe was chosen with {test.overlap} of the {test.n} test "
+            "utterances (its `selected_on`); the test figures are too good"
+        )
+    if result.outer:
+        validation = sum(fold.best.uar or 0.0 for fold in result.outer) / len(result.outer)
+        low, high = test.interval
+        lines.append(
+            f"nested over {len(result.outer)} outer folds: test UAR {test.uar:.3f} [{low:.3f}, {high:.3f}] of the "
+            f"winners; their mean validation UAR, which chose them, was {validation:.3f}"
+        )
+    else:
+        lines += [
+            f"winner: trial {best.id} ({best.settings_text}), validation {best}",
+            f"test speakers {', '.join(test.speakers)}: {test}, WA {test.wa:.3f}, {test.n} utterances; starting recipe "
+            f"{result.start.uar:.3f}",
+        ]
+    points, low, high = (100 * v for v in (result.difference["difference"], *result.difference["ci95"]))
+    verdict = "reliable" if low > 0 or high < 0 else "not reliably different"
+    lines.append(f"winner minus starting recipe: {points:+.1f} points of UAR [{low:+.1f}, {high:+.1f}], {verdict}")
+    if result.fold is None:
+        return [*lines, f"recipe: {result.recipe}", f"report: {result.report}"]
+    of = f"(of outer fold {result.fold + 1}; everybody took part in that choice)"
+    return [*lines, f"recipe: {result.recipe} {of}", f"reports: {result.report}"]
 
 
 # --- prediction and benchmark

@@ -15,6 +15,7 @@ from ser_keras.experiment.run import RunDirectory
 from ser_keras.features import conditions
 from ser_keras.reproduction import rows
 from ser_keras.reproduction.metrics import BY_SPEAKER, Judged, OverFolds, estimate, over_folds, read
+from ser_keras.reproduction.result import RowResult
 from ser_keras.training import reevaluation
 
 
@@ -104,6 +105,32 @@ class Outcome:
     @functools.cached_property
     def metrics(self) -> MetricsJson:
         return read_metrics(self.folder)
+
+    def result(self) -> RowResult:
+        """What became of it, as data.
+
+        Raises:
+            SerKerasError: a table is missing or damaged; or there is none of the paper's level.
+        """
+        judged = self.has_metrics
+        return RowResult(
+            id=self.row.id,
+            paper=self.row.paper,
+            where=self.row.where,
+            protocol=self.protocol,
+            condition=self.condition,
+            leaky=self.leaky,
+            folder=self.folder,
+            measure=self.row.measure,
+            level=self.row.level,
+            estimate=self.metric if judged else None,
+            uar=self.uar if judged else None,
+            n=len(self.table) if judged else None,
+            reported=self.reported.test,
+            reported_deviation=self.reported.deviation,
+            seconds=self.seconds,
+            problem=self.problem,
+        )
 
     def read_all(self) -> None:
         """Reads the tables and computes what is shown of them.

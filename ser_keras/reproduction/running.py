@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
 
 from ser_keras.common.errors import BadInput, SerKerasError, Unreadable
 from ser_keras.common.files import read_json, write_json
+from ser_keras.common.progress import say
 from ser_keras.common.row_store import fingerprint
 from ser_keras.corpora.utterance import Utterance
 from ser_keras.experiment.protocols import PROTOCOLS
@@ -19,8 +20,15 @@ from ser_keras.features import conditions
 from ser_keras.reproduction import curves, derived, page, rows, table
 from ser_keras.reproduction.outcomes import Outcome, outcome_of
 from ser_keras.reproduction.plan import DONE, Job, digests, estimate, make_plan
+from ser_keras.reproduction.result import Reproduction, RowResult
 from ser_keras.training import crossvalidation, reevaluation
 from ser_keras.training.data.labelled_audio import read_corpora
+
+Announce = Callable[[RowResult | str], object]
+
+
+def _say(event: RowResult | str) -> None:
+    say(str(event))
 
 
 def reproduce(
@@ -30,12 +38,13 @@ def reproduce(
     *,
     protocols: Sequence[str] | None = None,
     changes: Sequence[str] = (),
-) -> Iterator[str]:
-    """Run rows of papers beside what the papers report; a generator of lines, each given when it is known.
+    announce: Announce = _say,
+) -> Reproduction:
+    """Run rows of papers beside what the papers report.
 
     Writes `reproduce.txt`, `reproduce.csv` and `reproduce.html` into `out`, and each row into `out/ROW/PROTOCOL/`.
     The same call goes on where a former one was stopped; rows that are done aren't run again. A row that can't be run
-    is named, and the others go on.
+    has a `problem`, and the others go on.
 
     Args:
         names: ids of rows, or papers' names, which stand for all their rows. A row's sources are run with it.
@@ -43,12 +52,15 @@ def reproduce(
         out: the directory.
         protocols: names of protocols; None: speaker-independent, then the papers' own.
         changes: strings `a.b=value`, applied to every trained row.
+        announce: is told lines before the first row (the corpora that are missing, a time estimate), and each row's
+            result when it is there; `str` of either is a line. By default these go to the logger `ser_keras`.
 
-    Yields:
-        Lines: the paper's corpora that are missing, a time estimate, a line a row, the tables.
+    Returns:
+        The rows, with those that couldn't be run, and where the tables are.
 
     Raises:
-        SerKerasError: unknown names, unreadable corpora, a directory in use; at the end, rows that couldn't be run.
+        SerKerasError: unknown names, unreadable corpora, a directory in use, settings that no row takes: nothing was
+            run.
     """
     for change in changes:
         if change.partition("=")[0].strip() in ("protocol", "protocol.name"):
@@ -59,25 +71,35 @@ def reproduce(
         directory.sweep()
         corpus_names = tuple(name for name, _ in corpora)
         heading = [*rows.missing_corpora([job.row for job in jobs], corpus_names), *_conditions(corpus_names, changes)]
-        yield from heading
+        for line in heading:
+            announce(line)
         outcomes = [outcome_of(directory.path, corpus_names, job) for job in jobs]
         plan = make_plan(outcomes, changes, corpora_fingerprint)
         _refuse_what_no_row_takes(outcomes)
         others = [outcome_of(directory.path, corpus_names, job) for job in _jobs_of_earlier(directory.path, jobs)]
         earlier = _done(others, directory.path, changes, corpora_fingerprint=corpora_fingerprint)
-        yield estimate(plan, corpora)
+        announce(estimate(plan, corpora))
+        results: list[RowResult] = []
         for i, outcome in enumerate(outcomes):
             made = outcome.problem is None and _run(outcome, outcomes[:i], plan[outcome], corpora=corpora)
-            yield table.line(outcome)
+            results.append(outcome.result())
+            announce(results[-1])
             if made:  # so that an interrupted job leaves the tables of what it has
                 table.write(directory.path, heading, _in_order([*earlier, *outcomes[: i + 1]]))
+        tables: list[str] = []
+        table_path = page_path = None
         if any(outcome.problem is None for outcome in outcomes):  # or else the former tables stay
             every = _in_order([*earlier, *outcomes])
-            yield from table.write(directory.path, heading, every)
-            yield f"table: {directory.path / 'reproduce.csv'}; page: {page.write(directory.path, heading, every)}"
-    failed = [f"{o.row.id} ({o.setup})" for o in outcomes if o.problem is not None]
-    if failed:
-        raise SerKerasError(f"{len(failed)} of {len(outcomes)} rows couldn't be run: {', '.join(failed)}; see above")
+            tables = table.write(directory.path, heading, every)
+            table_path, page_path = directory.path / "reproduce.csv", page.write(directory.path, heading, every)
+    return Reproduction(
+        folder=directory.path,
+        rows=tuple(results),
+        table=table_path,
+        page=page_path,
+        heading=tuple(heading),
+        tables=tuple(tables),
+    )
 
 
 def _refuse_what_no_row_takes(outcomes: Sequence[Outcome]) -> None:

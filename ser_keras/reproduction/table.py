@@ -10,9 +10,10 @@ from typing import TypedDict
 
 from ser_keras.common.files import write_atomic
 from ser_keras.common.text import duration
-from ser_keras.evaluation import MEASURES, Estimate
+from ser_keras.evaluation import MEASURES
 from ser_keras.experiment.protocols import PROTOCOLS
 from ser_keras.reproduction import claims as judging
+from ser_keras.reproduction.formats import interval, percent, spread, with_interval
 from ser_keras.reproduction.notes import notes
 from ser_keras.reproduction.outcomes import Outcome
 
@@ -56,24 +57,6 @@ class Record(TypedDict, total=False):
     problem: str | None
 
 
-def line(outcome: Outcome) -> str:
-    """The line about a row that is done."""
-    name = f"{outcome.row.id}, {outcome.setup}"
-    if outcome.problem is not None:
-        return f"{name}: {outcome.problem}"
-    took = f"; took {duration(outcome.seconds)}" if outcome.seconds is not None else ""
-    if outcome.row.level is None:
-        return f"{name}: drawn into {outcome.folder}{took}"
-    row = outcome.row
-    measure = MEASURES[row.require_measure()].title
-    test = outcome.reported.test
-    reported = f"reported {percent(test)}" if test is not None else "nothing reported"
-    return (
-        f"{name}: {'LEAKY ' if outcome.leaky else ''}{measure} by {row.level} {with_interval(outcome.metric)} "
-        f"({reported}), UAR by utterance {with_interval(outcome.uar)}{took}"
-    )
-
-
 def write(directory: Path, heading: Sequence[str], outcomes: Sequence[Outcome]) -> list[str]:
     """Write `reproduce.txt` and `reproduce.csv`.
 
@@ -102,28 +85,6 @@ def by_setup(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
     return {setup: [o for o in outcomes if o.setup == setup] for setup in dict.fromkeys(o.setup for o in outcomes)}
 
 
-def spread(mean: float | None, deviation: float | None) -> str:
-    """`39.7 +- 2.1 %`, or a dash."""
-    if mean is None or deviation is None:
-        return percent(mean)
-    return f"{100 * mean:.1f} +- {100 * deviation:.1f} %"
-
-
-def percent(value: float | None) -> str:
-    """`39.7 %`, or a dash."""
-    return "-" if value is None else f"{100 * value:.1f} %"
-
-
-def with_interval(metric: Estimate) -> str:
-    """`39.7 % [36.0, 43.1]`."""
-    return f"{percent(metric.value)} {_interval(metric)}"
-
-
-def _interval(metric: Estimate) -> str:
-    """`[36.0, 43.1]`."""
-    return f"[{100 * metric.low:.1f}, {100 * metric.high:.1f}]"
-
-
 def trained(outcome: Outcome) -> str:
     """`10 x 20`: folds and epochs; folds alone where nothing was trained."""
     n_folds = len(outcome.metrics["folds"])
@@ -147,7 +108,7 @@ def _block(outcomes: Sequence[Outcome]) -> list[str]:
             o.row.id,
             spread(*o.reported),
             percent(o.metric.value),
-            _interval(o.metric),
+            interval(o.metric),
             spread(*o.over_folds),
             f"{MEASURES[o.row.require_measure()].title}, {o.row.level}s",
             with_interval(o.uar),
@@ -166,7 +127,7 @@ def _block(outcomes: Sequence[Outcome]) -> list[str]:
         lines = ["  ".join(cell.ljust(w) for cell, w in zip(r, widths, strict=True)).rstrip() for r in (titles, *body)]
     methods = dict.fromkeys(o.metric.method for o in outcomes if o.has_metrics)
     lines += [*(f"intervals: {method}" for method in methods), *notes(outcomes)]
-    return [*lines, *(line(o) for o in outcomes if not o.has_metrics)]
+    return [*lines, *(str(o.result()) for o in outcomes if not o.has_metrics)]
 
 
 def _csv(outcomes: Sequence[Outcome]) -> str:

@@ -2,7 +2,6 @@
 
 import pytest
 
-from ser_keras import reproduction
 from ser_keras.common.errors import SerKerasError
 from ser_keras.experiment import assembly, rules
 from ser_keras.experiment.protocols import PROTOCOLS
@@ -31,7 +30,7 @@ def test_recipe_builds(row_id):
 
 def test_every_recipe_of_a_paper_is_reported():
     papers = {row.paper for row in rows.table().values()}
-    assert set(reproduction.ids()) == {name for name in recipes() if name.partition(".")[0] in papers}
+    assert set(rows.ids()) == {name for name in recipes() if name.partition(".")[0] in papers}
     assert sum(row.paper == "anand2015" for row in rows.table().values()) == 30
 
 

@@ -4,13 +4,12 @@ import csv
 
 import pytest
 
-from ser_keras import reproduction
 from ser_keras.common.files import read_json, write_json
 from ser_keras.corpora import scan
 from ser_keras.experiment import assembly
 from ser_keras.experiment.run import RunDirectory
 from ser_keras.experiment.settings import Experiment
-from ser_keras.reproduction import derived, plan, rows
+from ser_keras.reproduction import derived, plan, rows, running
 from ser_keras.training import crossvalidation
 from tests.conftest import shared_data
 from tests.made_faces import write_video_corpus
@@ -105,7 +104,7 @@ def test_a_curve_is_trained_and_drawn(row, corpus, tmp_path, monkeypatch):
     monkeypatch.setitem(row.derived, "points", few)
     of = next(iter(row.derived["lines"].values()))["row"]
     changes = [c for c in changes_of(of) if not c.startswith("protocol.name")]
-    list(reproduction.reproduce([row.id], corpus, tmp_path, protocols=["speaker_independent"], changes=changes))
+    running.reproduce([row.id], corpus, tmp_path, protocols=["speaker_independent"], changes=changes)
     folder = tmp_path / row.id / "speaker_independent"
     lines = (folder / "curve.csv").read_text().splitlines()
     assert len(lines) == 1 + len(few) * len(row.derived["lines"]) and (folder / "curve.png").is_file()

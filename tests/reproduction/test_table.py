@@ -2,11 +2,11 @@
 
 import csv
 
-from ser_keras import reproduction
+from tests.reproduction.reproducing import reproduce_with_lines
 
 
 def test_tables(fakes, corpus, tmp_path):
-    lines = list(reproduction.reproduce(["anand2015.r1", "anand2015.r7"], corpus, tmp_path, changes=["seed=3"]))
+    _, lines = reproduce_with_lines(["anand2015.r1", "anand2015.r7"], corpus, tmp_path, changes=["seed=3"])
     text = "\n".join(lines)
     assert lines.index("changed from the recipes: seed=3") < lines.index("corpora: manifest") + 2
     assert text.index("speaker_independent: Speakers of") < text.index("chunk_random: LEAKY: chunks")

@@ -18,7 +18,7 @@ def row(**changes):
         "uar": 0.5,
         "uar_sd": None,
     }
-    return outcome.Row(**{**plain, "score": 0.5, "costs": {}, "message": None, **changes})
+    return outcome.TrialResult(**{**plain, "score": 0.5, "figures": {}, "message": None, **changes})
 
 
 def test_trials_csv_and_effects(tmp_path):

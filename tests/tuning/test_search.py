@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
+from ser_keras.cli import texts
 from ser_keras.common.errors import SerKerasError
 from ser_keras.evaluation import Predictions
 from ser_keras.evaluation.tables import write_tables
@@ -65,10 +66,10 @@ def done(corpus, tmp_path_factory):
 
     fold.FoldTrainer.prepare = watching
     try:
-        lines = tune(asked(folder, corpus), folder / "out")
+        result = tune(asked(folder, corpus), folder / "out")
     finally:
         fold.FoldTrainer.prepare = prepare
-    return folder / "out", lines, seen
+    return folder / "out", result, seen
 
 
 def result_of(out):
@@ -97,7 +98,7 @@ def test_no_trial_sees_the_test_speakers_or_those_that_judge_it(done):
 
 
 def test_what_a_search_leaves_behind(done):
-    out, lines, _ = done
+    out, search_result, _ = done
     result = result_of(out)
     with open(out / "trials.csv", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -109,7 +110,7 @@ def test_what_a_search_leaves_behind(done):
         assert float(r["uar"]) == pytest.approx(np.mean(folds), abs=1e-5)
         assert float(r["uar_sd"]) == pytest.approx(np.std(folds, ddof=1), abs=1e-5)
     assert result["test"]["n_utterances"] == 3 * len(result["test"]["speakers"])
-    assert any("winner minus starting recipe" in line for line in lines)
+    assert search_result.difference == {**result["difference"], "ci95": tuple(result["difference"]["ci95"])}
     time = json.loads(next((out / "time").glob("*.json")).read_text())
     assert time["seconds"]["steps"] > 0 and time["seconds"]["first steps"] > 0
     page = (out / "report.html").read_text()
@@ -143,10 +144,33 @@ def test_train_takes_the_recipe_and_marks_what_was_selected_on(done, corpus, tmp
 
 
 def test_a_finished_search_starts_nothing_again(done, corpus, monkeypatch):
-    out, lines, _ = done
+    out, before, _ = done
     monkeypatch.setenv("SER_KERAS_CACHE", str(out.parent / "cache"))
     monkeypatch.setattr(fold.FoldTrainer, "prepare", None)
-    assert tune(asked(out.parent, corpus), out) == lines
+    assert tune(asked(out.parent, corpus), out) == before
+
+
+def test_a_result_is_data_and_shows_itself(done):
+    out, result, _ = done
+    content = result_of(out)
+    assert [trial.rank for trial in result.trials] == [1, 2] and result.best is result.trials[0]
+    assert result.best.id == content["winner"] and result.best.uar == content["validation"]["uar"]
+    assert result.experiment == Experiment.from_recipe(str(out / "best.yaml")) and result.recipe == out / "best.yaml"
+    assert list(result.test.speakers) == content["test"]["speakers"] and result.test.uar == content["test"]["uar"]
+    assert (
+        list(result.test.interval) == content["test"]["uar_ci95"] and result.test.n == content["test"]["n_utterances"]
+    )
+    assert result.start.uar == content["start"]["uar"] and result.looks == 1 and result.report.is_file()
+    assert (result.space, result.objective, result.outer, result.fold) == ("tiny", "uar", (), None)
+    shown = repr(result)
+    assert shown.count("\n") < 6 and f"trial {result.best.id}" in shown and f"{result.test.uar:.3f}" in shown
+    page = dataclasses.replace(result, space="<b>")._repr_html_()
+    assert page.startswith("<table>") and "&lt;b&gt;: 2 trials (2 completed)" in page and page.count("<tr>") == 3
+    lines = texts.search_result(result)
+    assert lines[0].startswith(f"winner: trial {result.best.id} (learning_rate ") and "validation UAR" in lines[0]
+    assert lines[1].startswith(f"test speakers {', '.join(result.test.speakers)}: UAR {result.test.uar:.3f} [")
+    assert lines[2].startswith("winner minus starting recipe: ")
+    assert lines[3:] == [f"recipe: {out / 'best.yaml'}", f"report: {out / 'report.html'}"]
 
 
 @pytest.mark.parametrize(
@@ -303,11 +327,17 @@ def test_nested_folds_test_everybody_by_a_search_that_didnt_see_them(corpus, tmp
     guess_by(monkeypatch, guessing)
     monkeypatch.setattr(running, "write_report", lambda *_: None)
     one = {"vary": {"model.filters": [[2], [3]]}, "set": {**SPACE["set"], "training.epochs": 1}}
-    lines = tune(asked(tmp_path, corpus, one, outer_folds=2), tmp_path / "out")
+    nested = tune(asked(tmp_path, corpus, one, outer_folds=2), tmp_path / "out")
+    lines = texts.search_result(nested)
     result = result_of(tmp_path / "out")
     tests = [set(r["test"]["speakers"]) for r in result["outer_folds"]]
     assert len(tests) == 2 and not tests[0] & tests[1] and len(tests[0] | tests[1]) == 6
     assert result["test"]["n_utterances"] == 18 and "nested over 2 outer folds" in lines[0]
+    assert lines[-1] == f"reports: {tmp_path / 'out' / 'outer'}" and f"of outer fold {nested.fold + 1};" in lines[-2]
+    assert [set(inner.test.speakers) for inner in nested.outer] == tests and not nested.trials
+    assert set(nested.test.speakers) == tests[0] | tests[1] and nested.test.n == 18
+    assert nested.test.uar == result["test"]["uar"] and nested.experiment.selected_on == sorted(tests[0] | tests[1])
+    assert nested._repr_html_().count("<tr>") == 3
     assert Experiment.from_recipe(str(tmp_path / "out" / "best.yaml")).selected_on == sorted(tests[0] | tests[1])
 
 
@@ -336,9 +366,11 @@ def test_a_longer_search_that_finds_another_winner_counts_the_looks(corpus, tmp_
 def test_a_start_that_was_chosen_on_the_test_speakers_is_said_to_be(corpus, tmp_path, monkeypatch):
     guess_by(monkeypatch, guessing)
     changes = {"changes": ["selected_on=[manifest/s0, manifest/s1]"], "test_speakers": ["s0"], "max_trials": 1}
-    lines = tune(asked(tmp_path, corpus, **changes), tmp_path / "out")
+    marked = tune(asked(tmp_path, corpus, **changes), tmp_path / "out")
+    lines = texts.search_result(marked)
     result = result_of(tmp_path / "out")
     assert result["test"]["selection_overlap"] == 3 and result["start"]["selection_overlap"] == 3
+    assert marked.test.overlap == marked.start.overlap == 3
     assert "SELECTED ON TEST MATERIAL" in lines[0] and "3 of the 3" in lines[0]
     assert "SELECTED ON TEST MATERIAL" in (tmp_path / "out" / "report.html").read_text()
     everybody = [f"manifest/s{i}" for i in range(6)]
