@@ -11,7 +11,7 @@ import pytest
 REPOSITORY = Path(__file__).parents[1]
 ROOMS = (
     *("common", "audio", "corpora", "features", "models", "experiment", "evaluation", "runtime", "training"),
-    *("export", "tuning", "reproduction", "cli"),
+    *("export", "tuning", "reproduction", "api", "cli"),
 )
 DATA = ("pretrained", "recipes", "web")  # folders of ser_keras without code
 FOLDERS = {"ser_keras": "ser_keras", "ser_keras.export": "export", "ser_keras.tuning": "tuning"}

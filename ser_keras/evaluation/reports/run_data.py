@@ -183,14 +183,18 @@ def read_history(path: Path) -> History:
         path: the file.
 
     Returns:
-        A value an epoch in each; a last line that was cut off is left out.
+        A value an epoch in each; a last line that was cut off is left out. Nothing where there were no epochs: that of a
+        baseline has the heading `epoch` alone.
 
     Raises:
         SerKerasError: missing, or no table of numbers.
     """
     try:
         with open(path, encoding="utf-8", newline="") as stream:
-            rows = list(csv.DictReader(stream))
+            reader = csv.DictReader(stream)
+            rows = list(reader)
+        if not rows and reader.fieldnames == ["epoch"]:
+            return {}
         if rows and None in rows[-1].values():
             rows.pop()
         columns = {name: [float(row[name] or math.nan) for row in rows] for name in (rows[0] if rows else ())}
