@@ -11,7 +11,7 @@ import pytest
 REPOSITORY = Path(__file__).parents[1]
 ROOMS = (
     *("common", "audio", "corpora", "features", "models", "experiment", "evaluation", "runtime", "training"),
-    *("export", "tuning", "reproduction", "cli"),
+    *("export", "tuning", "reproduction", "api", "cli"),
 )
 DATA = ("pretrained", "recipes", "web")  # folders of ser_keras without code
 # modules beside the rooms, for other people's code: they see every room, and no room sees them

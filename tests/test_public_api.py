@@ -44,7 +44,11 @@ def test_importing_is_light():
 
 EXAMPLES = {  # module -> least number of lines that its examples run
     "ser_keras": 4,
+    "ser_keras.api.bundle": 5,
+    "ser_keras.api.metrics": 3,
+    "ser_keras.api.prediction": 4,
     "ser_keras.augmentation": 7,
+    "ser_keras.experiment.settings": 3,
     "ser_keras.features.frontends.log_mel": 7,
     "ser_keras.features.frontends.log_spectrogram": 7,
     "ser_keras.features.frontends.mfcc": 7,
@@ -86,3 +90,47 @@ def test_the_sampling_rate_is_stated_once():
     files = [f for folder in ("ser_keras", "export", "tuning") for f in (REPOSITORY / folder).rglob("*.py")]
     stated = [f for f in files if "SAMPLE_RATE = " in f.read_text(encoding="utf-8")]
     assert {f.resolve() for f in stated} == {Path(samples.__file__).resolve()}
+
+
+def test_no_public_name_is_that_of_a_module():
+    """Importing `ser_keras.export` binds that name in `ser_keras`: a function of the name would be gone."""
+    code = (
+        "import importlib, os, pkgutil, types, ser_keras\n"
+        "os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')\n"
+        "for module in pkgutil.walk_packages(ser_keras.__path__, 'ser_keras.'):\n"
+        "    if module.name != 'ser_keras.__main__': importlib.import_module(module.name)\n"
+        "for name in ser_keras.__all__:\n"
+        "    public = getattr(ser_keras, name)\n"
+        "    assert not isinstance(public, types.ModuleType), name\n"
+        "    assert callable(public) or name == '__version__', name\n"
+        "    for attribute in vars(public) if isinstance(public, type) else ():\n"
+        "        assert not isinstance(getattr(public, attribute), types.ModuleType), (name, attribute)\n"
+        "assert isinstance(ser_keras.export, types.ModuleType) and isinstance(ser_keras.api.run, types.ModuleType)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=250)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_a_former_name_leads_to_the_one_that_took_its_place(monkeypatch):
+    assert set(ser_keras.DEPRECATED).isdisjoint(ser_keras.__all__)
+    monkeypatch.setitem(ser_keras.DEPRECATED, "classify", ("predict", "2.0"))
+    line = "ser_keras.classify is called ser_keras.predict now; version 2.0 will be without the former name"
+    with pytest.warns(DeprecationWarning, match=line) as warned:
+        assert ser_keras.classify is ser_keras.predict
+    assert warned[0].filename == __file__
+
+
+def test_every_former_name_leads_somewhere():
+    for successor, version in ser_keras.DEPRECATED.values():
+        assert successor in ser_keras.__all__ and version[0].isdigit()
+
+
+def test_a_name_whose_packages_are_missing_says_how_to_get_them():
+    code = (
+        "import sys; sys.modules['pydantic'] = None\n"
+        "import ser_keras\n"
+        "try: ser_keras.Experiment\n"
+        "except ser_keras.Unavailable as error: print(error)\n"
+    )
+    line = subprocess.check_output([sys.executable, "-c", code], text=True)
+    assert line.startswith("this needs the package 'pydantic': pip install 'ser-keras[train-cpu]'")

@@ -110,6 +110,19 @@ def stream(
     return Stream(path, block_samples, start=start, end=end, decoder=decoder)
 
 
+def seconds_by_header(path: str | Path) -> float | None:
+    """How long a file lasts by its header, in seconds, without decoding it; None where the header does not say.
+
+    Raises:
+        AudioError: no audio file, or missing.
+    """
+    source = open_source(path, whole=False)
+    try:
+        return None if source.frames is None else source.frames / source.rate
+    finally:
+        source.close()
+
+
 class Stream:
     """16 kHz mono float32 blocks of one file; made by `stream`.
 

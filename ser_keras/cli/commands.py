@@ -4,36 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from ser_keras.cli import texts
-from ser_keras.common import plugins
 from ser_keras.common.errors import SerKerasError
-
-
-def _located(corpora: Sequence[tuple[str, str | None]]) -> list[tuple[str, Path]]:
-    """Corpora with their folders: as the options name them, or where a corpus lies by itself.
-
-    Raises:
-        SerKerasError: a corpus without a folder has no place of its own.
-    """
-    from ser_keras.corpora import CORPORA
-
-    located = []
-    for name, path in corpora:
-        if plugins.is_own_part(name):
-            plugins.trust(name)
-        default_root = CORPORA[name].default_root if name in CORPORA else None
-        if path is not None:
-            located.append((name, Path(path)))
-        elif default_root is not None:
-            located.append((name, default_root()))
-        else:
-            raise SerKerasError(f"--corpus {name} names no folder: write {name}=PATH")
-    return located
 
 
 def _show(lines: Iterable[str]) -> None:
@@ -43,10 +19,9 @@ def _show(lines: Iterable[str]) -> None:
 
 
 def run_demo(options: argparse.Namespace) -> None:
-    quiet_tensorflow()
     from ser_keras.cli.demo import demo
 
-    _show(texts.demo(demo(_located(options.corpora or [("synthetic", None)]), options.out, options.seed)))
+    _show(texts.demo(demo(options.corpora or [("synthetic", None)], options.out, options.seed)))
 
 
 def run_corpora_list(options: argparse.Namespace) -> None:
@@ -56,10 +31,10 @@ def run_corpora_list(options: argparse.Namespace) -> None:
 
 
 def run_corpora_check(options: argparse.Namespace) -> None:
-    from ser_keras.corpora.checking import check
+    from ser_keras.api.corpus import Corpus
 
-    [(name, root)] = _located([options.corpus])
-    result = check(name, root)
+    name, path = options.corpus
+    result = Corpus(name, path).check()
     _show([json.dumps(result, indent=1, ensure_ascii=False)] if options.json else texts.corpus_check(result))
 
 
@@ -71,88 +46,47 @@ def run_corpora_get(options: argparse.Namespace) -> None:
 
 
 def run_train(options: argparse.Namespace) -> None:
+    from ser_keras.api import training
     from ser_keras.experiment.settings import Experiment
 
     changes = list(options.changes)
     if options.protocol:
         changes.insert(0, f"protocol.name={options.protocol}")
     experiment = Experiment.from_recipe(options.recipe, changes)
-    corpora = _located(options.corpora)
-    quiet_tensorflow()
-    from ser_keras.evaluation import read_metrics
-    from ser_keras.training import crossvalidation
-    from ser_keras.training.estimate import dry_run
-
     if options.dry_run:
-        _show(texts.training_plan(dry_run(experiment, corpora, only_fold=options.fold, init=options.init)))
+        _show(training.estimate(experiment, options.corpora, fold=options.fold, init=options.init).lines)
         return
-    run = crossvalidation.train(
-        experiment, corpora, options.out, resume=options.resume, only_fold=options.fold, init=options.init
+    run = training.train(
+        experiment, options.corpora, options.out, resume=options.resume, fold=options.fold, init=options.init
     )
     if run.finished:
-        _show([texts.headline(read_metrics(run.path)), f"report: {run.path / 'report.html'}"])
+        _show([str(run.metrics), f"report: {run.report}"])
 
 
 def run_evaluate(options: argparse.Namespace) -> None:
+    from ser_keras.api import training
+
     if options.live:
-        _evaluate_live(options)
+        if options.conditions:
+            raise SerKerasError(
+                "evaluate: --condition goes without --live, whose streams have rooms and noises of their own"
+            )
+        settings = {name: value for name in ("seed", "codec", "out") if (value := getattr(options, name)) is not None}
+        if options.utterances is not None:
+            settings["utterances"] = None if options.utterances == "all" else options.utterances
+        for result in training.evaluate_live(options.run_directory, options.corpora, **settings):
+            _show([*result.lines, f"tables, manifest and picture: {result.folder}"])
         return
     for name in ("utterances", "seed", "codec", "out"):
         if getattr(options, name) is not None:
             raise SerKerasError(f"evaluate: --{name} goes with --live alone")
-    from ser_keras.experiment.run import RunDirectory
-
-    run = RunDirectory.existing(options.run_directory)
-    from ser_keras.features import conditions
-
-    for text in options.conditions:
-        conditions.trust(text)
-    distortions = [conditions.parse(text) for text in options.conditions]
-    quiet_tensorflow()
-    from ser_keras.training import reevaluation
-
-    for name, folder, metrics in reevaluation.evaluate(run, _located(options.corpora), distortions):
-        _show(texts.evaluation(name, folder, metrics))
-
-
-def _evaluate_live(options: argparse.Namespace) -> None:
-    """`evaluate --live`, of a run or of a bundle.
-
-    Raises:
-        SerKerasError: options that do not go together.
-    """
-    path = options.run_directory
-    if options.conditions:
-        raise SerKerasError(
-            "evaluate: --condition goes without --live, whose streams have rooms and noises of their own"
-        )
-    of_run = (path / "experiment.yaml").is_file()
-    if of_run and options.out:
-        raise SerKerasError("evaluate: what a run comes to goes into the run; --out is for bundles")
-    if not of_run and not (options.corpora and options.out):
-        raise SerKerasError(f"{path} is no run: of a bundle, --live needs --corpus NAME=PATH and --out DIR")
-    quiet_tensorflow()
-    from ser_keras.experiment.run import RunDirectory
-    from ser_keras.features.streams.plan import LiveSettings
-    from ser_keras.training.live_evaluation import (
-        N_UTTERANCES,
-        LiveRequest,
-        evaluate_live,
-        evaluate_live_bundle,
-    )
-
-    limit = {None: N_UTTERANCES, "all": None}.get(options.utterances, options.utterances)
-    request = LiveRequest(LiveSettings(codec=options.codec or "none"), seed=options.seed or 0, limit=limit)
-    corpora = _located(options.corpora)
-    if of_run:
-        results = evaluate_live(RunDirectory.existing(path), corpora, request)
-    else:
-        results = evaluate_live_bundle(path, corpora, options.out, request)
-    for name, folder, content in results:
-        _show(texts.live_evaluation(name, folder, content))
+    for evaluation in training.evaluate(options.run_directory, options.corpora, options.conditions):
+        _show([f"{evaluation.name}: {evaluation.metrics}", f"tables: {evaluation.folder}"])
 
 
 def run_reproduce(options: argparse.Namespace) -> None:
+    from ser_keras.api.corpus import located
+    from ser_keras.api.session import quiet_tensorflow
     from ser_keras.reproduction import ids  # without TensorFlow
 
     if options.list:
@@ -162,12 +96,11 @@ def run_reproduce(options: argparse.Namespace) -> None:
         if not value:
             raise SerKerasError(f"reproduce: {name} is missing (`ser-keras reproduce --list` lists the ids)")
     quiet_tensorflow()
-    corpora = _located(options.corpora)
     from ser_keras.reproduction.running import reproduce
 
     result = reproduce(
         options.ids,
-        corpora,
+        located(options.corpora),
         options.out,
         protocols=options.protocols,
         changes=options.changes,
@@ -179,6 +112,7 @@ def run_reproduce(options: argparse.Namespace) -> None:
 
 
 def run_attention(options: argparse.Namespace) -> int:
+    from ser_keras.api.session import quiet_tensorflow
     from ser_keras.experiment.run import RunDirectory
 
     run = RunDirectory.existing(options.run_directory)
@@ -191,6 +125,9 @@ def run_attention(options: argparse.Namespace) -> int:
 
 
 def run_tune(options: argparse.Namespace) -> None:
+    from ser_keras.api.corpus import located
+    from ser_keras.api.session import quiet_tensorflow
+
     quiet_tensorflow()
     if options.list:
         from ser_keras.tuning.space import load_space, spaces
@@ -209,7 +146,7 @@ def run_tune(options: argparse.Namespace) -> None:
     workers = options.workers if options.workers is not None else 0 if options.chief else 1
     request = Request(
         space=options.space,
-        corpora=_located(options.corpora),
+        corpora=located(options.corpora),
         strategy=options.strategy,
         max_trials=options.max_trials,
         changes=options.changes,
@@ -236,14 +173,11 @@ def run_tune(options: argparse.Namespace) -> None:
 
 
 def run_export(options: argparse.Namespace) -> None:
-    from ser_keras.experiment.run import RunDirectory
+    from ser_keras.api.run import Run
 
-    run = RunDirectory.existing(options.run_directory)
-    quiet_tensorflow()
-    from ser_keras.export.from_run import export
-
-    index = export(run, options.out, options.fold, default=options.default, all_variants=options.all_variants)
-    _show(texts.bundle(index))
+    run = Run(options.run_directory)
+    bundle = run.export(options.out, fold=options.fold, default=options.default, all_variants=options.all_variants)
+    _show(bundle.lines)
 
 
 def run_predict(options: argparse.Namespace) -> int:
@@ -310,8 +244,3 @@ def run_report(options: argparse.Namespace) -> None:
         if options.out:
             write_atomic(options.out, page.read_bytes())
         _show([str(options.out or page)])
-
-
-def quiet_tensorflow() -> None:
-    """TensorFlow's start-up lines say nothing to a user; its errors still come through."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ser_keras import corpora as readers
+from ser_keras.api.bundle import Bundle
+from ser_keras.api.corpus import Corpora, Corpus, located
+from ser_keras.api.prediction import predict
+from ser_keras.api.run import Run
+from ser_keras.api.session import at_work
+from ser_keras.api.training import train
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.progress import say
-from ser_keras.evaluation import Metrics, read_metrics
 from ser_keras.experiment.run import RunDirectory
 from ser_keras.experiment.settings import Experiment
-from ser_keras.runtime import model
-
-if TYPE_CHECKING:
-    from ser_keras.export.bundle_json import BundleJson
 
 RECIPE = "anand2015.r2"
 
@@ -27,30 +25,26 @@ class DemoResult:
 
     Attributes:
         corpora: their titles.
-        metrics: of the run.
-        index: the content of bundle.json.
+        run: the run.
+        bundle: what it was exported to.
         file: name of the file that was classified.
         predicted: the emotion that the exported model hears in it.
         true: the emotion that it is labelled with.
-        report: the run's page.
-        bundle: the bundle's folder.
     """
 
     corpora: str
-    metrics: Metrics
-    index: BundleJson
+    run: Run
+    bundle: Bundle
     file: str
     predicted: str
     true: str
-    report: Path
-    bundle: Path
 
 
-def demo(corpora: Sequence[tuple[str, Path]], out: Path, seed: int = 0) -> DemoResult:
+def demo(corpora: Corpora, out: Path, seed: int = 0) -> DemoResult:
     """Run the demo into `out/run` and `out/bundle`, afresh each time.
 
     Args:
-        corpora: (registry name, path) of each.
+        corpora: as `ser_keras.train` takes them.
         out: folder; a former demo in it is replaced.
         seed: of the experiment.
 
@@ -60,35 +54,31 @@ def demo(corpora: Sequence[tuple[str, Path]], out: Path, seed: int = 0) -> DemoR
     Raises:
         SerKerasError: a corpus cannot be read or split, or `out` is in use or holds another run.
     """
-    out = Path(out)
-    utterances = [u for name, root in corpora for u in readers.read(name, root)]
+    read = [Corpus(name, path) for name, path in located(corpora)]
+    utterances = [utterance for corpus in read for utterance in corpus.utterances]
     experiment = Experiment.from_recipe(RECIPE, [f"seed={seed}", "protocol.folds=4", "training.epochs=12"])
-    names = " + ".join(readers.CORPORA[name].title for name, _ in corpora)
+    names = " + ".join(corpus.title for corpus in read)
     say(f"{names}: {len(utterances)} utterances. Training {RECIPE} on 4 groups of unseen speakers.")
+    _make_way(out / "run", experiment, read)
+    run = train(experiment, read, out / "run")
+    bundle = run.export(out / "bundle", default="auto")
+    first = utterances[0]
+    predicted = predict(first.path, bundle).emotion
+    return DemoResult(names, run, bundle, file=first.name, predicted=predicted, true=first.emotion)
 
-    from ser_keras.export import from_run
-    from ser_keras.training import crossvalidation  # TensorFlow takes seconds to import: after a line
-    from ser_keras.training.data.labelled_audio import read_audio, read_corpora
-    from ser_keras.training.data.preparation import make_folds
 
-    run = RunDirectory(out / "run")
+def _make_way(path: Path, experiment: Experiment, corpora: Corpora) -> None:
+    """Remove the run of a former demo, once it is known that another can be trained in its place."""
+    run = RunDirectory(path)
     if run.settings_file.is_file() and run.experiment.get("recipe") != RECIPE:
-        raise SerKerasError(f"{run.path} holds a run of {run.experiment.get('recipe')}, no demo: choose another --out")
-    data = make_folds(read_audio(experiment, read_corpora(corpora), quiet=True))
-    crossvalidation.check_trainable(data)  # refuses before anything is lost
-    if run.path.exists():
+        raise SerKerasError(f"{path} holds a run of {run.experiment.get('recipe')}, no demo: choose another `out`")
+    with at_work():
+        from ser_keras.training import crossvalidation
+        from ser_keras.training.data.labelled_audio import read_audio, read_corpora
+        from ser_keras.training.data.preparation import make_folds
+
+        data = make_folds(read_audio(experiment, read_corpora(located(corpora)), quiet=True))
+        crossvalidation.check_trainable(data)
+    if path.exists():
         with run.locked():
             run.clear()
-    crossvalidation.train(experiment, corpora, run.path)
-    index = from_run.export(run, out / "bundle", default="auto")
-    first = utterances[0]
-    return DemoResult(
-        corpora=names,
-        metrics=read_metrics(run.path),
-        index=index,
-        file=first.name,
-        predicted=model.load(out / "bundle").predict(first.path).emotion,
-        true=first.emotion,
-        report=run.path / "report.html",
-        bundle=out / "bundle",
-    )

@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     from ser_keras.cli import commands, texts  # not for --help
     from ser_keras.common import plugins, progress
+    from ser_keras.common.extras import missing_package
 
     try:
         if modules := getattr(options, "plugins", ()):
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if options.debug or (error.name or "").startswith("ser_keras"):
             raise
-        print(f"ser-keras: {texts.missing_package(error.name)}", file=sys.stderr)
+        print(f"ser-keras: {missing_package(error.name)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nser-keras: interrupted", file=sys.stderr)

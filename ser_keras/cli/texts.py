@@ -14,29 +14,15 @@ if TYPE_CHECKING:
     from ser_keras.cli.demo import DemoResult
     from ser_keras.corpora.checking import CheckResult
     from ser_keras.corpora.corpus import Published, Reader
-    from ser_keras.evaluation import Metrics
-    from ser_keras.evaluation.live_json import DisplayMetrics, LiveEvaluation
-    from ser_keras.export.bundle_json import BundleJson
     from ser_keras.reproduction.result import Reproduction
     from ser_keras.runtime.benchmark import ModelReport, Report
     from ser_keras.runtime.model import ResultJson
-    from ser_keras.training.estimate import TrainingPlan
     from ser_keras.tuning.result import SearchResult
     from ser_keras.tuning.running import DryRun, SearchPlan
     from ser_keras.tuning.space import Space
 
 
 # --- errors
-
-
-def missing_package(package: str | None) -> str:
-    """Which extra brings a package."""
-    extras = {"ai_edge_quantizer": "export", "flatbuffers": "export", "espeakng_loader": "demo"}
-    extras |= {"keras_tuner": "tune", "grpc": "tune"}
-    extra = extras.get((package or "").partition(".")[0], "train-cpu")
-    return (
-        f"this needs the package '{package}': pip install 'ser-keras[{extra}]' (train instead of train-cpu for a GPU)"
-    )
 
 
 def internal_error(error: Exception) -> str:
@@ -139,74 +125,6 @@ def fetched_corpus(name: str, folder: Path, result: CheckResult | None) -> list[
 # --- training and evaluation
 
 
-def training_plan(plan: TrainingPlan) -> list[str]:
-    """What a training will do, and how long it will take."""
-    lines = [f"{plan.n_utterances} utterances, {plan.n_windows} windows"]
-    lines.append("classes: " + ", ".join(f"{name} {n}" for name, n in plan.classes.items()))
-    for fold in plan.folds:
-        parts = {"train": fold.n_train, "validation": fold.n_validation, "test": fold.n_test}
-        counts = ", ".join(f"{n} {part}" for part, n in parts.items() if n)
-        lines.append(f"fold {fold.number} ({fold.name}): {counts}")
-    at_most = " at most (early stopping)" if plan.early_stopping else ""
-    trainings = f"{len(plan.folds)} folds and the final refit, {plan.epochs} epochs each"
-    return [*lines, f"{trainings}: about {duration(plan.seconds)}{at_most}"]
-
-
-def headline(metrics: Metrics) -> str:
-    """A run's metrics in one line."""
-    low, high = metrics["uar_ci95"]
-    leaky = "LEAKY " if metrics["leaky"] else ""
-    segment = metrics["segment"]  # None where the classifier heard whole utterances
-    windows = f"; single windows: UAR {segment['uar']:.3f}" if segment else ""
-    return (
-        f"{leaky}{metrics['protocol']}: UAR {metrics['uar']:.3f} [{low:.3f}, {high:.3f}], WA {metrics['wa']:.3f} "
-        f"({metrics['n_utterances']} utterances, {metrics['n_speakers']} speakers, {len(metrics['classes'])} classes"
-        f"{windows})"
-    )
-
-
-def evaluation(name: str, folder: Path, metrics: Metrics) -> list[str]:
-    """What an evaluation came to, and where its tables are."""
-    return [f"{name}: {headline(metrics)}", f"tables: {folder}"]
-
-
-def live_evaluation(name: str, folder: Path, content: LiveEvaluation) -> list[str]:
-    """What a model came to live, and where the tables and the picture are."""
-    from ser_keras.evaluation.live_words import headline_figures, worst_words
-
-    live = content["live"]
-    figures, classes = headline_figures(content)
-    lines = [f"{name}: {_live_line(figures, classes)}"]
-    if len(figures["classes"]) < len(live["classes"]):
-        lines.append(f"{name}: {_live_line(live, 'all ' + str(len(live['classes'])))}")
-    first = figures["first_right"]
-    median = "never" if first["median_s"] is None else f"after {first['median_s']:.1f} s"
-    lines.append(
-        f"{classes}: first right {median} (median), within 2 s in {100 * (first['within_2_s'] or 0):.0f} %; "
-        f"the display changes {figures['changes_a_minute']:.1f} times a minute while somebody speaks"
-    )
-    if worst := live["worst"]:
-        lines.append(worst_words(worst))
-    if (listeners := content["listeners"]) and listeners["share"] is not None:
-        lines.append(
-            f"people who heard {listeners['n_takes']} of these takes, the sound alone, named "
-            f"{100 * listeners['share']:.0f} % as the actor was asked"
-        )
-    if content["leaky_reason"]:
-        lines.append(content["leaky_reason"])
-    return [*lines, f"tables, manifest and picture: {folder}"]
-
-
-def _live_line(figures: DisplayMetrics, classes: str) -> str:
-    low, high = figures["uar_ci95"]
-    bounds = "" if low is None or high is None else f" [{low:.3f}, {high:.3f}]"
-    silent = f", {figures['silent']} without an answer" if figures["silent"] else ""
-    return (
-        f"{classes}, half a second after the last word: UAR {figures['uar']:.3f}{bounds}, WA {figures['wa']:.3f} "
-        f"({figures['n']} utterances{silent})"
-    )
-
-
 def attention(file: Path | str, drawing: Path | SerKerasError) -> str:
     """Where a file's drawing is, or why there is none."""
     return f"{file}: {getattr(drawing, 'reason', drawing)}"
@@ -214,17 +132,17 @@ def attention(file: Path | str, drawing: Path | SerKerasError) -> str:
 
 def demo(result: DemoResult) -> list[str]:
     """What the demo came to, where it is, what to try next."""
-    metrics = result.metrics
-    low, high = metrics["uar_ci95"]
-    chance = 1 / len(metrics["classes"])
+    metrics = result.run.metrics
+    low, high = metrics.uar_ci95
+    chance = 1 / len(metrics.classes)
     return [
         "",
-        f"Speaker-independent UAR {metrics['uar']:.3f} [{low:.3f}, {high:.3f}], chance {chance:.3f}, "
-        f"{metrics['n_utterances']} utterances of {metrics['n_speakers']} speakers ({result.corpora})",
-        *bundle(result.index),
+        f"Speaker-independent UAR {metrics.uar:.3f} [{low:.3f}, {high:.3f}], chance {chance:.3f}, "
+        f"{metrics.n_utterances} utterances of {metrics.n_speakers} speakers ({result.corpora})",
+        *result.bundle.lines,
         f"Classified {result.file}: {result.predicted} (it is {result.true}; the final model was trained on it)",
-        f"Report:  {result.report}",
-        f"Bundle:  {result.bundle}",
+        f"Report:  {result.run.report}",
+        f"Bundle:  {result.bundle.path}",
         "Next:    ser-keras predict YOUR.wav",
         "         ser-keras demo --corpus emodb=PATH        the same on real speech",
         "         ser-keras train --help                    your own experiment",
@@ -243,33 +161,6 @@ def refused_rows(result: Reproduction) -> str:
     """The line about the rows that could not be run, which have lines of their own above."""
     names = ", ".join(f"{row.id} ({row.setup})" for row in result.refused)
     return f"{len(result.refused)} of {len(result.rows)} rows couldn't be run: {names}; see above"
-
-
-# --- export
-
-
-def bundle(index: BundleJson) -> list[str]:
-    """The files of a bundle: size, latency, how near they are to Keras; what was left out.
-
-    Args:
-        index: the content of bundle.json.
-    """
-    lines = []
-    for name, estimate in index["uar_estimate"].items():
-        size, latency = index["files"][name]["bytes"] / 1000, index["latency"][name]["median_ms"]
-        line = f"{name}{' (default)' if name == index['default'] else ''}: {size:.0f} KB, "
-        line += f"{latency:.1f} ms a window on one thread"
-        line += f", largest difference from Keras {index['difference'][name]['largest']:.1e}"
-        if estimate is not None:
-            line += f", UAR {estimate['uar']:.3f} (Keras {estimate['keras_uar']:.3f}) on {estimate['n']} utterances"
-        lines.append(line)
-    lines += [f"{name} left out: {reason}" for name, reason in index["left_out"].items()]
-    if index["step"] is not None:
-        file = index["step"]["file"]
-        lines.append(f"{file}: {index['files'][file]['bytes'] / 1000:.0f} KB, for audio chunk by chunk")
-    if index["uar_estimate_missing"]:
-        lines.append(f"the converted files were not measured on test audio: {index['uar_estimate_missing']}")
-    return lines
 
 
 # --- tuning

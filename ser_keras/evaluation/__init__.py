@@ -10,7 +10,7 @@ from ser_keras.evaluation.intervals import (
     recall_intervals,
 )
 from ser_keras.evaluation.measures import MEASURES, Measure, confusion, ece, macro_f1, recalls, uar, wa
-from ser_keras.evaluation.metrics_json import Metrics, metrics, read_metrics
+from ser_keras.evaluation.metrics_json import MetricsJson, metrics, read_metrics
 from ser_keras.evaluation.predictions import Predictions
 from ser_keras.evaluation.tables import confusion_csv
 
@@ -19,7 +19,7 @@ __all__ = [
     "Estimate",
     "Interval",
     "Measure",
-    "Metrics",
+    "MetricsJson",
     "PairedDifference",
     "Predictions",
     "bootstrap_ci",

@@ -89,7 +89,7 @@ class StreamSettingsJson(TypedDict):
     codec: str
 
 
-class LiveEvaluation(TypedDict):
+class LiveEvaluationJson(TypedDict):
     """The content of metrics.json.
 
     `listeners`: how often people named the emotions of the same takes, by their sound alone; None where nobody asked
@@ -112,11 +112,11 @@ class LiveEvaluation(TypedDict):
     listeners: ListenersAccuracy | None
 
 
-def read_live(folder: Path) -> LiveEvaluation:
+def read_live(folder: Path) -> LiveEvaluationJson:
     """The content of the metrics.json of a folder `NAME-live`.
 
     Raises:
         SerKerasError: it is missing, or is no JSON.
     """
-    content: LiveEvaluation = read_json(folder / "metrics.json")
+    content: LiveEvaluationJson = read_json(folder / "metrics.json")
     return content

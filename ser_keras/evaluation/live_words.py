@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ser_keras.common.text import number_word, of_ten
-from ser_keras.evaluation.live_json import DisplayMetrics, LiveEvaluation, WorstGroup
+from ser_keras.evaluation.live_json import DisplayMetrics, LiveEvaluationJson, WorstGroup
 from ser_keras.experiment.protocols import PROTOCOLS
 
 BY = {
@@ -20,14 +20,14 @@ BY = {
 HEARD_LIVE = ", heard live"  # the end of a protocol's name
 
 
-def headline_figures(content: LiveEvaluation) -> tuple[DisplayMetrics, str]:
+def headline_figures(content: LiveEvaluationJson) -> tuple[DisplayMetrics, str]:
     """The figures that speak for a model, and over which classes: four, or all where it has not two of these."""
     four = content["live"]["four_classes"]
     figures: DisplayMetrics = four or content["live"]
     return figures, f"{number_word(len(figures['classes']))} classes"
 
 
-def headline(content: LiveEvaluation) -> str:
+def headline(content: LiveEvaluationJson) -> str:
     """In how many of ten cases the display is right, and what guessing would be, as sentences.
 
     Every class counts alike, as in the UAR.
@@ -44,7 +44,7 @@ def headline(content: LiveEvaluation) -> str:
     )
 
 
-def _heard(content: LiveEvaluation) -> str:
+def _heard(content: LiveEvaluationJson) -> str:
     """On whom it was judged."""
     if content["leaky"]:
         return "LEAKY, on speech or speakers that it was trained on"
@@ -59,7 +59,7 @@ def worst_words(worst: WorstGroup) -> str:
     return f"worst group, by {by}: {worst['group']}, UAR {worst['uar']:.3f} of {worst['n']} utterances"
 
 
-def details(content: LiveEvaluation) -> str:
+def details(content: LiveEvaluationJson) -> str:
     """How soon and how steadily the display is right, and for whom it is worst, as sentences."""
     figures, _ = headline_figures(content)
     first, changes = figures["first_right"], figures["changes_a_minute"]

@@ -77,7 +77,7 @@ class SegmentMetrics(TableMetrics):
     n: int
 
 
-class Metrics(TableMetrics):
+class MetricsJson(TableMetrics):
     """The content of metrics.json; docs/metrics.md describes the keys."""
 
     protocol: str
@@ -93,13 +93,13 @@ class Metrics(TableMetrics):
     commit: str | None
 
 
-def read_metrics(folder: Path) -> Metrics:
+def read_metrics(folder: Path) -> MetricsJson:
     """The content of a folder's metrics.json.
 
     Raises:
         SerKerasError: it is missing, or is no JSON.
     """
-    content: Metrics = read_json(folder / "metrics.json")
+    content: MetricsJson = read_json(folder / "metrics.json")
     return content
 
 
@@ -113,7 +113,7 @@ def metrics(
     seed: int | None = None,
     commit: str | None = None,
     selection_overlap: int | None = None,
-) -> Metrics:
+) -> MetricsJson:
     """Everything that metrics.json holds; docs/metrics.md describes the keys.
 
     Args:
@@ -136,7 +136,7 @@ def metrics(
         raise SerKerasError("there are no predictions to evaluate: no test fold holds an utterance")
     counts = np.bincount(predictions.true, minlength=len(predictions.classes))
     confusion = measures.confusion(predictions.true, predictions.predicted, len(predictions.classes))
-    summary: Metrics = {
+    summary: MetricsJson = {
         "protocol": protocol,
         "leaky": bool(leaky),
         "leaky_reason": (leaky_reason or "not stated") if leaky else None,

@@ -14,8 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from ser_keras.common.errors import DamagedFile, MissingFile
 from ser_keras.common.files import write_atomic
+from ser_keras.common.text import html_table
 
 TEXT_COLUMNS = ("file", "corpus", "speaker", "gender")
+SHOWN = 5  # rows in a `repr`
 COLUMNS = (*TEXT_COLUMNS, "fold", "start", "end", "true", "predicted")
 
 Texts: TypeAlias = Sequence[str | None] | NDArray[np.object_] | NDArray[np.str_]
@@ -108,6 +110,27 @@ class Predictions:
 
     def __len__(self) -> int:
         return len(self.file)
+
+    def __repr__(self) -> str:
+        n_speakers = len({name for name in self.speaker if name is not None})
+        rows = [f" {file}: {true}, heard as {heard} ({p:.2f})" for file, true, heard, p in self._answers(SHOWN)]
+        more = [f" and {len(self) - SHOWN} more"] if len(self) > SHOWN else []
+        head = f"<Predictions: {len(self)} rows, {n_speakers} speakers, {len(self.classes)} classes"
+        return "\n".join([head, *rows, *more]) + ">"
+
+    def _repr_html_(self) -> str:
+        headings = ["file", "speaker", "fold", "true", "predicted", *(f"p_{name}" for name in self.classes)]
+        rows = [
+            [file, self.speaker[i], self.fold[i], true, heard, *(f"{p:.3f}" for p in self.probabilities[i])]
+            for i, (file, true, heard, _) in enumerate(self._answers(SHOWN))
+        ]
+        return html_table(headings, rows, f"the first {len(rows)} of {len(self)} rows")
+
+    def _answers(self, n: int) -> list[tuple[str, str, str, float]]:
+        """(file, true class, predicted class, its probability) of the first rows."""
+        first = self.take(slice(n))
+        columns = zip(first.file, first.true, first.predicted, first.probabilities, strict=True)
+        return [(file, self.classes[true], self.classes[heard], float(p[heard])) for file, true, heard, p in columns]
 
     @property
     def predicted(self) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ser_keras.common.files import write_atomic, write_json
-from ser_keras.evaluation.metrics_json import Metrics, metrics
+from ser_keras.evaluation.metrics_json import MetricsJson, metrics
 from ser_keras.evaluation.predictions import Predictions
 
 if TYPE_CHECKING:  # pydantic is no package of the base install
@@ -38,7 +38,7 @@ def write_tables(
     leaky_reason: str | None,
     commit: str | None,
     selected_on: Collection[str] = (),
-) -> Metrics:
+) -> MetricsJson:
     """Write the tables of a folder; `metrics.json` comes last and marks them whole.
 
     Args:

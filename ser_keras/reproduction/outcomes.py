@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ser_keras.common.errors import BadSetting, SerKerasError
 from ser_keras.common.files import read_json
-from ser_keras.evaluation import Estimate, Metrics, Predictions, read_metrics
+from ser_keras.evaluation import Estimate, MetricsJson, Predictions, read_metrics
 from ser_keras.experiment.protocols import PROTOCOLS
 from ser_keras.experiment.run import RunDirectory
 from ser_keras.features import conditions
@@ -103,7 +103,7 @@ class Outcome:
         return estimate(self.judged.utterances, "uar", self.by_speaker)
 
     @functools.cached_property
-    def metrics(self) -> Metrics:
+    def metrics(self) -> MetricsJson:
         return read_metrics(self.folder)
 
     def result(self) -> RowResult:

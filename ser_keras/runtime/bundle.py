@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import math
+import os
 import zipfile
 from pathlib import Path
 
@@ -90,7 +91,7 @@ class ModelFile:
     reach: str
 
 
-def find(model: str | Path | None = None) -> ModelFile:
+def find(model: str | os.PathLike[str] | None = None) -> ModelFile:
     """Find and read a model.
 
     Args:
@@ -125,9 +126,9 @@ def find(model: str | Path | None = None) -> ModelFile:
     )
 
 
-def _locate(model: str | Path) -> Path:
+def _locate(model: str | os.PathLike[str]) -> Path:
     """The bundle folder or `.tflite` file that `model` stands for."""
-    path, name = Path(model), str(model)
+    path, name = Path(model), os.fspath(model)
     if path.is_file() or (path / "bundle.json").is_file():
         return path
     if (path / "experiment.yaml").is_file():

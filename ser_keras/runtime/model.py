@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypedDict
@@ -15,6 +16,7 @@ from ser_keras.audio import reading
 from ser_keras.audio.samples import SAMPLE_RATE, level_dbfs
 from ser_keras.audio.windows import sliding_windows
 from ser_keras.common.errors import BadInput
+from ser_keras.common.text import html_table
 from ser_keras.runtime import bundle
 from ser_keras.runtime.interpreter import Interpreter, RuntimeChoice, WindowClassifier, choose
 from ser_keras.runtime.isolated_interpreter import IsolatedInterpreter
@@ -91,6 +93,19 @@ class Result:
     model: str
     speech: bool = True
     warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        ordered = sorted(self.probabilities.items(), key=lambda item: -item[1])
+        classes = ", ".join(f"{name} {p:.3f}" for name, p in ordered)
+        heard = self.emotion if self.speech else "no speech"
+        head = f"<Result {self.file or 'of samples'}: {heard}; {classes} ({len(self.segments)} windows, {self.model})"
+        return "\n ".join([head, *self.warnings]) + ">"
+
+    def _repr_html_(self) -> str:
+        ordered = sorted(self.probabilities.items(), key=lambda item: -item[1])
+        heard = self.emotion if self.speech else "no speech"
+        caption = "; ".join([f"{self.file or 'samples'}: {heard}", *self.warnings])
+        return html_table(["class", "probability"], [(name, f"{p:.3f}") for name, p in ordered], caption)
 
     def to_dict(self) -> ResultJson:
         """The entry that `ser-keras predict --json` prints."""
@@ -176,6 +191,11 @@ class Model:
         self.name = name
         self.runtime = runtime
         self.reach = reach
+
+    def __repr__(self) -> str:
+        seconds = self.window_samples / SAMPLE_RATE
+        classes = ", ".join(self.classes)
+        return f"<Model {self.name}: {classes}; windows of {seconds:g} s, {self.runtime}\n {self.reach}>"
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -339,7 +359,7 @@ def _block(samples: ArrayLike) -> NDArray[np.float32]:
     return np.clip(np.nan_to_num(block.astype(np.float32, copy=False), nan=0.0, posinf=0.0, neginf=0.0), -1, 1)
 
 
-def load(model: str | Path | None = None, runtime: RuntimeChoice = "auto", threads: int = 1) -> Model:
+def load(model: str | os.PathLike[str] | None = None, runtime: RuntimeChoice = "auto", threads: int = 1) -> Model:
     """Load a model.
 
     Example:
@@ -352,7 +372,7 @@ def load(model: str | Path | None = None, runtime: RuntimeChoice = "auto", threa
 
     Args:
         model: None: the model that the package ships; or a shipped model's name, a bundle folder, a `.tflite` file,
-            or a run directory that holds a bundle.
+            or a run directory that holds a bundle; a `Bundle` or a `Run` does, too.
         runtime: `litert`, `tflite-runtime`, or `auto`: whichever is installed.
         threads: threads of the runtime.
 

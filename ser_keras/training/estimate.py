@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ser_keras.common.seeds import FoldSeeds
+from ser_keras.common.text import duration, html_table
 from ser_keras.experiment.assembly import build_classifier, model_kind
 from ser_keras.experiment.run import RunDirectory
 from ser_keras.experiment.saved_model import load_initial
@@ -58,6 +59,27 @@ class TrainingPlan:
     epochs: int
     early_stopping: bool
     seconds: float
+
+    @property
+    def lines(self) -> list[str]:
+        """The plan for people."""
+        lines = [f"{self.n_utterances} utterances, {self.n_windows} windows"]
+        lines.append("classes: " + ", ".join(f"{name} {n}" for name, n in self.classes.items()))
+        for fold in self.folds:
+            parts = {"train": fold.n_train, "validation": fold.n_validation, "test": fold.n_test}
+            counts = ", ".join(f"{n} {part}" for part, n in parts.items() if n)
+            lines.append(f"fold {fold.number} ({fold.name}): {counts}")
+        at_most = " at most (early stopping)" if self.early_stopping else ""
+        trainings = f"{len(self.folds)} folds and the final refit, {self.epochs} epochs each"
+        return [*lines, f"{trainings}: about {duration(self.seconds)}{at_most}"]
+
+    def __repr__(self) -> str:
+        return "\n ".join([f"<TrainingPlan: {self.lines[0]}", *self.lines[1:]]) + ">"
+
+    def _repr_html_(self) -> str:
+        rows = [(f.number, f.name, f.n_train, f.n_validation, f.n_test) for f in self.folds]
+        caption = f"{self.lines[0]}; {self.lines[-1]}"
+        return html_table(["fold", "test", "train utterances", "validation", "test utterances"], rows, caption)
 
 
 def dry_run(

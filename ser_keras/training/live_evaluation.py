@@ -22,7 +22,7 @@ from ser_keras.corpora.listeners import ListenersAccuracy, voice_votes
 from ser_keras.corpora.listeners import accuracy as listeners_accuracy
 from ser_keras.corpora.utterance import Utterance
 from ser_keras.evaluation.live import HeardStream, answers, live_metrics
-from ser_keras.evaluation.live_json import LiveEvaluation
+from ser_keras.evaluation.live_json import LiveEvaluationJson
 from ser_keras.evaluation.live_tables import write_answers
 from ser_keras.evaluation.live_words import HEARD_LIVE
 from ser_keras.evaluation.reports.plots import png
@@ -45,7 +45,7 @@ from ser_keras.training.runtime_model import keras_model
 LIVE = "live"  # a folder's name ends in it
 N_UTTERANCES = 1200
 Decoder = Literal["soundfile", "tfio"]
-LiveResult = tuple[str, Path, LiveEvaluation]  # name, folder, content of metrics.json
+LiveResult = tuple[str, Path, LiveEvaluationJson]  # name, folder, content of metrics.json
 
 
 @dataclasses.dataclass(frozen=True)
@@ -264,7 +264,7 @@ def _read(corpus: str, root: str | Path, classes: ClassMap) -> tuple[DecodedAudi
     return audio, np.array([lookup[u.emotion] for u in audio.utterances])
 
 
-def _judge(folder: Path, parts: Sequence[_Part], subject: _Subject, request: LiveRequest) -> LiveEvaluation:
+def _judge(folder: Path, parts: Sequence[_Part], subject: _Subject, request: LiveRequest) -> LiveEvaluationJson:
     """Make the streams, hear them and write what came of it; metrics.json comes last and marks the rest whole."""
     planned = [(part, plan(part.speech, request.settings, part.seed)) for part in parts]
     streams = [stream for _, of_part in planned for stream in of_part]
@@ -285,7 +285,7 @@ def _judge(folder: Path, parts: Sequence[_Part], subject: _Subject, request: Liv
                 heard.append(hear(stream, model, len(heard), key_of=key_of))
                 advance()
     commit = provenance()["commit"]
-    content: LiveEvaluation = {
+    content: LiveEvaluationJson = {
         "protocol": subject.protocol,
         "leaky": subject.leaky_reason is not None,
         "leaky_reason": subject.leaky_reason,

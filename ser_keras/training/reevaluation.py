@@ -12,7 +12,7 @@ from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora import is_collection
 from ser_keras.corpora import name_of as corpus_name
 from ser_keras.evaluation import Predictions
-from ser_keras.evaluation.metrics_json import Metrics
+from ser_keras.evaluation.metrics_json import MetricsJson
 from ser_keras.evaluation.tables import write_tables
 from ser_keras.experiment import saved_model
 from ser_keras.experiment.provenance import provenance
@@ -28,7 +28,7 @@ from ser_keras.training.prediction import predict_items
 if TYPE_CHECKING:
     from ser_keras.features.conditions import Condition
 
-Evaluation = tuple[str, Path, Metrics]  # name, folder, metrics
+NamedMetrics = tuple[str, Path, MetricsJson]  # name, folder, metrics
 
 
 def reopen(run: RunDirectory, *, unfinished: bool = False) -> FoldedAudio:
@@ -60,7 +60,7 @@ def reopen_prepared(run: RunDirectory, *, unfinished: bool = False) -> Prepared:
 
 def evaluate(
     run: RunDirectory, corpora: Sequence[tuple[str, str | Path]] = (), conditions: Sequence[Condition] = ()
-) -> list[Evaluation]:
+) -> list[NamedMetrics]:
     """Run a finished run's models again, into `RUN/evaluations/NAME/`.
 
     Args:
@@ -116,7 +116,7 @@ def _with_condition(protocol: str, condition: Condition | None) -> str:
     return protocol if condition is None else f"{protocol}, {condition.title}"
 
 
-def evaluate_folds(run: RunDirectory, condition: Condition | None = None, *, unfinished: bool = False) -> Evaluation:
+def evaluate_folds(run: RunDirectory, condition: Condition | None = None, *, unfinished: bool = False) -> NamedMetrics:
     """Each fold's model on its own test fold, under a condition."""
     with tensorflow_session(run.trained_with()[0]):
         data = reopen(run, unfinished=unfinished)
@@ -148,7 +148,7 @@ def evaluate_folds(run: RunDirectory, condition: Condition | None = None, *, unf
     return name, folder, metrics
 
 
-def _evaluate_final(run: RunDirectory, corpus: str, root: str | Path, *, condition: Condition | None) -> Evaluation:
+def _evaluate_final(run: RunDirectory, corpus: str, root: str | Path, *, condition: Condition | None) -> NamedMetrics:
     """The final model on another corpus, under a condition."""
     experiment, _, start = run.trained_with()
     run.require_final()

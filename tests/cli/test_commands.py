@@ -47,10 +47,7 @@ def called(capsys, *arguments):
         ),
         (("evaluate", "no-run"), "no run directory"),
         (("evaluate", "no-run", "--seed", "1"), "--seed goes with --live alone"),
-        (
-            ("evaluate", "no-run", "--live"),
-            "no-run is no run: of a bundle, --live needs --corpus NAME=PATH and --out DIR",
-        ),
+        (("evaluate", "no-run", "--live"), "no-run is no run: a bundle needs --corpus and --out"),
         (("evaluate", "no-run", "--live", "--condition", "noise:20"), "--condition goes without --live"),
         (("evaluate", "no-run", "--live", "--utterances", "0"), "a number of utterances from 1, or all"),
         (("export", "no-run", "--out", "b"), "no run directory"),

@@ -477,7 +477,7 @@ def test_metrics_json_is_written_as_ever(tmp_path):
     assert {tuple(entry) for entry in content["folds"]} == {("fold", "n", "uar", "wa")}
     in_corpus = ("n", "uar", "wa", "uar_ci95", "ci_utterances_only")
     assert {tuple(entry) for entry in content["per_corpus"].values()} == {in_corpus}
-    assert set(content) == set(get_type_hints(metrics_json.Metrics))
+    assert set(content) == set(get_type_hints(metrics_json.MetricsJson))
     assert set(content["segment"]) == set(get_type_hints(metrics_json.SegmentMetrics))
 
 

@@ -1,11 +1,12 @@
 """`ser_keras.export`: from a run directory to a bundle that says nothing but what is so."""
 
 import hashlib
+import json
 import shutil
 
 import pytest
 
-from ser_keras.cli import texts
+from ser_keras.api.bundle import Bundle
 from ser_keras.common.errors import SerKerasError
 from ser_keras.export.bundle import export_run
 from ser_keras.runtime.interpreter import installed
@@ -55,13 +56,15 @@ def test_index_holds_what_runtimes_read(bundle):
     assert origin["corpora"][0]["licence"] == "CC0-1.0"
 
 
-def test_the_terminal_has_a_line_a_file_and_one_for_what_is_missing(bundle):
-    info = index(bundle)
-    assert [line.partition(":")[0].partition(" ")[0] for line in texts.bundle(info)] == list(FILES)
-    assert f"UAR {info['uar_estimate']['model.tflite']['uar']:.3f}" in texts.bundle(info)[0]
-    assert "(default)" in texts.bundle(info)[0] and "(default)" not in texts.bundle(info)[1]
+def test_there_is_a_line_a_file_and_one_for_what_is_missing(bundle, tmp_path):
+    info, lines = index(bundle), Bundle(bundle).lines
+    assert [line.partition(":")[0].partition(" ")[0] for line in lines] == list(FILES)
+    assert f"UAR {info['uar_estimate']['model.tflite']['uar']:.3f}" in lines[0]
+    assert "(default)" in lines[0] and "(default)" not in lines[1]
     info |= {"uar_estimate": dict.fromkeys(FILES), "uar_estimate_missing": "no audio"}
-    assert len(texts.bundle(info)) == 3 and "no audio" in texts.bundle(info)[2]
+    (tmp_path / "bundle.json").write_text(json.dumps(info))
+    lines = Bundle(tmp_path).lines
+    assert len(lines) == 3 and "no audio" in lines[2]
 
 
 def test_nothing_in_the_bundle_names_a_path_of_this_machine(bundle):

@@ -8,10 +8,10 @@ import keras
 import numpy as np
 import pytest
 
+from ser_keras.api.metrics import Metrics
+from ser_keras.api.run import Run
 from ser_keras.audio.windows import cut_windows
-from ser_keras.cli import texts
 from ser_keras.cli.main import main
-from ser_keras.cli.texts import headline
 from ser_keras.common import seeds
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.seeds import Stream
@@ -122,7 +122,8 @@ def test_sequences_are_judged_by_utterance(trained, tmp_path):
     run = trained.copy(tmp_path / "run", experiment(*LSTM))
     assert run.metrics["segment"] is None and not (run.path / "segments.csv").exists()
     assert run.metrics["n_utterances"] == 36 and run.metrics["uar"] > 0.5
-    assert "36 utterances" in headline(run.metrics) and "windows" not in headline(run.metrics)
+    headline = str(Metrics.read(run.path))
+    assert "36 utterances" in headline and "windows" not in headline
     prepared = finished_runs.reopen_prepared(run)
     fold = prepared.folds[0]
     classifier = saved_model.load_keras_model(run.fold(0))
@@ -137,7 +138,7 @@ def test_sequences_are_judged_by_utterance(trained, tmp_path):
 
 def test_a_sequence_model_is_exported_with_its_chunks(trained, tmp_path):
     run = trained.copy(tmp_path / "run", experiment(*LSTM))
-    lines = texts.bundle(from_run.export(run, tmp_path / "bundle", default="auto"))
+    lines = Run(run.path).export(tmp_path / "bundle", default="auto").lines
     assert "on 36 utterances" in lines[0]
     model = load(tmp_path / "bundle")
     assert model.window_samples == 8800 + 8192

@@ -13,7 +13,7 @@ import numpy as np
 
 from ser_keras.common.errors import SerKerasError
 from ser_keras.corpora import CORPORA
-from ser_keras.evaluation import Metrics, PairedDifference, Predictions, paired_difference
+from ser_keras.evaluation import MetricsJson, PairedDifference, Predictions, paired_difference
 from ser_keras.evaluation.reports import plots
 from ser_keras.evaluation.reports.page import picture, write_page
 from ser_keras.evaluation.reports.run_data import RunData, load_run
@@ -27,7 +27,7 @@ class NamedRun(NamedTuple):
 
     name: str
     run: RunData
-    metrics: Metrics
+    metrics: MetricsJson
 
 
 class RunRow(TypedDict):

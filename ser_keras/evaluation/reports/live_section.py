@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypedDict
 
-from ser_keras.evaluation.live_json import LiveEvaluation
+from ser_keras.evaluation.live_json import LiveEvaluationJson
 from ser_keras.evaluation.live_words import BY, details, headline
 from ser_keras.evaluation.reports.page import Picture, stored_picture
 
@@ -32,7 +32,7 @@ class LivePart(TypedDict):
     picture: Picture | None
 
 
-def live_parts(folder: Path, live: dict[str, LiveEvaluation]) -> list[LivePart]:
+def live_parts(folder: Path, live: dict[str, LiveEvaluationJson]) -> list[LivePart]:
     """One part for each evaluation that was heard live.
 
     Args:
@@ -57,7 +57,7 @@ def live_parts(folder: Path, live: dict[str, LiveEvaluation]) -> list[LivePart]:
     ]
 
 
-def _streams(content: LiveEvaluation) -> str:
+def _streams(content: LiveEvaluationJson) -> str:
     streams = content["streams"]
     return (
         f"{content['n_utterances']} of {content['n_available']} utterances of {content['n_speakers']} speakers, in "
@@ -66,7 +66,7 @@ def _streams(content: LiveEvaluation) -> str:
     )
 
 
-def _rows(content: LiveEvaluation) -> list[GroupRow]:
+def _rows(content: LiveEvaluationJson) -> list[GroupRow]:
     """Every group of what divides the utterances."""
     worst = content["live"]["worst"]
     rows: list[GroupRow] = []

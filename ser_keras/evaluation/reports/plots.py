@@ -52,6 +52,13 @@ LIGHT = Theme("#ffffff", "#1b1f24", "#d8dce1", "#0072b2", "#d55e00", "#1b1f24", 
 DARK = Theme("#171b21", "#e6e9ed", "#39414c", "#56b4e9", "#f0935a", "#e6e9ed", ("#171b21", "#0f6ea8", "#9bd6fb"))
 
 
+class Plot(Figure):
+    """A figure that notebooks show without pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        return png(self)
+
+
 def png(figure: Figure) -> bytes:
     """PNG bytes of a plot."""
     buffer = io.BytesIO()
@@ -110,7 +117,7 @@ def learning_curves(histories: Mapping[str, History], theme: Theme = LIGHT) -> F
     panels = [m for m in ("accuracy", "loss") if any(_drawable(h, m) for h in histories.values())]
     if not panels:
         return None
-    figure = Figure(figsize=(WIDTH, 0.5 + 2.3 * len(panels)), layout="constrained", facecolor=theme.background)
+    figure = Plot(figsize=(WIDTH, 0.5 + 2.3 * len(panels)), layout="constrained", facecolor=theme.background)
     for axes, measure in zip(np.atleast_1d(figure.subplots(len(panels), 1, sharex=True)), panels, strict=True):
         dress(axes, theme)
         axes.grid(color=theme.grid, linewidth=0.6)
@@ -284,7 +291,7 @@ def write_plots(data: RunData) -> list[Path]:
 
 
 def _figure(theme: Theme, width: float, height: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(width, height), layout="constrained", facecolor=theme.background)
+    figure = Plot(figsize=(width, height), layout="constrained", facecolor=theme.background)
     axes = figure.subplots()
     dress(axes, theme)
     return figure, axes

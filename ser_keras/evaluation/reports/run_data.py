@@ -13,8 +13,8 @@ from typing import Any, TypeAlias, TypedDict, TypeVar, cast
 from ser_keras.common.errors import DamagedFile, MissingFile, SerKerasError, Unreadable
 from ser_keras.common.files import read_json
 from ser_keras.corpora import CORPORA
-from ser_keras.evaluation import Metrics, Predictions, metrics
-from ser_keras.evaluation.live_json import LiveEvaluation, read_live
+from ser_keras.evaluation import MetricsJson, Predictions, metrics
+from ser_keras.evaluation.live_json import LiveEvaluationJson, read_live
 from ser_keras.experiment.protocols import PROTOCOLS
 from ser_keras.experiment.run import RunDirectory
 
@@ -53,11 +53,11 @@ class RunData:
     path: Path
     experiment: Tree = field(default_factory=dict)
     provenance: Tree = field(default_factory=dict)
-    metrics: Metrics | None = None
+    metrics: MetricsJson | None = None
     predictions: Predictions | None = None
     histories: dict[str, History] = field(default_factory=dict)
     folds: dict[int, FoldRecord] = field(default_factory=dict)
-    live: dict[str, LiveEvaluation] = field(default_factory=dict)
+    live: dict[str, LiveEvaluationJson] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
 
     @property
@@ -135,7 +135,7 @@ def load_run(path: Path | str) -> RunData:
     data.provenance = attempt("provenance.json", lambda: run.provenance, {})
     data.predictions = attempt("predictions.csv", lambda: Predictions.read_csv(path / "predictions.csv"), None)
     content: Mapping[str, object] = attempt("metrics.json", lambda: run.metrics, {})
-    data.metrics = cast(Metrics, content) if content else None
+    data.metrics = cast(MetricsJson, content) if content else None
     for folder in run.folds():
         empty: FoldRecord = {}
         record = attempt("fold.json", partial(_read_fold, folder / "fold.json"), empty)
@@ -149,7 +149,7 @@ def load_run(path: Path | str) -> RunData:
         nothing: Mapping[str, object] = {}
         evaluation = attempt("metrics.json", partial(_read_live, file.parent), nothing)
         if "live" in evaluation:
-            data.live[file.parent.name] = cast(LiveEvaluation, evaluation)
+            data.live[file.parent.name] = cast(LiveEvaluationJson, evaluation)
     if not data.folds:
         data.missing.append("no finished folds (folds/K/fold.json): what training saw can't be checked")
     if data.metrics is None and data.predictions is not None and len(data.predictions):
@@ -183,14 +183,18 @@ def read_history(path: Path) -> History:
         path: the file.
 
     Returns:
-        A value an epoch in each; a last line that was cut off is left out.
+        A value an epoch in each; a last line that was cut off is left out. Nothing where there were no epochs: that of a
+        baseline has the heading `epoch` alone.
 
     Raises:
         SerKerasError: missing, or no table of numbers.
     """
     try:
         with open(path, encoding="utf-8", newline="") as stream:
-            rows = list(csv.DictReader(stream))
+            reader = csv.DictReader(stream)
+            rows = list(reader)
+        if not rows and reader.fieldnames == ["epoch"]:
+            return {}
         if rows and None in rows[-1].values():
             rows.pop()
         columns = {name: [float(row[name] or math.nan) for row in rows] for name in (rows[0] if rows else ())}

@@ -10,7 +10,7 @@ from typing import TypeAlias, TypedDict, cast
 import numpy as np
 import yaml
 
-from ser_keras.evaluation import Metrics, Predictions
+from ser_keras.evaluation import MetricsJson, Predictions
 from ser_keras.evaluation.reports import plots
 from ser_keras.evaluation.reports.comparison import write_comparison
 from ser_keras.evaluation.reports.live_section import LivePart, live_parts
@@ -106,9 +106,9 @@ def _content(data: RunData) -> _Content:
     }
 
 
-def _metrics(data: RunData) -> Metrics:
+def _metrics(data: RunData) -> MetricsJson:
     """The run's metrics; every key may be missing, so they are read by `get`."""
-    return data.metrics if data.metrics is not None else cast(Metrics, {})
+    return data.metrics if data.metrics is not None else cast(MetricsJson, {})
 
 
 def _pictures(data: RunData) -> dict[str, Picture | None]:
@@ -138,7 +138,7 @@ def _pictures(data: RunData) -> dict[str, Picture | None]:
     return pictures
 
 
-def _class_rows(metrics: Metrics) -> list[ClassRow]:
+def _class_rows(metrics: MetricsJson) -> list[ClassRow]:
     classes, matrix = list(metrics.get("classes") or {}), np.array(metrics.get("confusion") or [])
     rows = []
     for index, name in enumerate(classes):
