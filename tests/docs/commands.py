@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ser_keras.common import plugins
 from tests.docs import project
 from tests.docs.markdown import Passage, passages
 
@@ -222,6 +223,8 @@ def _anchor(title: str) -> str:
 
 def _missing(name: str) -> str:
     """What of a dotted name does not exist, or "": a module's file, and within it the last parts as words."""
+    if name in plugins.GROUPS:  # names of entry points
+        return ""
     first, *parts = name.split(".")
     path = ROOT / first
     for i, part in enumerate(parts):
