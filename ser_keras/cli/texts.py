@@ -318,13 +318,14 @@ def search_result(result: SearchResult) -> list[str]:
         low, high = test.interval
         lines.append(
             f"nested over {len(result.outer)} outer folds: test UAR {test.uar:.3f} [{low:.3f}, {high:.3f}] of the "
-            f"winners; their mean validation UAR, which chose them, was {validation:.3f}"
+            f"winners{test.further_text}; their mean validation UAR"
+            f"{', which chose them,' if result.objective == 'uar' else ''} was {validation:.3f}"
         )
     else:
         lines += [
             f"winner: trial {best.id} ({best.settings_text}), validation {best}",
             f"test speakers {', '.join(test.speakers)}: {test}, WA {test.wa:.3f}, {test.n} utterances; starting recipe "
-            f"{result.start.uar:.3f}",
+            f"{result.start.uar:.3f}{result.start.further_text}",
         ]
     points, low, high = (100 * v for v in (result.difference["difference"], *result.difference["ci95"]))
     verdict = "reliable" if low > 0 or high < 0 else "not reliably different"

@@ -168,6 +168,7 @@ def import_trusted(module: str) -> object:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name is not None and (module == error.name or module.startswith(f"{error.name}.")):
+            trusted_modules.pop(module, None)  # a misspelt name: child processes would look for it, too
             raise NotFound(
                 f"there is no module {error.name}: install it, or run from the folder that it is in"
             ) from error

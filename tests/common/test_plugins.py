@@ -132,6 +132,15 @@ def test_a_child_process_trusts_what_its_parent_trusts(folder):
     assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == ["True", "True", "False"]
 
 
+def test_a_misspelt_module_is_not_told_to_child_processes(folder):
+    (folder / "parts_f.py").write_text(PARTS)
+    for name in ("parts_ff", "parts_f"):
+        plugins.trust(name)
+    with pytest.raises(NotFound, match="there is no module parts_ff"):
+        plugins.import_trusted("parts_ff")
+    assert "parts_f" in plugins.shared()["modules"] and "parts_ff" not in plugins.shared()["modules"]
+
+
 def test_a_broken_plugin_is_one_kind_of_error(folder):
     with pytest.raises(SerKerasError, match="there is no module gone_for_good"):
         plugins.use(["gone_for_good"])
