@@ -226,7 +226,7 @@ def check_out(out: Path) -> None:
         ours |= set(read_json(out / INDEX)["files"])
     if INDEX not in present or present - ours:
         strange = sorted(present - ours) or sorted(present)
-        raise SerKerasError(f"{out} holds {strange[0]}, which is no part of a bundle; choose another --out")
+        raise SerKerasError(f"{out} holds {strange[0]}, which is no part of a bundle; choose another `out`")
 
 
 def _listing(folder: Path) -> dict[str, FileEntry]:

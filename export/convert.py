@@ -132,9 +132,9 @@ def serve() -> None:
     """The child's side: a line with the conversions on standard input; of each, the files that are left out."""
     with answering() as (stdin, answer):
         request = json.loads(stdin.readline())
-        plugins.adopt(request["plugins"])
         for item in request["models"]:
             try:
+                plugins.adopt(request["plugins"])
                 left_out = convert_one(Conversion.from_plain(item))
             except SerKerasError as error:
                 answer(failure=f"{item['source']} can't be converted: {error}")
@@ -152,9 +152,10 @@ def _one_line(error: Exception) -> str:
 def convert_one(job: Conversion) -> dict[str, str]:
     """Write the files of one model; returns those left out, with reasons."""
     from ser_keras.export import signatures
+    from ser_keras.models.classifier import load_keras
     from ser_keras.runtime.interpreter import Interpreter
 
-    model = _load_keras(job.source)
+    model = load_keras(job.source)
     folder = job.float32.parent
     content = to_tflite(model, folder)
     Interpreter(content, job.source.name)  # operations that convert can still fail when allocated
@@ -183,18 +184,6 @@ def convert_one(job: Conversion) -> dict[str, str]:
             (folder / STEP_FLOAT_FILE).write_bytes(content)
             (folder / STEP_FILE).write_bytes(quantise(content))
     return left_out
-
-
-def _load_keras(source: Path) -> keras.Model:
-    import keras
-
-    import ser_keras.features.frontends
-    import ser_keras.models.end_to_end  # noqa: F401 - registers the project's layers
-
-    try:
-        return keras.models.load_model(source, compile=False)
-    except Exception as error:  # zip, JSON, HDF5 and layers each fail in their own way
-        raise SerKerasError(f"it is no Keras model that can be read ({_one_line(error)})") from None
 
 
 def to_tflite(model: keras.Model, scratch: Path | None = None) -> bytes:

@@ -69,7 +69,7 @@ def _locked(out: Path) -> Iterator[None]:
             os.close(handle)  # its last holder removed it in between
         except BlockingIOError:
             os.close(handle)
-            raise SerKerasError(f"another process is writing {out}; wait for it or choose another --out") from None
+            raise SerKerasError(f"another process is writing {out}; wait for it or choose another `out`") from None
     try:
         yield
     finally:

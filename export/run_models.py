@@ -123,7 +123,7 @@ def _no_model(run: RunDirectory, fold: int | None) -> str:
         return f"{run.path} holds no trained fold {fold} (trained folds: {trained})"
     return (
         f"{run.path} holds no final model: finish it with `ser-keras train ... --out {run.path} --resume`, "
-        "or export a fold with --fold K"
+        "or export one of the folds by `fold`"
     )
 
 

@@ -66,7 +66,7 @@ def choose_default(wanted: str, figures: Mapping[str, Estimate | None]) -> str:
         return next((VARIANTS[name].file for name in ALWAYS if VARIANTS[name].file in fitting), VARIANTS[FLOAT32].file)
     file = VARIANTS[wanted].file
     if file not in losses:
-        raise SerKerasError(f"the variant '{wanted}' wasn't made: add --all-variants, or choose another default")
+        raise SerKerasError(f"the variant '{wanted}' wasn't made: set `all_variants=True`, or choose another `default`")
     estimate = figures[file]
     if file in fitting or estimate is None:
         return file
@@ -74,5 +74,5 @@ def choose_default(wanted: str, figures: Mapping[str, Estimate | None]) -> str:
     raise SerKerasError(
         f"{wanted} would be the default and loses {100 * losses[file]:.1f} points of UAR on the test folds "
         f"({estimate['uar']:.3f} against {estimate['keras_uar']:.3f}, at most {100 * MAX_UAR_LOSS:g} are allowed): "
-        + (f"choose --default {' or '.join(names)}" if names else "no variant loses less; train on")
+        + (f"choose `default` {' or '.join(names)}" if names else "no variant loses less; train on")
     )

@@ -40,10 +40,10 @@ def same_search(out: Path, search: Search) -> None:
         if changed or any(before[key] != now[key] for key in ("space", "test_speakers")):
             raise SerKerasError(
                 f"{out} holds another search ({'; '.join(changed) or 'the space or its recipe was changed'}); "
-                "choose another --out"
+                "choose another `out`"
             )
     elif (out / "oracle").exists() or (out / "experiment.yaml").exists():
-        raise SerKerasError(f"{out} holds something else; choose another --out")
+        raise SerKerasError(f"{out} holds something else; choose another `out`")
     write_atomic(file, dump_yaml(now))
     source = out / "provenance.json"
     write_json(source, provenance(read_json(source) if source.is_file() else None))
@@ -61,7 +61,7 @@ def claim(folder: Path, identity: str) -> None:
     """
     file = folder / "identity"
     if file.is_file() and file.read_text(encoding="utf-8").strip() != identity:
-        raise SerKerasError(f"{folder} holds trials of another search; choose another --out")
+        raise SerKerasError(f"{folder} holds trials of another search; choose another `out`")
     file.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(file, f"{identity}\n")
 

@@ -40,15 +40,15 @@ BEATS = 5  # signs of life a lease
 OPTIONS = (("grpc.enable_http_proxy", 0), ("grpc.max_receive_message_length", -1))
 
 
-def address(text: str, option: str) -> tuple[str, int]:
-    """(host, port) from `HOST:PORT`; messages name the option that gave the text.
+def address(text: str, argument: str) -> tuple[str, int]:
+    """(host, port) from `HOST:PORT`; messages name the argument that gave the text.
 
     Raises:
         SerKerasError: it is something else.
     """
     host, colon, port = text.rpartition(":")
     if not colon or not host or not port.isdigit() or not 0 <= int(port) < 65536:
-        raise SerKerasError(f"{option} {text}: write HOST:PORT, as in 10.0.0.5:8000")
+        raise SerKerasError(f"`{argument}` {text}: write HOST:PORT, as in 10.0.0.5:8000")
     return host, int(port)
 
 
@@ -117,10 +117,10 @@ class Chief:
             self.port = self._server.add_insecure_port(f"{host}:{port}")
         except RuntimeError as error:
             raise SerKerasError(
-                f"--chief {host}:{port}: the address can't be taken; it is in use or not ours"
+                f"`chief` {host}:{port}: the address can't be taken; it is in use or not ours"
             ) from error
         if not self.port:
-            raise SerKerasError(f"--chief {host}:{port}: the address can't be taken; it is in use or not ours")
+            raise SerKerasError(f"`chief` {host}:{port}: the address can't be taken; it is in use or not ours")
         self._server.start()
 
     def wait(self, tick: Callable[[], None], seconds: float = 0.5) -> None:
@@ -191,7 +191,7 @@ class _Introduction(grpc.UnaryUnaryClientInterceptor):
             if code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
                 raise Interrupted(f"the chief failed: {response.details()}")
             if self.leaving or time.monotonic() > until:
-                raise Interrupted(f"no chief was heard for {self.patience_s:g} s; start it, or check --join")
+                raise Interrupted(f"no chief was heard for {self.patience_s:g} s; start it, or check `join`")
             time.sleep(0.5)
 
 

@@ -62,11 +62,11 @@ def splits(
         for name in test_speakers:
             matches = [name] if name in speakers else short.get(name, [name])
             if len(matches) > 1:
-                raise SerKerasError(f"--test-speakers: '{name}' may be any of {', '.join(matches)}; write it in full")
+                raise SerKerasError(f"`test_speakers`: '{name}' may be any of {', '.join(matches)}; write it in full")
             names += matches
         if strange := [name for name in names if name not in speakers]:
             raise SerKerasError(
-                f"--test-speakers: nobody is called '{strange[0]}'; nearest: {nearest(strange[0], speakers)}"
+                f"`test_speakers`: nobody is called '{strange[0]}'; nearest: {nearest(strange[0], speakers)}"
             )
         tests = [sorted(set(names))]
     else:

@@ -162,8 +162,8 @@ def _refuse_short(oracle: HyperbandOracle, space: Space, max_trials: int | None,
     size, epochs = oracle.first_round()
     begins = f"hyperband over {max_epochs} epochs begins with {size} trials of {epochs}"
     if max_trials is not None and max_trials < size:
-        raise SerKerasError(f"--max-trials {max_trials}: {begins} and would train none longer; give {size} at least")
+        raise SerKerasError(f"`max_trials` {max_trials}: {begins} and would train none longer; give {size} at least")
     if (points := space.n_points()) is not None and points < size:
         raise SerKerasError(
-            f"space {space.name} has {points} points: {begins}; take --strategy grid, or fewer training.epochs"
+            f"space {space.name} has {points} points: {begins}; take `strategy` grid, or fewer training.epochs"
         )

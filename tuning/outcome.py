@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ser_keras.common.files import write_atomic
+from ser_keras.tuning.durable_oracle import SCORE
+from ser_keras.tuning.objective import COSTS, short_name
 from ser_keras.tuning.trials import BUDGET, describe, figures_of
 from ser_keras.tuning.values import Value
 
@@ -38,7 +40,7 @@ class TrialResult:
         uar: their mean, or None.
         uar_sd: their standard deviation, or None.
         score: what the search maximises, or None.
-        figures: what is measured beside UAR: `int8_kb` and `latency_ms`, where they matter.
+        figures: what is measured beside UAR: `int8_kb` and `latency_ms` where they matter, measures of one's own.
         message: why it failed.
     """
 
@@ -78,7 +80,13 @@ class TrialResult:
         uar = math.nan if self.uar is None else self.uar
         spread = f" ± {100 * self.uar_sd:.1f}" if self.uar_sd is not None else ""
         stopped = f", stopped after {len(self.folds)} folds" if self.status == "stopped" else ""
-        return ", ".join([f"UAR {100 * uar:.1f}{spread}{stopped}", *costs])
+        further = [f"{short_name(n)} {value:.4g}" for n, value in self.figures.items() if n not in COSTS]
+        return ", ".join([f"UAR {100 * uar:.1f}{spread}{stopped}", *further, *costs])
+
+
+def is_ours(figure: str) -> bool:
+    """Whether a figure that a trial reports is of the search itself, no measure."""
+    return figure in ("uar", "uar_sd", "folds_done", "stopped", "rejected", SCORE.name) or figure.startswith("fold_")
 
 
 def rows(oracle: Durable) -> list[TrialResult]:
@@ -104,7 +112,7 @@ def _row(trial: Trial, running: set[str]) -> TrialResult:
         uar=figures.get("uar"),
         uar_sd=figures.get("uar_sd"),
         score=trial.score if trial.status == "COMPLETED" else None,
-        figures={name: figures[name] for name in ("int8_kb", "latency_ms") if name in figures},
+        figures={name: value for name, value in figures.items() if not is_ours(name)},
         message=trial.message,
     )
 
@@ -135,11 +143,10 @@ def write_csv(path: Path, table: Sequence[TrialResult], axes: Sequence[Axis]) ->
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     folds = [f"fold_{k}" for k in range(n_folds)]
-    writer.writerow(
-        ["trial", "status", *names, "epochs", "uar", "uar_sd", *folds, "int8_kb", "latency_ms", "score", "message"]
-    )
+    measures = [*COSTS, *further_names(table)]
+    writer.writerow(["trial", "status", *names, "epochs", "uar", "uar_sd", *folds, *measures, "score", "message"])
     for r in table:
-        measured = [*r.folds, *[None] * (n_folds - len(r.folds)), r.figures.get("int8_kb"), r.figures.get("latency_ms")]
+        measured = [*r.folds, *[None] * (n_folds - len(r.folds)), *(r.figures.get(n) for n in measures)]
         message = " ".join(r.message.split()) if r.message else None
         writer.writerow(
             [r.id, r.status, *(r.values.get(n) for n in names), r.epochs]
@@ -147,6 +154,11 @@ def write_csv(path: Path, table: Sequence[TrialResult], axes: Sequence[Axis]) ->
             + [message]
         )
     write_atomic(path, text.getvalue())
+
+
+def further_names(table: Sequence[TrialResult]) -> list[str]:
+    """The names of what is measured beside UAR and costs."""
+    return [name for name in dict.fromkeys(name for r in table for name in r.figures) if name not in COSTS]
 
 
 def _short(value: float | None) -> float | None:

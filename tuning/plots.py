@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from ser_keras.evaluation.reports.plots import LIGHT, WIDTH, Theme, dress
+from ser_keras.tuning.objective import COSTS
 from ser_keras.tuning.values import Value
 
 if TYPE_CHECKING:
@@ -163,8 +164,8 @@ def course(table: Sequence[TrialResult], theme: Theme = LIGHT) -> Figure | None:
     return figure
 
 
-def cost(table: Sequence[TrialResult], measure: str, unit: str, *, theme: Theme = LIGHT) -> Figure | None:
-    """UAR against a cost of each trial."""
+def beside_uar(table: Sequence[TrialResult], measure: str, title: str, *, theme: Theme = LIGHT) -> Figure | None:
+    """UAR against a cost or another measure of each trial; costs on a logarithmic axis."""
     points = [(r.figures[measure], r.uar) for r in table if r.uar is not None and measure in r.figures]
     if not points:
         return None
@@ -172,9 +173,10 @@ def cost(table: Sequence[TrialResult], measure: str, unit: str, *, theme: Theme 
     plot = figure.subplots()
     dress(plot, theme)
     plot.plot([x for x, _ in points], [y for _, y in points], "o", color=theme.first, markersize=5)
-    plot.set_xscale("log")
+    if measure in COSTS:
+        plot.set_xscale("log")
     plot.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     plot.grid(color=theme.grid, linewidth=0.6)
-    plot.set_xlabel(unit)
+    plot.set_xlabel(title)
     plot.set_ylabel("mean validation UAR")
     return figure

@@ -11,8 +11,8 @@ import numpy as np
 
 from ser_keras.common.files import read_json
 from ser_keras.evaluation.reports.page import Picture, picture, write_page
-from ser_keras.tuning import accounting, plots
-from ser_keras.tuning.objective import COSTS, MEASURES
+from ser_keras.tuning import accounting, outcome, plots
+from ser_keras.tuning.objective import COSTS, measure_of, short_name
 from ser_keras.tuning.values import Value
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ def write_report(search: Search, folder: Path, table: Sequence[TrialResult]) -> 
         ),
         "course": picture(lambda theme: plots.course(table, theme), "UAR of each trial in order, and the best so far"),
     }
-    pictures |= {name: _picture_of_cost(table, name) for name in COSTS}
+    further = outcome.further_names(table)
+    pictures |= {name: _picture_beside_uar(table, name) for name in (*COSTS, *further)}
     write_page(
         path,
         "report_of_search.html",
@@ -72,7 +73,9 @@ def write_report(search: Search, folder: Path, table: Sequence[TrialResult]) -> 
         n_compared=len(compared),
         effects=effects,
         pictures=pictures,
-        costs=[name for name in COSTS if any(name in r.figures for r in table)],
+        measured=[name for name in (*COSTS, *further) if any(name in r.figures for r in table)],
+        further=further,
+        short_name=short_name,
         time=time,
         words=accounting.PARTS,
         show=plots.label_text,
@@ -81,10 +84,10 @@ def write_report(search: Search, folder: Path, table: Sequence[TrialResult]) -> 
     return path
 
 
-def _picture_of_cost(table: Sequence[TrialResult], measure: str) -> Picture | None:
-    """UAR against one cost, for the page; None where it wasn't measured."""
-    unit = MEASURES[measure][1]
-    return picture(lambda theme: plots.cost(table, measure, unit, theme=theme), f"UAR against {unit}")
+def _picture_beside_uar(table: Sequence[TrialResult], measure: str) -> Picture | None:
+    """UAR against a cost or another measure, for the page; None where it wasn't measured."""
+    title = measure_of(measure, "objective").title
+    return picture(lambda theme: plots.beside_uar(table, measure, title, theme=theme), f"UAR against {title}")
 
 
 def same_budget(table: Sequence[TrialResult]) -> list[TrialResult]:

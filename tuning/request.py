@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ser_keras.common.errors import SerKerasError, nearest
-from ser_keras.tuning.objective import MEASURES, Objective, parse_limit
+from ser_keras.tuning.objective import Objective, measure_of, parse_limit
 from ser_keras.tuning.oracles import STRATEGIES, Strategy
 
 DEFAULT_TRIALS = 20  # of the strategies that have no end of their own
@@ -24,7 +24,7 @@ class Request:
         folds: inner folds of a trial.
         test_speakers: names, or None for fold 0 of five speaker groups.
         outer_folds: nested cross-validation over so many groups of test speakers, or None.
-        objective: a name in MEASURES.
+        objective: `uar`, `int8_kb`, `latency_ms`, or one's own: `module:name` or the name of an entry point.
         limits: strings like `int8_kb<=500`.
         stop_behind: share of UAR behind the best trial at which a trial is stopped.
         seed: of the strategy's draws; the trainings take the recipe's.
@@ -51,20 +51,19 @@ class Request:
     def __post_init__(self) -> None:
         self.corpora = [(name, str(path)) for name, path in self.corpora]
         if self.strategy not in STRATEGIES:
-            raise SerKerasError(f"--strategy: no '{self.strategy}'; nearest: {nearest(self.strategy, STRATEGIES)}")
-        if self.objective not in MEASURES:
-            raise SerKerasError(f"--objective: no '{self.objective}'; nearest: {nearest(self.objective, MEASURES)}")
+            raise SerKerasError(f"`strategy`: no '{self.strategy}'; nearest: {nearest(self.strategy, STRATEGIES)}")
+        measure_of(self.objective, "objective")
+        for text in self.limits:
+            parse_limit(text)
         if self.max_trials is None and self.strategy in ("random", "bayesian", "random_grid"):
             self.max_trials = DEFAULT_TRIALS
         least = {"max_trials": 1, "folds": 2, "outer_folds": 2, "workers": 0, "seed": 0, "stop_behind": 0, "lease_s": 1}
         for name, smallest in least.items():
             value = getattr(self, name)
             if value is not None and value < smallest:
-                raise SerKerasError(
-                    f"--{name.removesuffix('_s').replace('_', '-')} {value}: must be {smallest} at least"
-                )
+                raise SerKerasError(f"`{name}` {value}: must be {smallest} at least")
         if self.test_speakers and self.outer_folds:
-            raise SerKerasError("--test-speakers and --outer-folds exclude each other: outer folds test every speaker")
+            raise SerKerasError("`test_speakers` and `outer_folds` exclude each other: outer folds test every speaker")
 
     @property
     def goal(self) -> Objective:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser_keras.common.text import html_table
+from ser_keras.tuning.objective import short_name
 
 if TYPE_CHECKING:
     from ser_keras.evaluation import PairedDifference
@@ -29,6 +31,7 @@ class SetAsideScore:
         n: how many utterances.
         narrow: whether the interval is too narrow for new speakers, since these are few.
         overlap: how many of the utterances took part in choosing the starting recipe; 0 where the figure is honest.
+        figures: name -> value of the objective, and of limits, of one's own.
     """
 
     speakers: tuple[str, ...]
@@ -38,11 +41,17 @@ class SetAsideScore:
     n: int
     narrow: bool
     overlap: int
+    figures: Mapping[str, float]
 
     def __str__(self) -> str:
         low, high = self.interval
         narrow = ", too narrow: few speakers" if self.narrow else ""
-        return f"UAR {self.uar:.3f} [{low:.3f}, {high:.3f}{narrow}]"
+        return f"UAR {self.uar:.3f} [{low:.3f}, {high:.3f}{narrow}]{self.further_text}"
+
+    @property
+    def further_text(self) -> str:
+        """What was measured beside UAR, as the end of a phrase: `, war 0.61`."""
+        return "".join(f", {short_name(name)} {value:.4g}" for name, value in self.figures.items())
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
@@ -50,13 +59,14 @@ class SearchResult:
     """What a search came to.
 
     Of a nested search, `test`, `start` and `difference` are over the test speakers of all outer folds, everybody;
-    `best`, `recipe` and `experiment` are those of the outer fold whose winner had the highest mean validation UAR.
+    `best`, `recipe` and `experiment` are those of the outer fold whose winner was the best in validation: in UAR, or in
+    the objective where that is one's own.
 
     Attributes:
         folder: the search's directory.
         report: its page; of a nested search the folder that holds those of the outer folds.
         space: the space's name.
-        objective: what was maximised, or minimised: `uar`, `int8_kb`, ...
+        objective: what was maximised, or minimised: `uar`, `int8_kb`, `my_package.metrics:war`, ...
         trials: all of them, those that may win first, the best first. None of a nested search: `outer` has them.
         best: the winner.
         experiment: the winner's settings, for `train`.
@@ -90,7 +100,7 @@ class SearchResult:
         return (
             f"<SearchResult: {of} of {self.space}, objective {self.objective}\n"
             f" best: trial {self.best.id} ({self.best.settings_text}), validation {self.best}\n"
-            f" {who}: {self.test}; starting recipe {self.start.uar:.3f}\n"
+            f" {who}: {self.test}; starting recipe {self.start.uar:.3f}{self.start.further_text}\n"
             f" {self.folder}>"
         )
 

@@ -81,11 +81,11 @@ def tune(
     """
     out = Path(out)
     if join is not None:
-        worker_main.work(request, out, distributed.address(join, "--join"), worker_id=worker_id)
+        worker_main.work(request, out, distributed.address(join, "join"), worker_id=worker_id)
         return None
-    where = distributed.address(chief, "--chief") if chief else None
+    where = distributed.address(chief, "chief") if chief else None
     if where and request.outer_folds:
-        raise SerKerasError("--outer-folds runs one search after the other; give --workers instead of --chief")
+        raise SerKerasError("`outer_folds` runs one search after the other; give `workers` instead of `chief`")
     search = Search(request)
     run = RunDirectory(out)
     with run.locked():

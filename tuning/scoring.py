@@ -43,11 +43,13 @@ class Score(NamedTuple):
         metrics: content of metrics.json.
         digest: a hash of the settings, the test speakers and the data.
         new: whether it was trained now.
+        figures: name -> value of the objective, and of limits, of one's own.
     """
 
     metrics: Json
     digest: str
     new: bool
+    figures: dict[str, float]
 
 
 def winner_of(search: Search, table: Sequence[TrialResult]) -> TrialResult:
@@ -102,8 +104,8 @@ def conclude(search: Search, split: Split, folder: Path, *, table: Sequence[Tria
         "settings": search.space.settings_of(winner.values)
         | ({"training.epochs": winner.epochs} if winner.epochs else {}),
         "validation": {"uar": winner.uar, "uar_sd": winner.uar_sd, "folds": winner.folds, **winner.figures},
-        "test": {"speakers": list(split.test), "looks": looks, **_figures(score.metrics)},
-        "start": _figures(start.metrics),
+        "test": {"speakers": list(split.test), "looks": looks, **_figures(score)},
+        "start": _figures(start),
         "difference": difference,
         "selected_on": sorted({*split.others, *search.space.start.selected_on}),
         "n_trials": len(table),
@@ -138,13 +140,14 @@ def _as_data(score: Score, split: Split) -> SetAsideScore:
         n=score.metrics["n_utterances"],
         narrow=score.metrics["ci_utterances_only"],
         overlap=score.metrics["selection_overlap"] or 0,
+        figures=score.figures,
     )
 
 
-def _figures(metrics: Json) -> dict[str, object]:
+def _figures(score: Score) -> dict[str, object]:
     """What result.json says of a score."""
     names = ("uar", "uar_ci95", "wa", "n_utterances", "ci_utterances_only", "selection_overlap")
-    return {name: metrics[name] for name in names}
+    return {name: score.metrics[name] for name in names} | ({"figures": score.figures} if score.figures else {})
 
 
 def write_recipe(search: Search, path: Path, winner: TrialResult, *, selected_on: Sequence[str]) -> Experiment:
@@ -171,7 +174,7 @@ def _score_prepared(search: Search, split: Split, folder: Path, *, prepared: Pre
     """The same with the material at hand."""
     digest = fingerprint(prepared.experiment.model_dump(mode="json"), list(split.test), search.data)
     if (folder / "metrics.json").is_file() and read_json(folder / "fold.json")["settings"] == digest:
-        return Score(read_json(folder / "metrics.json"), digest, new=False)
+        return Score(read_json(folder / "metrics.json"), digest, new=False, figures=_further_figures(search, folder))
     fold = holdout.outer_fold(prepared, split)
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / "digest").is_file() and (folder / "digest").read_text() != digest:
@@ -205,7 +208,15 @@ def _score_prepared(search: Search, split: Split, folder: Path, *, prepared: Pre
         commit=provenance()["commit"],
     )
     (folder / "checkpoint.npz").unlink(missing_ok=True)
-    return Score(metrics, digest, new=True)
+    return Score(metrics, digest, new=True, figures=_further_figures(search, folder))
+
+
+def _further_figures(search: Search, *folders: Path) -> dict[str, float]:
+    """What the tables of predictions in some folders, pooled, reach in measures beside UAR."""
+    if not search.goal.further_measures:
+        return {}
+    tables = (Predictions.read_csv(folder / "predictions.csv") for folder in folders)
+    return search.goal.further_figures(Predictions.concatenate(tables))
 
 
 def _looks(folder: Path, digest: str) -> int:
@@ -236,24 +247,26 @@ def _difference(*folders: Path) -> PairedDifference:
 def conclude_nested(search: Search, out: Path, results: Sequence[SearchResult]) -> SearchResult:
     """Pool the outer folds' test figures and write `best.yaml` and `result.json` for the whole.
 
-    The pooled figure judges the search as a procedure: each fold has a winner of its own. The recipe is the winner with
-    the highest mean validation UAR; everybody took part in that choice, and its `selected_on` says so.
+    The pooled figure judges the search as a procedure: each fold has a winner of its own. The recipe is the winner
+    that was the best in validation; everybody took part in that choice, and its `selected_on` says so.
     """
     contents = [read_json(result.folder / "result.json") for result in results]
     tests = [result.folder / "test" for result in results]
-    k = int(np.argmax([result.best.uar or 0.0 for result in results]))
+    is_own = search.request.objective in search.goal.further_measures
+    k = int(np.argmax([(r.best.score if is_own else r.best.uar) or 0.0 for r in results]))
     speakers = {s for split in search.splits for s in (*split.test, *split.others)}
     everybody = sorted(speakers | set(search.space.start.selected_on))
     source = results[k].recipe
     tree = parse_recipe(source.read_text(encoding="utf-8"), source) | {"selected_on": everybody}
     head = f"# The winner of outer fold {k + 1} of {len(results)}; everybody took part in the choice.\n"
     write_atomic(out / "best.yaml", head + dump_yaml(tree))
-    test, method = _pooled(tests, "winner", results)
+    test, method = _pooled(search, tests, "winner", results=results)
     difference = _difference(*tests)
     content = {
         "outer_folds": [{key: c[key] for key in ("winner", "settings", "validation", "test")} for c in contents],
         "test": {"uar": test.uar, "uar_ci95": list(test.interval), "ci_method": method, "n_utterances": test.n}
-        | {"selection_overlap": test.overlap},
+        | {"selection_overlap": test.overlap}
+        | ({"figures": test.figures} if test.figures else {}),
         "difference": difference,
         "selected_on": everybody,
         "recipe_of_outer_fold": k,
@@ -269,7 +282,7 @@ def conclude_nested(search: Search, out: Path, results: Sequence[SearchResult]) 
         experiment=Experiment.from_tree(tree, out / "best.yaml"),
         recipe=out / "best.yaml",
         test=test,
-        start=_pooled(tests, "start", results)[0],
+        start=_pooled(search, tests, "start", results=results)[0],
         difference=difference,
         looks=max(result.looks for result in results),
         outer=tuple(results),
@@ -277,7 +290,9 @@ def conclude_nested(search: Search, out: Path, results: Sequence[SearchResult]) 
     )
 
 
-def _pooled(tests: Sequence[Path], name: str, results: Sequence[SearchResult]) -> tuple[SetAsideScore, str]:
+def _pooled(
+    search: Search, tests: Sequence[Path], name: str, *, results: Sequence[SearchResult]
+) -> tuple[SetAsideScore, str]:
     """The score of all outer folds' winners, or of the starting recipe; and how its interval was made."""
     table = Predictions.concatenate(Predictions.read_csv(test / name / "predictions.csv") for test in tests)
     n_classes = len(table.classes)
@@ -290,5 +305,6 @@ def _pooled(tests: Sequence[Path], name: str, results: Sequence[SearchResult]) -
         n=len(table),
         narrow="utterances only" in method,
         overlap=sum(result.test.overlap for result in results),
+        figures=_further_figures(search, *(test / name for test in tests)),
     )
     return score, method

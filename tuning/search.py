@@ -76,6 +76,8 @@ class Search:
         """A hash of what may not change while a search goes on: data, space, strategy, folds and test speakers."""
         request = dataclasses.asdict(self.request)
         decides = {name: request[name] for name in ("strategy", "folds", "objective", "limits", "seed")}
+        if sources := self.goal.sources:
+            decides["sources"] = sources
         return fingerprint(self.data, self.described, decides, list(split.test))
 
     def fingerprint(self, split: Split) -> str:

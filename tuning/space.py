@@ -183,7 +183,7 @@ class Space:
         varied = {a.setting for a in self.axes if a.setting is not None}
         varied |= {setting for a in self.axes for changes in a.settings.values() for setting in changes}
         if both := sorted(varied & set(changed)):
-            raise SerKerasError(f"--set {both[0]}: the space {self.name} varies it; leave one of them out")
+            raise SerKerasError(f"`changes` {both[0]}: the space {self.name} varies it; leave one of them out")
 
     def experiment(self, values: Values, selected_on: Sequence[str] | None = None) -> Experiment:
         """The settings of one trial.
@@ -240,7 +240,7 @@ class Space:
             ]
             if len(points) > MAX_POINTS:
                 raise SerKerasError(
-                    f"space {self.name}: the grid has over {MAX_POINTS:,} points; use --strategy random"
+                    f"space {self.name}: the grid has over {MAX_POINTS:,} points; use `strategy` random"
                 )
         return points
 

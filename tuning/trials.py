@@ -20,9 +20,10 @@ from keras_tuner.errors import FailedTrialError, FatalError
 
 from ser_keras.common.errors import NotWritable, SerKerasError
 from ser_keras.common.files import read_json, write_atomic, write_json
+from ser_keras.common.progress import reporting_to
 from ser_keras.common.row_store import fingerprint
 from ser_keras.common.seeds import FoldSeeds
-from ser_keras.evaluation import measures
+from ser_keras.evaluation import Predictions, measures
 from ser_keras.experiment.tensorflow_session import tensorflow_session
 from ser_keras.training.fold import FoldTrainer
 from ser_keras.training.fold_job import FoldJob
@@ -179,6 +180,7 @@ class Runner:
             write_atomic(folder / "experiment.yaml", prepared.experiment.to_yaml())
             figures: dict[str, float] = {}
             uars: list[float] = []  # of the folds done
+            further: list[dict[str, float]] = []  # likewise, of the measures beside UAR
             digests = _digests(prepared, folds)
             if self.objective.measures_cost:
                 measured = self._costs(folder, prepared, digests.settings)
@@ -187,7 +189,9 @@ class Runner:
                 return {**figures, "folds_done": 0, "rejected": 1, SCORE.name: self.objective.score(figures)}
             for fold in folds:
                 uars.append(self._fold(folder, prepared, fold, digests=digests, values=values))
+                further.append(self._further_figures(folder, fold))
                 figures |= {f"fold_{fold.number}": uars[-1], "folds_done": len(uars), "uar": statistics.fmean(uars)}
+                figures |= {name: statistics.fmean(of_fold[name] for of_fold in further) for name in further[-1]}
                 if len(uars) > 1:
                     figures["uar_sd"] = statistics.stdev(uars)
                 if len(uars) < len(folds):
@@ -200,7 +204,8 @@ class Runner:
     def hopeless(self, uars: Sequence[float], n: int, rival: Rival) -> float | None:
         """The UAR that a trial counts with which needs no more folds, or None.
 
-        Where size or latency is what is judged, a low UAR is no reason: only a limit on UAR that is out of reach.
+        Where something else than UAR is what is judged, a low UAR is no reason: only a limit on UAR that is out of
+        reach.
         """
         if self.objective.measure == "uar":
             return self.behind(uars, rival())
@@ -256,6 +261,14 @@ class Runner:
         if not self.keep:
             (place / "checkpoint.npz").unlink(missing_ok=True)
         return uar
+
+    def _further_figures(self, folder: Path, fold: Fold) -> dict[str, float]:
+        """What a fold that is done reached beside UAR; read from its file, as after a kill."""
+        if not self.objective.further_measures:
+            return {}
+        return self.objective.further_figures(
+            Predictions.read_csv(folder / "folds" / str(fold.number) / "predictions.csv")
+        )
 
     def _inherit(self, place: Path, lineage: str, values: Values) -> None:
         """Go on from the trial that this one continues, where its checkpoint is at hand.
@@ -314,10 +327,10 @@ def _alone(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _logged_to(path: Path) -> Iterator[None]:
-    """Progress of trainings goes to the trial's own log: the terminal shows the whole search."""
+    """What a training reports, and what libraries print, goes to the trial's own log: a search shows whole trials."""
     with open(path, "a", encoding="utf-8") as log:
         print(time.strftime("%Y-%m-%d %H:%M:%S"), file=log)
-        with contextlib.redirect_stderr(log):
+        with contextlib.redirect_stderr(log), reporting_to(log):
             yield
 
 

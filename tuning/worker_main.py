@@ -86,8 +86,8 @@ def main() -> int:
     end_with_parent()
     to_standard_error()
     os.sched_setaffinity(0, order["cores"])  # before TensorFlow counts them
-    plugins.adopt(order["plugins"])
     try:
+        plugins.adopt(order["plugins"])
         host, port = order["address"]
         work(Request(**order["request"]), Path(order["out"]), (host, port), worker_id=order["worker_id"])
     except SerKerasError as error:

@@ -78,7 +78,7 @@ class Crew:
         if free is not None and free < n * MEMORY:
             fit = max(1, int(free // MEMORY))
             raise Unavailable(
-                f"--workers {n}: each needs {MEMORY / 1e6:.0f} MB and {free / 1e6:.0f} MB are free; take {fit}"
+                f"`workers` {n}: each needs {MEMORY / 1e6:.0f} MB and {free / 1e6:.0f} MB are free; take {fit}"
             )
         self.folder, self.oracle, self.n = folder, oracle, n
         (folder / "workers").mkdir(parents=True, exist_ok=True)

@@ -104,9 +104,9 @@ def run_reproduce(options: argparse.Namespace) -> None:
         options.out,
         protocols=options.protocols,
         changes=options.changes,
-        announce=lambda event: _show([str(event)]),
+        announce=lambda event: _show([texts.with_flags(str(event), options.flags)]),
     )
-    _show(texts.reproduction(result))
+    _show(texts.with_flags(line, options.flags) for line in texts.reproduction(result))
     if result.refused:
         raise SerKerasError(texts.refused_rows(result))
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import io
-import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from ser_keras.cli.options import parser
 from ser_keras.common.errors import SerKerasError
@@ -24,19 +23,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # file names that aren't UTF-8 are printed escaped; valid JSON, too
             stream.reconfigure(errors="backslashreplace")
     options = parser().parse_args(arguments)
+    from ser_keras.api.session import quiet_tensorflow
     from ser_keras.cli import commands, texts  # not for --help
     from ser_keras.common import plugins, progress
     from ser_keras.common.extras import missing_package
 
     try:
-        plugins.use(getattr(options, "plugins", ()))
+        if modules := getattr(options, "plugins", ()):
+            quiet_tensorflow()
+            plugins.use(modules)
         with progress.reporting(progress.to_standard_error()):
             code: int | None = getattr(commands, options.run)(options)
         return code or 0
     except SerKerasError as error:
         if options.debug:
             raise
-        print(f"ser-keras: {with_flags(' '.join(str(error).split()), options.flags)}", file=sys.stderr)
+        print(f"ser-keras: {texts.with_flags(' '.join(str(error).split()), options.flags)}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
         if options.debug or (error.name or "").startswith("ser_keras"):
@@ -54,14 +56,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"ser-keras: {texts.internal_error(error)}", file=sys.stderr)
         return 1
-
-
-def with_flags(message: str, flags: Mapping[str, str]) -> str:
-    """A message of the library, which names arguments as Python does (`` `out` ``, `` `resume=True` ``), for the
-    terminal.
-
-    Args:
-        message: one line.
-        flags: argument's name -> the command's option for it.
-    """
-    return re.sub(r"`(\w+)(?:=True)?`", lambda match: flags.get(match[1], match[0]), message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -208,13 +209,14 @@ def search_result(result: SearchResult) -> list[str]:
         low, high = test.interval
         lines.append(
             f"nested over {len(result.outer)} outer folds: test UAR {test.uar:.3f} [{low:.3f}, {high:.3f}] of the "
-            f"winners; their mean validation UAR, which chose them, was {validation:.3f}"
+            f"winners{test.further_text}; their mean validation UAR"
+            f"{', which chose them,' if result.objective == 'uar' else ''} was {validation:.3f}"
         )
     else:
         lines += [
             f"winner: trial {best.id} ({best.settings_text}), validation {best}",
             f"test speakers {', '.join(test.speakers)}: {test}, WA {test.wa:.3f}, {test.n} utterances; starting recipe "
-            f"{result.start.uar:.3f}",
+            f"{result.start.uar:.3f}{result.start.further_text}",
         ]
     points, low, high = (100 * v for v in (result.difference["difference"], *result.difference["ci95"]))
     verdict = "reliable" if low > 0 or high < 0 else "not reliably different"
@@ -281,3 +283,14 @@ def _operation_lines(model: ModelReport, n_operations: int) -> list[str]:
     total, rest = (sum(ms for _, ms, _ in part) for part in (model["operations"], others))
     lines += [f"  {ms:7.3f} ms  {ms / total:5.1%}  {name} ({calls:g}x)" for name, ms, calls in slowest]
     return lines + ([f"  {rest:7.3f} ms  {rest / total:5.1%}  the others"] if others else [])
+
+
+def with_flags(message: str, flags: Mapping[str, str]) -> str:
+    """A message of the library, which names arguments as Python does (`` `out` ``, `` `resume=True` ``), for the
+    terminal.
+
+    Args:
+        message: one line.
+        flags: argument's name -> the command's option for it.
+    """
+    return re.sub(r"`(\w+)(?:=True)?`", lambda match: flags.get(match[1], match[0]), message)

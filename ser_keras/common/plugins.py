@@ -31,7 +31,7 @@ GROUPS = (
 """The entry point groups, one a registry."""
 
 _OWN_PART = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
-_trusted: dict[str, None] = {}  # in the order in which they were named
+trusted_modules: dict[str, None] = {}  # in the order in which they were named
 
 
 def is_own_part(name: object) -> bool:
@@ -63,7 +63,7 @@ def trust(*names: str) -> None:
         names: of modules or packages, which stand for all their modules; or `module:name`.
     """
     for name in names:
-        _trusted[name.partition(":")[0]] = None
+        trusted_modules[name.partition(":")[0]] = None
 
 
 def trust_named_in(tree: object) -> None:
@@ -90,13 +90,17 @@ class Shared(TypedDict):
 
 def shared() -> Shared:
     """What a child process needs so that it finds the user's parts."""
-    return {"modules": list(_trusted), "path": [os.path.abspath(folder) for folder in sys.path]}
+    return {"modules": list(trusted_modules), "path": [os.path.abspath(folder) for folder in sys.path]}
 
 
 def adopt(told: Shared) -> None:
-    """In a child process: trust what its parent trusts, and look where it looks."""
-    trust(*told["modules"])
+    """In a child process: look where its parent looks, trust what it trusts, and import that.
+
+    Raises:
+        SerKerasError: a module cannot be imported.
+    """
     sys.path += [folder for folder in told["path"] if folder not in sys.path]
+    use(module for module in told["modules"] if module != "__main__")
 
 
 def source_digest(module: str) -> str | None:
@@ -138,7 +142,7 @@ def is_trusted(module: str) -> bool:
     """Whether a module may be imported."""
     parts = module.split(".")
     above = {".".join(parts[: i + 1]) for i in range(len(parts))}
-    return not above.isdisjoint(_trusted) or module in _entry_point_modules()
+    return not above.isdisjoint(trusted_modules) or module in _entry_point_modules()
 
 
 def _entry_point_modules() -> set[str]:
@@ -164,6 +168,7 @@ def import_trusted(module: str) -> object:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name is not None and (module == error.name or module.startswith(f"{error.name}.")):
+            trusted_modules.pop(module, None)  # a misspelt name: child processes would look for it, too
             raise NotFound(
                 f"there is no module {error.name}: install it, or run from the folder that it is in"
             ) from error

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -47,6 +47,7 @@ class Step:
 
 Callback = Callable[[Step], object]
 _callback: ContextVar[Callback | None] = ContextVar("callback", default=None)
+_file: ContextVar[TextIO | None] = ContextVar("file", default=None)  # takes all lines, in place of the loggers
 
 
 class Advance(Protocol):
@@ -63,6 +64,17 @@ def reporting(callback: Callback | None) -> Iterator[None]:
         yield
     finally:
         _callback.reset(token)
+
+
+@contextlib.contextmanager
+def reporting_to(file: TextIO) -> Iterator[None]:
+    """Report the work within the block to a file alone: neither a callback nor a logger hears of it."""
+    token, file_token = _callback.set(None), _file.set(file)
+    try:
+        yield
+    finally:
+        _callback.reset(token)
+        _file.reset(file_token)
 
 
 @contextlib.contextmanager
@@ -99,12 +111,19 @@ def stage(description: str, total: int | None, unit: str = "") -> Iterator[Advan
         step = dataclasses.replace(step, seconds=time.monotonic() - started, finished=True)
         report()
         if well:
-            STAGES.info("%s", step)
+            _write(STAGES, str(step))
 
 
 def say(line: str) -> None:
     """One line for whoever follows the work, to the logger `ser_keras`."""
-    LINES.info("%s", line)
+    _write(LINES, line)
+
+
+def _write(logger: logging.Logger, line: str) -> None:
+    if (file := _file.get()) is not None:
+        print(line, file=file, flush=True)
+    else:
+        logger.info("%s", line)
 
 
 class Bars:

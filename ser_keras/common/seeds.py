@@ -34,8 +34,9 @@ class Stream(enum.IntEnum):
     STREAM_WINDOW = 18  # fold, group, epoch, place in the epoch: a training window cut from a stream
     STREAM_ADAPTATION = 19  # fold, group: the windows that standardisation is adapted to
     LIVE_UTTERANCES = 20  # none: which utterances are heard live
-    OWN_AUGMENTATION = 22  # fold, group, epoch, place in the epoch: a window that the user's functions change
     LIVE_FOLD = 21  # fold: the seed of the streams of its test part
+    OWN_AUGMENTATION = 22  # fold, group, epoch, place in the epoch: a window that the user's functions change
+    AUGMENTED_DATASET = 23  # epoch, place in the epoch: what changes an element of somebody's own dataset
 
 
 def sequence(seed: int, stream: Stream, *numbers: int) -> np.random.SeedSequence:

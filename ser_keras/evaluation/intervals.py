@@ -117,6 +117,13 @@ def recall_intervals(
 
     See Also:
         `recalls`: the values that the intervals are of.
+
+    Example:
+        The recalls are 0.5 and 1; a class that is always recognised has no width:
+
+        >>> recall_intervals([0, 1] * 20, [0, 1, 1, 1] * 10, None, n_classes=2).round(1)
+        array([[0.3, 0.7],
+               [1. , 1. ]])
     """
     codes, _ = _resampled_speakers(speakers, len(np.asarray(true)))
     support, hits = outcomes(true, predicted, n_classes)
@@ -199,6 +206,13 @@ def mean_of_speakers(
 
     See Also:
         `uar`: pooled over speakers. `paired_difference`: compares two systems by the pooled UAR.
+
+    Example:
+        One speaker is always recognised, the other in half of the cases:
+
+        >>> result = mean_of_speakers([0, 1, 0, 1], [0, 1, 0, 0], ["ann", "ann", "bob", "bob"], n_classes=2)
+        >>> result.value
+        0.75
     """
     drawn_speakers, method = _resampled_speakers(speakers, len(np.asarray(true)))
     parts = [*outcomes(true, predicted, n_classes)]

@@ -45,6 +45,32 @@ def documented(function: F) -> F:
     return function
 
 
+def encode(names: Sequence[str] | NDArray[np.str_] | NDArray[np.object_], classes: Sequence[str]) -> Labels:
+    """Names of classes as their numbers, which the measures take.
+
+    Args:
+        names: [n]; a list, an array or a data frame's column.
+        classes: the classes in order; a name's number is its place here.
+
+    Returns:
+        int array [n].
+
+    Raises:
+        ValueError: a name is none of the classes, or a class is there twice.
+
+    Example:
+        >>> encode(["neutral", "anger", "neutral"], ["anger", "neutral"])
+        array([1, 0, 1])
+    """
+    places = {name: place for place, name in enumerate(classes)}
+    if len(places) < len(classes):
+        raise ValueError(f"a class is there twice: {', '.join(map(str, classes))}")
+    strange = sorted({str(name) for name in names if name not in places})
+    if strange:
+        raise ValueError(f"'{strange[0]}' is none of the classes {', '.join(map(str, classes))}")
+    return np.array([places[name] for name in names], np.int64)
+
+
 def checked_pairs(true: ArrayLike, predicted: ArrayLike, n_classes: int) -> tuple[Labels, Labels]:
     """Checked labels of one length: what every measure of labels validates.
 

@@ -195,7 +195,7 @@ class RunDirectory:
                 handle.seek(0)
                 holder = handle.read().strip() or "unknown"
                 raise Unavailable(
-                    f"{self.path} is in use by another process (pid {holder}); wait for it or choose another --out"
+                    f"{self.path} is in use by another process (pid {holder}); wait for it or choose another `out`"
                 ) from None
             handle.truncate(0)
             handle.write(str(os.getpid()))

@@ -89,7 +89,7 @@ class InitialWeights:
         before = classifier.get_weights()
         fits = [a.shape == b.shape for a, b in zip(self.weights, before, strict=False)]
         if len(self.weights) != len(before) or not all(fits[:-2]):  # the last two: kernel and bias of the last layer
-            raise SerKerasError(f"--init: the weights of {self.described['name']} are of another architecture")
+            raise SerKerasError(f"`init`: the weights of {self.described['name']} are of another architecture")
         classifier.set_weights([a if fit else b for a, b, fit in zip(self.weights, before, fits, strict=True)])
 
 
@@ -107,9 +107,9 @@ def load_initial(path: Path | str) -> InitialWeights:
         info = read_json(path / "bundle.json")
         file, origin, classes = path / "model.keras", info["created_from"], info["classes"]
     elif (path / "final" / "fold.json").is_file():
-        raise SerKerasError(f"--init {path}: its model is no Keras model to start from")
+        raise SerKerasError(f"`init` {path}: its model is no Keras model to start from")
     else:
-        raise SerKerasError(f"--init {path}: neither a finished run (final/model.keras) nor a bundle with model.keras")
+        raise SerKerasError(f"`init` {path}: neither a finished run (final/model.keras) nor a bundle with model.keras")
     corpora, before = origin["corpora"], origin.get("init") or {}
     with in_float32():
         _, classifier = split(load_keras(file))

@@ -313,13 +313,7 @@ class Experiment(Settings):
 
     def __init__(self, **settings: Any) -> None:  # Any: settings are of several kinds; pydantic checks them
         plugins.trust_named_in(settings)
-        self._fill(settings, "settings")
-
-    def _fill(self, tree: Tree, where: str | Path) -> None:
-        try:
-            BaseModel.__init__(self, **tree)
-        except ValidationError as error:
-            raise BadSetting(where, first_complaint(error, Experiment)) from None
+        _fill(self, settings, "settings")
 
     @classmethod
     def from_recipe(
@@ -378,7 +372,7 @@ class Experiment(Settings):
             BadSetting: they do not fit.
         """
         experiment = cls.__new__(cls)
-        experiment._fill(tree, where)
+        _fill(experiment, tree, where)
         return experiment
 
     def to_yaml(self) -> str:
@@ -389,8 +383,18 @@ class Experiment(Settings):
         parts = f"{self.frontend.name} -> {self.model.name}"
         return f"Experiment({self.recipe}: {parts}, {len(self.classes)} classes, {self.protocol.name})"
 
+    __str__ = __repr__
+
     def _repr_html_(self) -> str:
         return f"<details><summary>{escape(repr(self))}</summary><pre>{escape(self.to_yaml())}</pre></details>"
+
+
+def _fill(experiment: Experiment, tree: Tree, where: str | Path) -> None:
+    """Check plain data and fill an experiment with it."""
+    try:
+        BaseModel.__init__(experiment, **tree)
+    except ValidationError as error:
+        raise BadSetting(where, first_complaint(error, Experiment)) from None
 
 
 _COMPONENTS = ("frontend", "model", "head")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
@@ -11,8 +12,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_keras.common.errors import SerKerasError
+from ser_keras.common.errors import Damaged
 from ser_keras.common.files import replacing
+from ser_keras.models import keras_file
 from ser_keras.models.corpus_heads import heard_as
 from ser_keras.models.end_to_end import split
 from ser_keras.models.layers.sequence import takes_sequences
@@ -156,12 +158,14 @@ def save_keras(model: keras.Model, path: Path) -> None:
 
 
 def load_keras(path: Path) -> keras.Model:
-    """Read a `.keras` file; its model is not compiled.
+    """Read a `.keras` file; its model is not compiled. What the file may name is checked first (`keras_file`).
 
     Raises:
-        SerKerasError: missing, damaged, or no such file.
+        SerKerasError: missing or damaged, or it names what may not be imported.
     """
+    keras_file.check(path)
     try:
-        return keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, KeyError) as error:
-        raise SerKerasError(f"{path} can't be loaded: {str(error).splitlines()[0]}") from error
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # zip, JSON, HDF5 and layers each fail in their own way
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise Damaged(f"{path} cannot be loaded: {textwrap.shorten(reason, 300)}") from error

@@ -77,7 +77,7 @@ def make_plan(outcomes: Sequence[Outcome], changes: Sequence[str], corpora_finge
 def _check_changes(row: Row, varied: Sequence[str], changes: Sequence[str]) -> None:
     names = {change.partition("=")[0] for change in varied}
     if clash := sorted({change.partition("=")[0] for change in changes} & names):
-        raise SerKerasError(f"--set {clash[0]}: the curve {row.id} varies it itself")
+        raise SerKerasError(f"`changes` {clash[0]}: the curve {row.id} varies it itself")
 
 
 def estimate(plan: Mapping[Outcome, Sequence[Job]], corpora: Sequence[tuple[str, Path]]) -> str:

@@ -64,7 +64,7 @@ def reproduce(
     """
     for change in changes:
         if change.partition("=")[0].strip() in ("protocol", "protocol.name"):
-            raise SerKerasError(f"--set {change}: choose protocols by --protocol, which may be repeated")
+            raise SerKerasError(f"`changes` {change}: choose protocols by `protocols`")
     jobs = rows.jobs(rows.select(names), protocols)
     corpora_fingerprint = fingerprint_of_corpora(corpora)
     with RunDirectory(out).locked() as directory:

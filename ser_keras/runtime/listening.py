@@ -165,7 +165,7 @@ def _open(sounddevice: ModuleType, device: int | None, callback: Callback) -> tu
     except (sounddevice.PortAudioError, ValueError) as error:
         refused = error
     raise Unavailable(
-        f"the microphone can't be opened: {refused.args[0]}; is another program using it? (--device chooses another)"
+        f"the microphone can't be opened: {refused.args[0]}; is another program using it? (`device` chooses another)"
     )
 
 

@@ -96,7 +96,7 @@ def _demo_folder(demo: str | Path | None) -> Path:
             return folder
     raise NotFound(
         "the web demo isn't built in this installation: run `make web-build` in a checkout of the project (it needs "
-        "Node.js 20 and npm), or give its built folder with --demo DIST"
+        "Node.js 20 and npm), or give its built folder as `demo`"
     )
 
 
@@ -234,7 +234,7 @@ def server(
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise Unavailable(
-            f"can't listen on {host}, port {port}: {reason}; choose others with --host and --port"
+            f"can't listen on {host}, port {port}: {reason}; choose others as `host` and `port`"
         ) from None
     listener.tls = tls
     hosts = [host]
@@ -260,7 +260,7 @@ def own_address() -> str | None:
 def _tls(cert: str | Path | None, key: str | Path | None) -> ssl.SSLContext | None:
     if cert is None:
         if key is not None:
-            raise BadInput("--key without --cert: give both, or neither")
+            raise BadInput("`key` without `cert`: give both, or neither")
         return None
     for path in (cert, key):
         if path and not Path(path).is_file():
@@ -317,8 +317,8 @@ def serve(
         yield f"The web demo is at {running.url}{others} (Ctrl+C ends it)"
         if not is_loopback(host) and cert is None:
             yield (
-                "note: on other devices the page works by https alone, as browsers demand: give --cert and --key "
-                "(docs/demo-user.md says how)"
+                "note: on other devices the page works by https alone, as browsers demand: give it a certificate and "
+                "its key (docs/demo-user.md says how)"
             )
         yield reach_in_words(json.loads(table["/bundle/bundle.json"][0]))
         running.serve_forever()

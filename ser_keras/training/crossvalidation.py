@@ -12,6 +12,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
+from ser_keras.common import plugins
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import read_json, write_atomic, write_json
 from ser_keras.common.row_store import fingerprint
@@ -98,10 +99,10 @@ def train(
 def _refuse_taken(run: RunDirectory, resume: bool) -> None:
     """Refuse a directory that holds a run, unless it is to be resumed."""
     if run.settings_file.is_file() and not resume:
-        raise SerKerasError(f"{run.path} holds a run already; --resume goes on with it, or choose another --out")
+        raise SerKerasError(f"{run.path} holds a run already; `resume=True` goes on with it, or choose another `out`")
     if not run.settings_file.is_file() and (run.final.exists() or (run.path / "folds").exists()):
         raise SerKerasError(
-            f"{run.path} holds folds without their experiment.yaml; delete them or choose another --out"
+            f"{run.path} holds folds without their experiment.yaml; delete them or choose another `out`"
         )
 
 
@@ -150,7 +151,7 @@ def check_trainable(data: FoldedAudio, *, only_fold: int | None = None, initial:
         raise SerKerasError(f"there is no fold {only_fold}; this protocol has folds 0 to {numbers[-1]}")
     if not assembly.model_kind(experiment).keras:
         if initial is not None:
-            raise SerKerasError(f"--init: {experiment.model.name} is no Keras model and starts from nothing")
+            raise SerKerasError(f"`init`: {experiment.model.name} is no Keras model and starts from nothing")
         return
     classifier = assembly.build_classifier(experiment, data.feature_shape, data.n_classes)
     if experiment.head is not None:
@@ -175,6 +176,8 @@ def _start(run: RunDirectory, data: FoldedAudio, settings: Record, *, corpora: C
         "bad_files": data.audio.bad_files,
         "warnings": data.audio.warnings,
     }
+    if modules := {name.partition(":")[0] for name in plugins.named_in(settings)}:
+        record["own_parts"] = {module: plugins.source_digest(module) for module in sorted(modules)}
     if data.experiment.model.arguments().get("multitask"):
         record["derived_from_class"] = list(dimension_levels(data.items.utterances).derived)
     write_json(file, record)

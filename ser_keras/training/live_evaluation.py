@@ -162,7 +162,7 @@ def _judge_folds(run: RunDirectory, request: LiveRequest) -> LiveResult:
     if data.items.chunked:
         raise SerKerasError(
             f"{run.path} parts windows of one utterance, so that no utterance is its folds' to hear: give other data "
-            "by --corpus NAME=PATH"
+            "as `corpora`"
         )
     tested = np.concatenate([fold.test for fold in data.folds])
     utterances = [data.audio.utterances[i] for i in tested]

@@ -35,6 +35,7 @@ NUMBERS = {
     Stream.LIVE_UTTERANCES: 0,
     Stream.LIVE_FOLD: 1,
     Stream.OWN_AUGMENTATION: 4,
+    Stream.AUGMENTED_DATASET: 2,
 }
 
 

@@ -1,9 +1,7 @@
 """Readers of eNTERFACE, IEMOCAP, CASIA, CREMA-D, TESS, DES and MES on generated trees of the published layouts."""
 
-import re
 import shutil
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -420,22 +418,6 @@ def test_folders_that_cannot_be_listed_are_passed_over_below_the_named_one(tmp_p
     assert find_folder(tmp_path / "nowhere", holds) == tmp_path / "nowhere"
     with pytest.raises(SerKerasError, match="can't be listed"):
         find_folder(tmp_path / "private", holds)
-
-
-def test_the_reader_of_the_docs_works(tmp_path):
-    docs = Path(__file__).parents[2] / "docs" / "add-a-corpus.md"
-    code = re.search(r"```python\n(.*?)```", docs.read_text(encoding="utf-8"), re.DOTALL)[1]
-    module = {}
-    exec(code, module)
-    touch(tmp_path / "unpacked" / "speech" / "f2_joy_07.wav")
-    touch(tmp_path / "unpacked" / "speech" / "notes.wav")
-    listing = module["scan"](tmp_path)
-    assert [(u.emotion, u.speaker, u.text, u.gender) for u in listing.utterances] == [
-        ("happiness", "acme/f2", "07", "female")
-    ]
-    assert listing.bad_files.keys() == {"unpacked/speech/notes.wav"}
-    with pytest.raises(NotThisCorpus, match="is not ACME"):
-        module["scan"](tmp_path / "nowhere")
 
 
 def test_each_is_recognised_when_given_under_another_name(tmp_path):

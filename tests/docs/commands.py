@@ -149,7 +149,7 @@ def _of_values(given: dict[str, object], settings: bool) -> Iterator[str]:
         if first not in project.names("setting"):
             yield f"no setting '{change.partition('=')[0]}'"
             return
-    if settings and tried:
+    if settings and tried and not any(re.search(r"=\w+:\w", change) for change in tried):  # a part of the reader's
         recipes = [
             given.get("recipe"),
             *(row for name in listed["row"] if _is_name(name) for row in project.rows_of(name)),
@@ -166,7 +166,7 @@ def _list(value: object) -> list[object]:
 def _is_name(value: object) -> bool:
     """Whether a value is a name that must exist: no placeholder, no path, and not left out."""
     taken = isinstance(value, str) and not PLACEHOLDER.fullmatch(value) and value not in EXAMPLES
-    return taken and "/" not in value and ".yaml" not in value
+    return taken and "/" not in value and ".yaml" not in value and ":" not in value
 
 
 def _of_make(command: Command, settings: bool) -> Iterator[str]:

@@ -15,7 +15,7 @@ from sklearn import metrics as reference
 from ser_keras import evaluation
 from ser_keras.common.errors import SerKerasError
 from ser_keras.common.files import write_json
-from ser_keras.evaluation import Predictions, intervals, measures, metrics_json, predictions
+from ser_keras.evaluation import Predictions, intervals, labels, measures, metrics_json, predictions
 
 CLASSES = ("anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness")
 
@@ -254,7 +254,7 @@ def test_every_measure_of_the_registry_works_on_probabilities_and_stands_in_metr
     ]
 
 
-@pytest.mark.parametrize("module", [measures, intervals, predictions])
+@pytest.mark.parametrize("module", [measures, intervals, labels, predictions])
 def test_examples_in_docstrings_hold(module):
     results = doctest.testmod(module)
     assert results.attempted >= 1 and results.failed == 0

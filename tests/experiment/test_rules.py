@@ -17,6 +17,13 @@ COPIES = "augmentation={mode: random, gain_db: [0, 10], copies: 2}"
 STREAM = "augmentation={mode: stream, level_dbfs: [-26], tone_dbfs: [-65]}"
 MIXUP = "augmentation={mode: grid, pitch: [1], mixup: 0.2}"
 FACES = ("frontend={name: face_frames}", "model={name: anand2015_face_dense}")
+OWN = f"augmentation={{mode: random, copies: 2, functions: [{{name: '{__name__}:breath'}}]}}"
+
+
+def breath(samples, rng):
+    return samples
+
+
 BROKEN = [
     ((*SVM, "corpus_heads=separate"), "corpus_heads=separate is for Keras models"),
     ((HEAD, "corpus_heads=separate"), "corpus_heads=separate is for Keras models"),
@@ -30,6 +37,7 @@ BROKEN = [
     ((*LSTM, RANDOM), "recipe's unit can't take; use augmentation.mode=grid"),
     (("frontend={name: acoustic26}", RANDOM), "recipe's frontend can't take; use augmentation.mode=grid"),
     (("model={name: linear_svm}", RANDOM), "recipe's model can't take; set augmentation.copies or use"),
+    ((OWN,), "augmentation.functions change windows as they are drawn: set augmentation.copies=0"),
     (("protocol.name=chunk_random", COPIES), "augmentation.copies: protocol chunk_random splits windows"),
     ((*LSTM, STREAM), "augmentation.mode=stream draws single windows anew each epoch, which this recipe's unit can't"),
     (("model={name: linear_svm}", STREAM), "recipe's model can't take; use augmentation.mode=grid"),

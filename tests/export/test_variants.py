@@ -213,7 +213,7 @@ def test_a_default_that_loses_more_than_a_point_is_refused():
     with pytest.raises(SerKerasError) as error:
         choose_default("int8_weights", figures(int8_weights=0.02, float32=0, float16=0.001, int8=0.05))
     text = str(error.value)
-    assert "loses 2.0 points" in text and "--default float32 or float16" in text and "\n" not in text
+    assert "loses 2.0 points" in text and "`default` float32 or float16" in text and "\n" not in text
     with pytest.raises(SerKerasError, match="no variant loses less"):
         choose_default("float32", figures(float32=0.5))
     assert choose_default("float32", figures(int8_weights=0.02, float32=0)) == "model_float32.tflite"
@@ -226,7 +226,7 @@ def test_auto_takes_int8_weights_unless_they_lose():
 
 
 def test_a_default_that_was_not_made_or_is_unknown(tmp_path_factory, tmp_path):
-    with pytest.raises(SerKerasError, match="--all-variants"):
+    with pytest.raises(SerKerasError, match="`all_variants=True`"):
         choose_default("float16", figures(int8_weights=0, float32=0))
     run = small_run.exported(tmp_path_factory)[0]
     with pytest.raises(SerKerasError, match="nearest: float16"):
@@ -255,7 +255,7 @@ def test_export_refuses_and_the_old_bundle_stays(quick, tmp_path, monkeypatch):
     lost = {"uar": 0.5, "keras_uar": 0.6, "windows": None}
     kept = {**lost, "uar": 0.6}
     monkeypatch.setattr(run_models, "estimate", lambda *a, **k: {"model.tflite": lost, "model_float32.tflite": kept})
-    with pytest.raises(SerKerasError, match="loses 10.0 points.*--default float32"):
+    with pytest.raises(SerKerasError, match="loses 10.0 points.*`default` float32"):
         making.export_run(run, out, test_utterances=small_run.utterances)
     assert (out / "bundle.json").read_bytes() == before
 

@@ -115,7 +115,7 @@ def test_what_needs_a_bare_keras_model_refuses_the_others_in_one_line(kind, tmp_
 
 
 def test_a_folder_without_a_classifier_is_refused_in_one_line(tmp_path):
-    with pytest.raises(SerKerasError, match="model.keras can't be loaded") as error:
+    with pytest.raises(SerKerasError, match="model.keras cannot be loaded") as error:
         saved_model.load_classifier(tmp_path)
     assert "\n" not in str(error.value)
 

@@ -65,7 +65,9 @@ def test_the_order_of_corpora_changes_nothing(monkeypatch):
 
 def test_what_a_curve_varies_cannot_be_set(fakes, corpus, tmp_path):
     result = reproduce(["neumann2016.length"], corpus, tmp_path, changes=["snippet_s=2"])
-    assert any("--set snippet_s: the curve neumann2016.length varies it itself" in row.problem for row in result.rows)
+    assert any(
+        "`changes` snippet_s: the curve neumann2016.length varies it itself" in row.problem for row in result.rows
+    )
     assert not fakes.calls
 
 
@@ -99,7 +101,7 @@ def test_a_failing_row_does_not_stop_the_others(fakes, corpus, tmp_path):
 
 
 def test_bad_usage_is_refused_before_anything_is_run(fakes, corpus, tmp_path):
-    with pytest.raises(SerKerasError, match="--protocol"):
+    with pytest.raises(SerKerasError, match="`protocols`"):
         reproduce(["anand2015.r1"], corpus, tmp_path, changes=["protocol.name=chunk_random"])
     with RunDirectory(tmp_path).locked(), pytest.raises(SerKerasError, match="in use by another process"):
         reproduce(["anand2015.r1"], corpus, tmp_path)

@@ -241,7 +241,7 @@ def test_a_certificate_that_is_none_is_one_line(certificate, tmp_path):
     for pair in ((tmp_path / "no.pem", None), (None, key), (tmp_path / "odd.pem", None), (cert, None), (cert, cert)):
         with pytest.raises(SerKerasError) as error:
             web_server.server({}, port=0, cert=pair[0], key=pair[1])
-        assert "pem" in one_line(error) or "--cert" in one_line(error)
+        assert "pem" in one_line(error) or "`cert`" in one_line(error)
 
 
 # --- what can be wrong before it starts
@@ -270,7 +270,7 @@ def test_a_port_that_is_taken_is_one_line():
         taken.listen()
         with pytest.raises(SerKerasError) as error:
             web_server.server({}, port=taken.getsockname()[1])
-    assert "--port" in one_line(error)
+    assert "`port`" in one_line(error)
     for host, port in (("127.0.0.1", 70000), ("no.such.host.invalid", 0)):
         with pytest.raises(SerKerasError) as error:
             web_server.server({}, host, port)
@@ -284,7 +284,7 @@ def test_who_can_come_and_where_is_said(demo, monkeypatch):
         monkeypatch.setattr(web_server, "own_address", lambda address=address: address)
         lines = web_server.serve(host="0.0.0.0", port=0, demo=demo)
         assert re.findall(r"http://([^:]+):\d+/ ", next(lines)) == shown
-        assert "--cert" in next(lines)
+        assert "certificate" in next(lines)
         assert next(lines) == load().reach
         lines.close()
 

@@ -64,7 +64,7 @@ def test_resume_of_a_missing_run_starts_it_and_folds_can_be_trained_apart(corpus
 
 
 def test_other_settings_or_data_are_refused_with_the_difference(finished, corpus, tmp_path):
-    with pytest.raises(SerKerasError, match="holds a run already; --resume"):
+    with pytest.raises(SerKerasError, match="holds a run already; `resume=True`"):
         crossvalidation.train(quick(), corpus, finished.path)
     with pytest.raises(SerKerasError, match=r"- epochs: 4; \+ epochs: 5"):
         crossvalidation.train(quick("training.epochs=5"), corpus, finished.path, resume=True)

@@ -25,7 +25,7 @@ def test_an_estimate_counts_the_trainings_for_a_temperature(corpus, monkeypatch)
 def test_a_dry_run_refuses_what_training_would(corpus, tmp_path):
     with pytest.raises(SerKerasError, match="there is no fold 99"):
         dry_run(quick(), corpus, only_fold=99)
-    with pytest.raises(SerKerasError, match="--init .*neither a finished run"):
+    with pytest.raises(SerKerasError, match="`init` .*neither a finished run"):
         dry_run(quick(), corpus, init=tmp_path / "nothing")
 
 

@@ -22,5 +22,5 @@ def test_trials_within_limits_rank_above_those_beyond():
 
 @pytest.mark.parametrize("text", ["int8_kb=500", "size<=3", "uar>=much", "<=3"])
 def test_a_wrong_limit_is_one_line(text):
-    with pytest.raises(SerKerasError, match="--limit"):
+    with pytest.raises(SerKerasError, match="`limits`"):
         objective.parse_limit(text)

@@ -61,7 +61,7 @@ def test_the_randomised_grid_can_be_made_longer(tmp_path):
 
 
 def test_hyperband_refuses_what_is_smaller_than_its_first_round(tmp_path):
-    with pytest.raises(SerKerasError, match="--max-trials 8: .* begins with 9 trials of 1"):
+    with pytest.raises(SerKerasError, match="`max_trials` 8: .* begins with 9 trials of 1"):
         oracle_in(tmp_path, "hyperband", max_trials=8)
     small = space.load_space(made(tmp_path, {"vary": {"model.hidden": [8, 16]}}))
     with pytest.raises(SerKerasError, match="has 2 points: .* 9 trials of 1"):

@@ -4,6 +4,8 @@ import csv
 import dataclasses
 import json
 import os
+import re
+import sys
 
 import keras
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 import yaml
 
 from ser_keras.cli import texts
+from ser_keras.common import progress
 from ser_keras.common.errors import SerKerasError
 from ser_keras.evaluation import Predictions
 from ser_keras.evaluation.tables import write_tables
@@ -339,6 +342,27 @@ def test_nested_folds_test_everybody_by_a_search_that_didnt_see_them(corpus, tmp
     assert nested.test.uar == result["test"]["uar"] and nested.experiment.selected_on == sorted(tests[0] | tests[1])
     assert nested._repr_html_().count("<tr>") == 3
     assert Experiment.from_recipe(str(tmp_path / "out" / "best.yaml")).selected_on == sorted(tests[0] | tests[1])
+
+
+def test_what_a_training_reports_goes_to_its_trials_log_alone(corpus, tmp_path, monkeypatch, capsys, caplog):
+    def talking(trainer):
+        progress.say(f"said in {trainer.job.folder.name}")
+        with progress.stage(f"stage of {trainer.job.folder.name}", 1) as advance:
+            advance()
+        print("printed by a library", file=sys.stderr)
+        guessing(trainer)
+
+    guess_by(monkeypatch, talking)
+    monkeypatch.setattr(running, "write_report", lambda *_: None)
+    steps = []
+    with progress.reporting(steps.append), caplog.at_level("INFO", logger="ser_keras"):
+        tune(asked(tmp_path, corpus, max_trials=1), tmp_path / "out")
+    log = (tmp_path / "out" / "trials" / "0000" / "log.txt").read_text()
+    for k in (0, 1):
+        assert re.search(rf"said in {k}\nstage of {k}: 1 in [\d.]+ s\nprinted by a library\n", log)
+    shown = "\n".join([capsys.readouterr().err, *caplog.messages, *(step.stage for step in steps)])
+    assert "trial 0000: UAR" in shown and "said in winner" in shown and "stage of winner" in shown
+    assert not any(text in shown for text in ("said in 0", "stage of 0"))
 
 
 def test_a_longer_search_that_finds_another_winner_counts_the_looks(corpus, tmp_path, monkeypatch):

@@ -91,7 +91,7 @@ def test_a_recipe_that_was_chosen_keeps_on_whom(tmp_path):
 
 
 def test_what_a_space_varies_cant_be_set_and_names_are_suggested(tmp_path):
-    with pytest.raises(SerKerasError, match="--set model.dropout: the space"):
+    with pytest.raises(SerKerasError, match="`changes` model.dropout: the space"):
         space.load_space(made(tmp_path), ["model.dropout=0.1"])
     with pytest.raises(SerKerasError, match="nearest: anand2015_cnn"):
         space.load_space("anand_cnn")

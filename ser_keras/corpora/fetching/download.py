@@ -256,7 +256,7 @@ def check_room(folder: Path, n_bytes: int) -> None:
     if n_bytes > free:
         raise SerKerasError(
             f"{folder}: {n_bytes / MB:.0f} MB are needed, {free / MB:.0f} MB are free; make room, or name a folder on "
-            "another disk with --out"
+            "another disk as `out`"
         )
 
 

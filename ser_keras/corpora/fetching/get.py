@@ -36,7 +36,7 @@ def get(name: str, out: str | Path | None = None) -> tuple[Path, CheckResult | N
         try:
             scan(name, out)
         except SerKerasError as error:
-            raise SerKerasError(f"{out} holds something else ({error}); name a new folder with --out") from error
+            raise SerKerasError(f"{out} holds something else ({error}); name a new folder as `out`") from error
         return out, None
     work = out.parent / f".{out.name}.partial"
     try:

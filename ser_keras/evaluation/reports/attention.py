@@ -98,7 +98,7 @@ def draw_attention(
     experiment, _, _ = run.trained_with()
     folder = run.final if fold is None else run.fold(fold)
     if not (folder / "fold.json").is_file():
-        raise SerKerasError(f"{folder} holds no trained model; name a fold that is done (--fold K)")
+        raise SerKerasError(f"{folder} holds no trained model; name a fold that is done in `fold`")
     classifier = saved_model.load_keras_model(folder)
     attention_weights(classifier)
     names = [Path(file).stem for file in files]

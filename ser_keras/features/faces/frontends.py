@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -236,6 +236,6 @@ def sound_front_end(sound: str | dict[str, object]) -> FrontEnd:
     settings = {key: value for key, value in tree.items() if key != "name"}
     arguments = complete_arguments(name, settings, FRONT_ENDS, kind="frontend.sound", supplied=not_settings)
     front_end = FRONT_ENDS[name](**arguments)
-    if not isinstance(front_end, FrontEnd):
+    if not front_end.in_graph:
         raise SerKerasError(f"frontend.sound is {name}, which is no front end but a descriptor set")
-    return front_end
+    return cast(FrontEnd, front_end)

@@ -96,6 +96,19 @@ class LogMel(ShortTimeFourier):
 
     Raises:
         SerKerasError: a setting out of its range.
+
+    Example:
+        As a layer of a small model, on a batch of two waveforms of 1 s:
+
+        >>> import keras, numpy as np
+        >>> from ser_keras.layers import LogMel
+        >>> wave = keras.Input((16000,))
+        >>> features = LogMel(n_mels=40)(wave)
+        >>> features.shape
+        (None, 98, 40, 1)
+        >>> model = keras.Model(wave, keras.layers.Dense(4)(keras.layers.GlobalAveragePooling2D()(features)))
+        >>> tuple(model(np.zeros((2, 16000), np.float32)).shape)
+        (2, 4)
     """
 
     NAME = "log_mel"

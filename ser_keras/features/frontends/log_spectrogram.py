@@ -42,6 +42,19 @@ class LogSpectrogram(ShortTimeFourier):
 
     Raises:
         SerKerasError: a setting out of its range.
+
+    Example:
+        As a layer of a small model, on a batch of two waveforms of 1 s:
+
+        >>> import keras, numpy as np
+        >>> from ser_keras.layers import LogSpectrogram
+        >>> wave = keras.Input((16000,))
+        >>> features = LogSpectrogram()(wave)
+        >>> features.shape
+        (None, 99, 256, 1)
+        >>> model = keras.Model(wave, keras.layers.Dense(4)(keras.layers.GlobalAveragePooling2D()(features)))
+        >>> tuple(model(np.zeros((2, 16000), np.float32)).shape)
+        (2, 4)
     """
 
     NAME = "log_spectrogram"

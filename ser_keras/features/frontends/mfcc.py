@@ -39,6 +39,19 @@ class MFCC(LogMel):
 
     Raises:
         SerKerasError: a setting out of its range.
+
+    Example:
+        As a layer of a small model, on a batch of two waveforms of 1 s:
+
+        >>> import keras, numpy as np
+        >>> from ser_keras.layers import MFCC
+        >>> wave = keras.Input((16000,))
+        >>> features = MFCC(n_mfcc=13)(wave)
+        >>> features.shape
+        (None, 98, 13, 1)
+        >>> model = keras.Model(wave, keras.layers.Dense(4)(keras.layers.GlobalAveragePooling2D()(features)))
+        >>> tuple(model(np.zeros((2, 16000), np.float32)).shape)
+        (2, 4)
     """
 
     NAME = "mfcc"

@@ -53,6 +53,19 @@ class SpectrogramImage(ShortTimeFourier):
 
     Raises:
         SerKerasError: a setting out of its range.
+
+    Example:
+        As a layer of a small model, on a batch of two waveforms of 1 s:
+
+        >>> import keras, numpy as np
+        >>> from ser_keras.layers import SpectrogramImage
+        >>> wave = keras.Input((16000,))
+        >>> features = SpectrogramImage(64, colour=True)(wave)
+        >>> features.shape
+        (None, 64, 64, 3)
+        >>> model = keras.Model(wave, keras.layers.Dense(4)(keras.layers.GlobalAveragePooling2D()(features)))
+        >>> tuple(model(np.zeros((2, 16000), np.float32)).shape)
+        (2, 4)
     """
 
     NAME = "spectrogram_image"

@@ -79,6 +79,19 @@ class SpectrogramPair(FrontEnd):
 
     Raises:
         SerKerasError: `log_offset` out of its range.
+
+    Example:
+        As a layer of a small model, on a batch of two waveforms of 8800 samples:
+
+        >>> import keras, numpy as np
+        >>> from ser_keras.layers import SpectrogramPair
+        >>> wave = keras.Input((8800,))
+        >>> features = SpectrogramPair()(wave)
+        >>> features.shape
+        (None, 64, 64, 2)
+        >>> model = keras.Model(wave, keras.layers.Dense(4)(keras.layers.GlobalAveragePooling2D()(features)))
+        >>> tuple(model(np.zeros((2, 8800), np.float32)).shape)
+        (2, 4)
     """
 
     SPECTRUM_POWER = 1

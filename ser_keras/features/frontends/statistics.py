@@ -61,6 +61,19 @@ class Statistics(ShortTimeFourier):
 
     Raises:
         SerKerasError: a setting out of its range.
+
+    Example:
+        As a layer of a small model, on a batch of two waveforms of 4 s:
+
+        >>> import keras, numpy as np
+        >>> from ser_keras.layers import Statistics
+        >>> wave = keras.Input((64000,))
+        >>> features = Statistics()(wave)
+        >>> features.shape
+        (None, 528)
+        >>> model = keras.Model(wave, keras.layers.Dense(4)(features))
+        >>> tuple(model(np.zeros((2, 64000), np.float32)).shape)
+        (2, 4)
     """
 
     NAME = "statistics"

@@ -30,6 +30,20 @@ class Standardization(keras.layers.Layer):
 
     Raises:
         SerKerasError: from `adapt`: no data, or values that are not finite.
+
+    Example:
+        Adapted to 5,000 training rows, which have mean 0 and deviation 1 behind it:
+
+        >>> import keras, numpy as np
+        >>> from ser_keras.layers import Standardization
+        >>> train = np.random.default_rng(0).normal([10, -3], [2, 0.5], (5000, 2)).astype(np.float32)
+        >>> layer = Standardization()
+        >>> layer.adapt(train[i : i + 500] for i in range(0, 5000, 500))
+        >>> inputs = keras.Input((2,))
+        >>> model = keras.Model(inputs, keras.layers.Dense(3)(layer(inputs)))
+        >>> standardised = np.asarray(layer(train))
+        >>> bool(np.allclose([standardised.mean(axis=0), standardised.std(axis=0)], [[0, 0], [1, 1]], atol=1e-4))
+        True
     """
 
     def __init__(

@@ -61,8 +61,8 @@ def alexnet(
     """
     if weights is None:
         raise SerKerasError(
-            "alexnet: no weights; --set model.weights=FILE.npz, made from the published ones as docs/alexnet.md says, "
-            f"or --set model.weights={RANDOM} to train from scratch"
+            "alexnet: no weights; set `model.weights=FILE.npz`, made from the published ones as docs/alexnet.md says, "
+            f"or `model.weights={RANDOM}` to train from scratch"
         )
     if variant not in VARIANTS:
         raise SerKerasError(f"alexnet: variant is '{variant}'; nearest: {nearest(variant, VARIANTS)}")

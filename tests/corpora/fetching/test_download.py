@@ -110,7 +110,7 @@ class TestArchive:
         zeros = zipped({"wav/03a01Fa.wav": bytes(10**6)})
         archive(zeros, len(zeros), None)
         monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=10**5))
-        refused("emodb", tmp_path / "emodb", "make room, or name a folder on another disk with --out")
+        refused("emodb", tmp_path / "emodb", "make room, or name a folder on another disk as `out`")
         monkeypatch.undo()
 
     def test_a_folder_that_cannot_be_written(self, server, archive, tmp_path):

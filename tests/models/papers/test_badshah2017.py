@@ -115,5 +115,5 @@ def test_the_recipes_are_those_of_the_paper(name, shape):
     assert front_end.compute_output_shape((None, 16000))[1:] == shape
     assert experiment.model.name in MODELS
     if name == "finetuned":
-        with pytest.raises(SerKerasError, match="--set model.weights=FILE.npz"):
+        with pytest.raises(SerKerasError, match="`model.weights=FILE.npz`"):
             MODELS["alexnet"](shape, 7, **experiment.model.arguments())
