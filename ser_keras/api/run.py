@@ -11,7 +11,7 @@ from ser_keras.api.bundle import Bundle
 from ser_keras.api.corpus import Corpora, Corpus, located
 from ser_keras.api.evaluations import Evaluation, LiveEvaluation
 from ser_keras.api.metrics import Metrics
-from ser_keras.api.session import at_work
+from ser_keras.api.session import at_work, quiet_tensorflow
 from ser_keras.common.errors import BadInput, SerKerasError
 from ser_keras.common.plugins import use
 from ser_keras.common.text import html_table
@@ -47,6 +47,7 @@ class Run:
     """
 
     def __init__(self, path: str | Path, *, plugins: Iterable[str] = ()) -> None:
+        quiet_tensorflow()  # a module of one's own imports it
         use(plugins)
         self._directory = RunDirectory.existing(path)
 

@@ -23,13 +23,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # file names that aren't UTF-8 are printed escaped; valid JSON, too
             stream.reconfigure(errors="backslashreplace")
     options = parser().parse_args(arguments)
+    from ser_keras.api.session import quiet_tensorflow
     from ser_keras.cli import commands, texts  # not for --help
     from ser_keras.common import plugins, progress
     from ser_keras.common.extras import missing_package
 
     try:
         if modules := getattr(options, "plugins", ()):
-            commands.quiet_tensorflow()
+            quiet_tensorflow()
             plugins.use(modules)
         with progress.reporting(progress.to_standard_error()):
             code: int | None = getattr(commands, options.run)(options)

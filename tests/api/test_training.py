@@ -43,7 +43,7 @@ def test_the_way_from_python_prints_nothing_and_reports_all(corpus, tmp_path):
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     said = json.loads((tmp_path / "said.json").read_text())
-    for stage in ("decoding", "features", "fold 1/2", "final refit", "converting"):
+    for stage in ("decoding", "features", "fold 1/2", "final refit", "conversion to TFLite"):
         assert any(step.startswith(stage) for step in said["steps"]), (stage, said["steps"])
     assert any(line.startswith("fold 2/2 ") for line in said["lines"])
     assert sum(said["heard"]["probabilities"].values()) == pytest.approx(1)

@@ -183,8 +183,8 @@ def read_history(path: Path) -> History:
         path: the file.
 
     Returns:
-        A value an epoch in each; a last line that was cut off is left out. Nothing where there were no epochs: that of a
-        baseline has the heading `epoch` alone.
+        A value an epoch in each; a last line that was cut off is left out. Nothing of a baseline, which has no
+        epochs: its file has the heading `epoch` alone.
 
     Raises:
         SerKerasError: missing, or no table of numbers.

@@ -15,3 +15,8 @@ def test_history_that_was_cut_off_keeps_its_whole_lines(tmp_path):
     path.write_text("loss\n1\n")
     with pytest.raises(SerKerasError, match="no column 'epoch'"):
         read_history(path)
+
+
+def test_a_baseline_has_no_history(tmp_path):
+    (tmp_path / "history.csv").write_text("epoch\n")
+    assert read_history(tmp_path / "history.csv") == {}
