@@ -141,7 +141,12 @@ def _of_values(given: dict[str, object], settings: bool) -> Iterator[str]:
                 yield f"no {kind} '{value}'"
                 return
     for condition in given.get("conditions") or []:
-        if not PLACEHOLDER.fullmatch(condition) and (problem := project.condition_problem(condition)):
+        of_the_reader = re.match(r"\w+:[A-Za-z]", condition)  # module:name
+        if (
+            not of_the_reader
+            and not PLACEHOLDER.fullmatch(condition)
+            and (problem := project.condition_problem(condition))
+        ):
             yield problem
     changes = given.get("changes") or []
     tried = tuple(change for change in changes if not PLACEHOLDER.fullmatch(change.partition("=")[2]))
