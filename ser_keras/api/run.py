@@ -70,7 +70,7 @@ class Run:
     @property
     def corpora(self) -> list[Corpus]:
         """The corpora that it was trained on, where they were at that time."""
-        return [Corpus(name, path) for name, path in self._directory.provenance["corpora_paths"].items()]
+        return [Corpus.stored(name, path) for name, path in self._directory.provenance["corpora_paths"].items()]
 
     # --- what came of it
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser_keras.api.corpus import Corpora, located
 from ser_keras.api.session import at_work
+from ser_keras.common import plugins
 
 if TYPE_CHECKING:
     from ser_keras.common.progress import Callback
+    from ser_keras.evaluation.predictions import Predictions
     from ser_keras.tuning.oracles import Strategy
     from ser_keras.tuning.result import SearchResult
 
@@ -26,7 +28,7 @@ def tune(
     folds: int = 3,
     test_speakers: Sequence[str] | None = None,
     outer_folds: int | None = None,
-    objective: str = "uar",
+    objective: str | Callable[[Predictions], float] = "uar",
     limits: Sequence[str] = (),
     stop_behind: float = 0.1,
     seed: int = 0,
@@ -47,7 +49,8 @@ def tune(
         folds: inner folds of a trial.
         test_speakers: set aside for the winner; None: those of fold 0 of five groups of speakers.
         outer_folds: nested: a search for each of so many groups of test speakers.
-        objective: `uar`, `int8_kb` or `latency_ms`.
+        objective: `uar`, `int8_kb` or `latency_ms`; or a function of one's own (of a module, so that workers find it),
+            by itself or as `module:name`: Predictions -> a number, more is better.
         limits: `int8_kb<=500`, `uar>=0.6`, ...
         stop_behind: stop a trial that is so much UAR behind the best one on the folds done; 1: never.
         seed: of the strategy's draws.
@@ -80,7 +83,7 @@ def tune(
             folds=folds,
             test_speakers=None if test_speakers is None else list(test_speakers),
             outer_folds=outer_folds,
-            objective=objective,
+            objective=objective if isinstance(objective, str) else plugins.name_of(objective),
             limits=list(limits),
             stop_behind=stop_behind,
             seed=seed,

@@ -98,7 +98,10 @@ class Result:
         ordered = sorted(self.probabilities.items(), key=lambda item: -item[1])
         classes = ", ".join(f"{name} {p:.3f}" for name, p in ordered)
         heard = self.emotion if self.speech else "no speech"
-        head = f"<Result {self.file or 'of samples'}: {heard}; {classes} ({len(self.segments)} windows, {self.model})"
+        n = len(self.segments)
+        head = (
+            f"<Result {self.file or 'of samples'}: {heard}; {classes} ({n} window{'s' if n != 1 else ''}, {self.model})"
+        )
         return "\n ".join([head, *self.warnings]) + ">"
 
     def _repr_html_(self) -> str:

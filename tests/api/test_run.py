@@ -6,7 +6,9 @@ import pytest
 
 import ser_keras
 from ser_keras.api.run import Run
+from ser_keras.common import plugins
 from ser_keras.evaluation.reports.plots import png
+from ser_keras.experiment.run import RunDirectory
 from ser_keras.features import conditions
 from tests.trained_runs import quick
 
@@ -118,3 +120,17 @@ def test_a_run_is_heard_live(trained, tmp_path):
 def test_how_a_run_cannot_be_heard_live(run, arguments, line):
     with pytest.raises(ser_keras.BadInput, match=line):
         run.evaluate_live(**arguments)
+
+
+def test_a_corpus_that_a_run_names_makes_no_module_trusted(finished, monkeypatch):
+    monkeypatch.setattr(plugins, "trusted_modules", {})
+    run = ser_keras.Run(finished.path)
+    monkeypatch.setattr(
+        RunDirectory, "provenance", property(lambda _: {"corpora_paths": {"their_module:READER": "speech"}})
+    )
+    [corpus] = run.corpora
+    assert corpus.name == "their_module:READER" and not plugins.is_trusted("their_module")
+    with pytest.raises(ser_keras.SerKerasError, match="not imported"):
+        _ = corpus.utterances
+    ser_keras.Corpus("their_module:READER", "speech")  # a user's word
+    assert plugins.is_trusted("their_module")
