@@ -8,7 +8,10 @@ from tests.docs import commands, project
 
 ROOT = project.ROOT
 PAGES = [
-    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "web_demo/README.md", "android_demo/README.md")),
+    *(
+        ROOT / name
+        for name in ("README.md", "CHANGELOG.md", "SECURITY.md", "web_demo/README.md", "android_demo/README.md")
+    ),
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "ser_keras" / "pretrained").rglob("*.md")),
 ]
