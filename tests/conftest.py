@@ -37,6 +37,8 @@ LONG = (
     "test_packaging.py",
     "training/test_feature_store.py",
     "features/test_egemaps.py",
+    "api/test_training.py",
+    "api/test_run.py",
     "training/test_fold.py",
     "export/test_from_run.py",
     "models/papers/test_anand2015_sequence.py",

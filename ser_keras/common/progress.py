@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from html import escape
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 if TYPE_CHECKING:
@@ -134,18 +135,70 @@ class Bars:
     """
 
     def __init__(self) -> None:
-        self._bars: list[tuple[Progress, TaskID, str]] = []
+        self._bars: list[tuple[str, _TerminalBar | _NotebookBar]] = []
 
     def __call__(self, step: Step) -> None:
-        if not self._bars or self._bars[-1][2] != step.stage:
-            bar = _bar()
-            bar.start()
-            self._bars.append((bar, bar.add_task(step.stage, total=step.total, note="", unit=step.unit), step.stage))
-        bar, task, _ = self._bars[-1]
-        bar.update(task, completed=step.done, note=step.note)
+        if not self._bars or self._bars[-1][0] != step.stage:
+            self._bars.append((step.stage, _NotebookBar() if _in_notebook() else _TerminalBar(step)))
+        self._bars[-1][1].show(step)
         if step.finished:
-            bar.stop()
             self._bars.pop()
+
+
+class _TerminalBar:
+    """A bar on standard error."""
+
+    def __init__(self, step: Step) -> None:
+        self._bar = _bar()
+        self._bar.start()
+        self._task: TaskID = self._bar.add_task(step.stage, total=step.total, note="", unit=step.unit)
+
+    def show(self, step: Step) -> None:
+        self._bar.update(self._task, completed=step.done, note=step.note)
+        if step.finished:
+            self._bar.stop()
+
+
+class _NotebookBar:
+    """A bar below the cell of a notebook; rich needs ipywidgets for that."""
+
+    EVERY_S = 0.2  # each drawing is a message to the browser
+
+    def __init__(self) -> None:
+        self._step, self._drawn = Step("", 0, None, "", "", 0.0), 0.0
+        self._handle: _Handle | None = None
+
+    def show(self, step: Step) -> None:
+        self._step, now = step, time.monotonic()
+        if self._handle is None:
+            self._handle = sys.modules["IPython"].display.display(self, display_id=True)
+        elif step.finished or now - self._drawn >= self.EVERY_S:
+            self._handle.update(self)
+        else:
+            return
+        self._drawn = now
+
+    def __repr__(self) -> str:
+        return str(self._step)
+
+    def _repr_html_(self) -> str:
+        step = self._step
+        reached = "" if step.total is None else f' value="{step.done}" max="{step.total}"'
+        of = "" if step.total is None else f"/{step.total}"
+        words = f"{step.done}{of} {step.unit} {step.seconds:.0f} s {step.note}"
+        return f"<div>{escape(step.stage)} <progress{reached}></progress> {escape(words)}</div>"
+
+
+class _Handle(Protocol):
+    """What IPython gives for a display that can be changed."""
+
+    def update(self, shown: object) -> None: ...
+
+
+def _in_notebook() -> bool:
+    """Whether a notebook runs this process; IPython in a terminal has no kernel."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
 
 
 def _bar() -> Progress:
