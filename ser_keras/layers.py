@@ -14,8 +14,8 @@ Keras finds the layers of a `.keras` file by registered names. This module regis
 Example:
     >>> import keras
     >>> from ser_keras import layers
-    >>> from ser_keras.runtime.bundle import PRETRAINED
-    >>> model = keras.models.load_model(PRETRAINED / "open" / "model.keras", compile=False)
+    >>> from ser_keras.runtime.bundle import DEFAULT_MODEL, PRETRAINED
+    >>> model = keras.models.load_model(PRETRAINED / DEFAULT_MODEL / "model.keras", compile=False)
     >>> model.input_shape, model.output_shape
     ((None, 64000), (None, 6))
     >>> wave = keras.Input((16000,))

@@ -8,6 +8,7 @@ from keras import ops
 from ser_keras.corpora.corpus import Reader
 from ser_keras.corpora.readers import manifest
 from ser_keras.features.conditions.base import Kind, Number
+from ser_keras.features.extractor import Extractor
 from ser_keras.features.frontends.base import FrontEnd, frames
 from ser_keras.models.layers.standardization import Standardization
 
@@ -50,6 +51,21 @@ class FrameEnergy(FrontEnd):
 
     def get_config(self):
         return {**super().get_config(), "length": self.length}
+
+
+class Loudness(Extractor):
+    def __init__(self, *, parts=4):
+        self.parts = parts
+
+    def get_config(self):
+        return {"parts": self.parts}
+
+    def compute_output_shape(self, shape):
+        return (shape[0], self.parts)
+
+    def __call__(self, windows):
+        cut = windows[:, : windows.shape[1] // self.parts * self.parts].reshape(len(windows), self.parts, -1)
+        return np.log(np.mean(np.square(cut), axis=2) + 1e-6).astype("float32")
 
 
 def breath(samples, rng, *, level=0.01):

@@ -25,8 +25,8 @@ class Bundle:
 
     Example:
         >>> import ser_keras
-        >>> from ser_keras.runtime.bundle import PRETRAINED
-        >>> bundle = ser_keras.Bundle(PRETRAINED / "emodb")
+        >>> from ser_keras.runtime.bundle import DEFAULT_MODEL, PRETRAINED
+        >>> bundle = ser_keras.Bundle(PRETRAINED / DEFAULT_MODEL)
         >>> bundle.default, bundle.sizes[bundle.default] > 10_000
         ('model.tflite', True)
         >>> ser_keras.load(bundle).classes == bundle.classes

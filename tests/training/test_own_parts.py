@@ -74,6 +74,29 @@ def test_a_named_plugin_serves_evaluation_and_conditions(stranger, capsys):
     assert metrics["leaky"] and "trained on mine" in metrics["leaky_reason"]
 
 
+def test_own_descriptors_are_trained_resumed_and_not_exported(stranger, capsys):
+    changes = ("frontend={name: 'own_parts:Loudness', parts: 3}", "model={name: softmax}", "augmentation={mode: none}")
+    options = [part for change in (*changes, CLASSES, "protocol.folds=2") for part in ("--set", change)]
+    options += ["--set", "training.calibration_groups=0"]
+    command = [
+        "train",
+        "--corpus",
+        "manifest=speech/manifest.csv",
+        "--recipe",
+        "log_mel_cnn",
+        *options,
+        "--out",
+        "loud",
+    ]
+    command += options
+    assert main([*command, "--fold", "0"]) == 0
+    plugins.trusted_modules.clear()
+    assert main([*command, "--resume"]) == 0
+    assert "36 utterances, 4 speakers" in capsys.readouterr().out
+    assert main(["export", "loud", "--plugin", "own_parts", "--out", "loud_bundle"]) == 2
+    assert "features (own_parts:Loudness) are computed outside the graph" in capsys.readouterr().err
+
+
 def test_own_layers_are_converted(stranger):
     code = "import sys; from ser_keras.cli.main import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", code, "export", "run", "--plugin", "own_parts", "--out", "bundle"]

@@ -158,7 +158,7 @@ def test_what_is_no_npz_gets_one_line(tmp_path):
 @pytest.mark.parametrize(
     ("shape", "settings", "message"),
     [
-        (SHAPE, {"weights": None}, r"no weights; --set model.weights=FILE.npz, .* docs/alexnet.md"),
+        (SHAPE, {"weights": None}, r"no weights; set `model.weights=FILE.npz`, .* docs/alexnet.md"),
         (SHAPE, {"variant": "cafenet"}, "variant is 'cafenet'; nearest: caffenet"),
         (SHAPE, {"filters": (8, 8, 12, 12)}, "give five even numbers"),
         (SHAPE, {"filters": (8, 8, 11, 12, 6)}, "give five even numbers"),
