@@ -7,7 +7,7 @@ PIP := -m pip install --quiet --disable-pip-version-check
 # The GPU build of TensorFlow is three times the download: only where there is a GPU.
 TRAIN := $(shell nvidia-smi -L 2>/dev/null | grep -q GPU && echo train || echo train-cpu)
 
-.PHONY: install demo test coverage faults systems lint lint-reach inference-only newest slow android apk web web-build wheel bench clean
+.PHONY: install demo test coverage faults thorough systems lint lint-reach inference-only newest slow android apk web web-build wheel bench clean
 
 install: $(VENV)/.installed
 
@@ -31,6 +31,10 @@ test: install
 # Line coverage of the same tests, child processes included; nothing depends on it.
 coverage: install
 	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term
+
+# What `make test` leaves to CI: long ways from end to end, the guides of docs/ among them.
+thorough: install
+	$(BIN)/python -m pytest $(PARALLEL) -m thorough
 
 faults: install
 	$(BIN)/python -m pytest -m faults

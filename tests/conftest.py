@@ -20,6 +20,7 @@ DATA = Path(os.environ.get("SER_KERAS_TEST_DATA", Path(__file__).parents[2] / "s
 LONG = (
     "training/test_kinds_of_runs.py",
     "training/test_checkpoints.py",
+    "api/test_training.py",
     "models/test_models.py",
     "tuning/test_search.py",
     "training/test_crossvalidation.py",
@@ -35,6 +36,9 @@ LONG = (
     "export/test_estimate.py",
     "reproduction/test_running.py",
     "test_packaging.py",
+    "training/test_own_parts.py",
+    "tuning/test_own_objective.py",
+    "training/test_stream_windows.py",
     "training/test_feature_store.py",
     "features/test_egemaps.py",
     "api/test_training.py",
@@ -50,8 +54,40 @@ LONG = (
 )
 
 
+# What `make test` leaves to CI, so that it ends in minutes: tests of nine seconds and more (two cores, nothing beside
+# them) whose parts have tests of their own, and kills.
+THOROUGH = (
+    "api/test_training.py::test_a_bundle_is_an_object_that_can_be_loaded",
+    "corpora/test_synthetic.py::test_killed_processes_leave_nothing_and_two_at_once_make_one",
+    "docs/test_guides.py::test_the_guide_works_as_it_is_written",
+    "experiment/test_saved_model.py::test_a_bundle_s_weights_and_speakers_are_those_of_its_run",
+    "export/test_estimate.py::test_a_fold_is_measured_on_its_own_test_speakers",
+    "export/test_estimate.py::test_without_audio_the_estimate_is_null_with_a_reason",
+    "export/test_folder.py::test_kills_at_random_moments_leave_old_or_new_never_a_mix",
+    "export/test_variants.py::test_a_default_that_was_not_made_or_is_unknown",
+    "features/test_faces.py::test_faces_are_learnt_and_shuffled_labels_are_not",
+    "features/test_faces.py::test_the_audio_visual_net_learns_from_faces",
+    "features/test_frontends.py::test_another_backend_runs_forward_and_backward",
+    "models/papers/test_he2019.py::test_another_backend_adapts_and_learns",
+    "models/test_joint_training.py::test_the_exported_file_runs",
+    "test_old_run.py::test_an_old_run_is_exported_and_its_bundle_predicts",
+    "training/test_fold.py::test_several_devices_train_by_mirrored_strategy",
+    "training/test_kinds_of_runs.py::test_a_sequence_model_is_exported_with_its_chunks",
+    "training/test_kinds_of_runs.py::test_what_a_run_will_take_is_estimated_for_every_kind",
+    "training/test_own_parts.py::test_own_layers_are_converted",
+    "training/test_own_parts.py::test_workers_find_own_parts",
+    "tuning/test_own_objective.py::test_workers_find_the_module_and_write_the_logs_of_their_trials",
+    "tuning/test_workers.py::test_a_killed_chief_comes_back_and_its_workers_go_on",
+)
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest leaves tests out by their marks
 def pytest_collection_modifyitems(items):
     folder, ranks = Path(__file__).parent, {name: rank for rank, name in enumerate(LONG)}
+    for item in items:
+        place = item.path.relative_to(folder).as_posix()
+        if f"{place}::{item.name.partition('[')[0]}" in THOROUGH:
+            item.add_marker("thorough")
     items.sort(key=lambda item: ranks.get(item.path.relative_to(folder).as_posix(), len(LONG)))
 
 
