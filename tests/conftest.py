@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ser_keras.common import progress
+from ser_keras.common import plugins, progress
 from tests.made_once import session_folder
 from tests.other_backend import jax_process  # noqa: F401 - a fixture
 from tests.trained_runs import ONE_EPOCH, TrainedRuns, quick
@@ -103,6 +103,12 @@ def shared_data(name):
 def cache_of_its_own(tmp_path_factory, monkeypatch):
     """No test reads or fills the user's caches; one folder serves the whole session."""
     monkeypatch.setenv("SER_KERAS_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(autouse=True)
+def trust_of_its_own(monkeypatch):
+    """No test's modules are trusted in another."""
+    monkeypatch.setattr(plugins, "trusted_modules", {})
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ named it, too (`trust`, `use`), or if it belongs to an installed entry point of 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import os
@@ -94,13 +95,16 @@ def shared() -> Shared:
 
 
 def adopt(told: Shared) -> None:
-    """In a child process: look where its parent looks, trust what it trusts, and import that.
+    """In a child process: look where its parent looks, trust what it trusts, and import what is there of it.
 
     Raises:
-        SerKerasError: a module cannot be imported.
+        SerKerasError: the import of a module fails.
     """
     sys.path += [folder for folder in told["path"] if folder not in sys.path]
-    use(module for module in told["modules"] if module != "__main__")
+    for module in told["modules"]:
+        with contextlib.suppress(NotFound):  # said once a part of it is looked up
+            if module != "__main__":
+                use([module])
 
 
 def source_digest(module: str) -> str | None:

@@ -124,7 +124,7 @@ def test_a_part_in_hand_has_a_name(folder):
 
 def test_a_child_process_trusts_what_its_parent_trusts(folder):
     (folder / "parts_e.py").write_text(PARTS)
-    plugins.trust("parts_e")
+    plugins.trust("parts_e", "gone_since", "__main__")
     code = (
         f"from ser_keras.common import plugins; plugins.adopt({plugins.shared()!r}); import sys; "
         "print('parts_e' in sys.modules, plugins.is_trusted('parts_e'), plugins.is_trusted('os'))"
