@@ -161,7 +161,7 @@ def parser() -> argparse.ArgumentParser:
     tune.add_argument("--folds", metavar="K", type=int, default=3, help="inner folds of a trial (default: %(default)s)")
     tune.add_argument("--test-speakers", metavar="A,B", help="set aside for the winner (default: fold 0 of 5 groups)")
     tune.add_argument("--outer-folds", metavar="K", type=int, help="nested: a search for each of K test groups")
-    tune.add_argument("--objective", metavar="M", default="uar", help="uar (default), int8_kb, latency_ms")
+    tune.add_argument("--objective", metavar="M", default="uar", help="uar (default), int8_kb, latency_ms, module:name")
     tune.add_argument(
         "--limit", dest="limits", metavar="M<=X", action="append", default=[], help="int8_kb<=500, uar>=0.6, ..."
     )
