@@ -11,6 +11,7 @@ import pytest
 
 from ser_keras.cli.main import main
 from ser_keras.common import plugins
+from ser_keras.corpora import CORPORA
 from tests.made_corpus import write_corpus
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -54,6 +55,7 @@ def test_the_guide_works_as_it_is_written(page, tmp_path, monkeypatch):
                 script.write_text(text, encoding="utf-8")
                 runpy.run_path(str(script))
     finally:
+        CORPORA.pop("acme", None)  # other tests look at every corpus
         for name in set(sys.modules) - before:
             if getattr(sys.modules[name], "__file__", None) and str(tmp_path) in str(sys.modules[name].__file__):
                 del sys.modules[name]

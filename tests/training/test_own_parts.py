@@ -10,6 +10,7 @@ import pytest
 from ser_keras.cli.main import main
 from ser_keras.common import plugins
 from ser_keras.common.errors import SerKerasError
+from ser_keras.corpora import CORPORA
 from ser_keras.experiment import assembly, rules
 from ser_keras.experiment.run import RunDirectory
 from ser_keras.experiment.settings import Experiment
@@ -37,7 +38,8 @@ def place(tmp_path_factory):
         patch.setenv("SER_KERAS_CACHE", str(folder / "cache"))
         corpus = "own_parts:READER=speech"
         assert main(["train", "--corpus", corpus, "--recipe", "log_mel_cnn", *SETTINGS, "--out", "run"]) == 0
-    return folder
+    yield folder
+    CORPORA.pop("mine", None)  # other tests look at every corpus
 
 
 @pytest.fixture
