@@ -152,7 +152,7 @@ class Objective:
     def sources(self) -> dict[str, str | None]:
         """Name -> hash of the module of each measure of one's own: trials under another version are not comparable."""
         names = (name for name in self.further_measures if plugins.is_own_part(name))
-        return {name: plugins.source_digest(name.partition(":")[0]) for name in names}
+        return {name: plugins.source_digest(name) for name in names}
 
     def further_figures(self, predictions: Predictions) -> dict[str, float]:
         """Name -> value of the further measures of a table.

@@ -99,6 +99,11 @@ def write_error(message: str, error: OSError) -> NotWritable:
     return (DiskFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else NotWritable)(message)
 
 
+def cause(error: BaseException) -> str:
+    """An exception of somebody else's code in one line, for messages: its type and its text."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
 def nearest(name: object, valid: Iterable[object], n: int = 3) -> str:
     """The valid names that look most like `name`, for messages; all of them where none is alike."""
     names = sorted(str(v) for v in valid)

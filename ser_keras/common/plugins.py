@@ -17,7 +17,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TypedDict, TypeVar
 
-from ser_keras.common.errors import BadInput, NotFound, SerKerasError
+from ser_keras.common.errors import BadInput, NotFound, SerKerasError, cause
 
 Entry = TypeVar("Entry")
 
@@ -38,6 +38,11 @@ trusted_modules: dict[str, None] = {}  # in the order in which they were named
 def is_own_part(name: object) -> bool:
     """Whether a name is of the form `module:name`."""
     return isinstance(name, str) and _OWN_PART.fullmatch(name) is not None
+
+
+def module_of(name: str) -> str:
+    """The module of `module:name`; a module's name is its own."""
+    return name.partition(":")[0]
 
 
 def name_of(part: object) -> str:
@@ -64,7 +69,7 @@ def trust(*names: str) -> None:
         names: of modules or packages, which stand for all their modules; or `module:name`.
     """
     for name in names:
-        trusted_modules[name.partition(":")[0]] = None
+        trusted_modules[module_of(name)] = None
 
 
 def trust_named_in(tree: object) -> None:
@@ -79,7 +84,7 @@ def import_named_in(tree: object) -> None:
         SerKerasError: the user did not name one of them, or it cannot be imported.
     """
     for name in named_in(tree):
-        import_trusted(name.partition(":")[0])
+        import_trusted(module_of(name))
 
 
 class Shared(TypedDict):
@@ -107,8 +112,13 @@ def adopt(told: Shared) -> None:
                 use([module])
 
 
-def source_digest(module: str) -> str | None:
-    """A hash of the file of an imported module that is not of this package; None where it has none."""
+def source_digest(name: str) -> str | None:
+    """A hash of the file of an imported module that is not of this package; None where it has none.
+
+    Args:
+        name: the module, or `module:name`.
+    """
+    module = module_of(name)
     file = getattr(sys.modules.get(module), "__file__", None)
     if module.partition(".")[0] == "ser_keras" or file is None:
         return None
@@ -139,7 +149,7 @@ def use(names: Iterable[str]) -> None:
     """
     for name in names:
         trust(name)
-        import_trusted(name.partition(":")[0])
+        import_trusted(module_of(name))
 
 
 def is_trusted(module: str) -> bool:
@@ -176,13 +186,9 @@ def import_trusted(module: str) -> object:
             raise NotFound(
                 f"there is no module {error.name}: install it, or run from the folder that it is in"
             ) from error
-        raise BadInput(f"the module {module} cannot be imported: {_line(error)}") from error
+        raise BadInput(f"the module {module} cannot be imported: {cause(error)}") from error
     except Exception as error:
-        raise BadInput(f"the module {module} cannot be imported: {_line(error)}") from error
-
-
-def _line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise BadInput(f"the module {module} cannot be imported: {cause(error)}") from error
 
 
 class Registry(MutableMapping[str, Entry]):
@@ -243,7 +249,7 @@ class Registry(MutableMapping[str, Entry]):
                 part = point.load()
             except Exception as error:
                 raise BadInput(
-                    f"{self.kind} {name}: the entry point {point.value} cannot be loaded: {_line(error)}"
+                    f"{self.kind} {name}: the entry point {point.value} cannot be loaded: {cause(error)}"
                 ) from error
         else:
             raise KeyError(name)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+from typing import get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from ser_keras.common.errors import nearest
@@ -34,9 +36,18 @@ def setting_names(model: type[BaseModel], prefix: str = "") -> list[str]:
     """Every setting's full name, for messages and documentation."""
     names = []
     for name, field in model.model_fields.items():
-        kinds = [t for t in (field.annotation, *getattr(field.annotation, "__args__", ())) if inspect.isclass(t)]
-        branch = next((t for t in kinds if issubclass(t, BaseModel) and t.model_config.get("extra") == "forbid"), None)
+        branch = branch_of(field)
         names.append(prefix + name)
-        if branch is not None:
+        if branch is not None and branch.model_config.get("extra") == "forbid":  # others take names that nobody lists
             names += setting_names(branch, f"{prefix}{name}.")
     return names
+
+
+def branch_of(field: FieldInfo) -> type[BaseModel] | None:
+    """The class of the settings that a setting holds, also where it may be null; None: it holds a value."""
+    kinds = [
+        kind
+        for kind in (field.annotation, *get_args(field.annotation))
+        if inspect.isclass(kind) and get_origin(kind) is None
+    ]
+    return next((kind for kind in kinds if issubclass(kind, BaseModel)), None)

@@ -15,7 +15,8 @@ from ser_keras.common.errors import SerKerasError, nearest
 
 Tree = dict[str, Any]  # Any: plain data of YAML, whose values are of several kinds
 
-COMPONENT_NAMES = ("frontend.name", "model.name", "head.name")
+COMPONENTS = ("frontend", "model", "head")
+COMPONENT_NAMES = tuple(f"{component}.name" for component in COMPONENTS)
 REPORTED = "reported"  # what the papers report, as data: beside the recipes, but none itself
 
 

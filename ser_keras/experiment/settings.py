@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from html import escape
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_serializer, model_validator
-from pydantic.fields import FieldInfo
 
 from ser_keras.audio.samples import SAMPLE_RATE
 from ser_keras.common import plugins
 from ser_keras.common.errors import BadSetting
 from ser_keras.corpora.classes import class_of_emotion
-from ser_keras.experiment.complaints import first_complaint
-from ser_keras.experiment.recipes import Tree, apply_changes, parse_change, parse_recipe, recipe_tree
+from ser_keras.experiment.complaints import branch_of, first_complaint
+from ser_keras.experiment.recipes import COMPONENTS, Tree, apply_changes, parse_change, parse_recipe, recipe_tree
 
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1, strict=True)]
@@ -338,11 +337,12 @@ class Experiment(Settings):
         """
         tree, where = recipe_tree(recipe)
         pairs = list(changes.items()) if isinstance(changes, Mapping) else [parse_change(change) for change in changes]
+        branches = {name for name, field in cls.model_fields.items() if branch_of(field) is not None}
         for name, value in settings.items():
-            if isinstance(value, Mapping) and isinstance(tree.get(name), Mapping | None) and name in _branches():
+            if isinstance(value, Mapping) and isinstance(tree.get(name), Mapping | None) and name in branches:
                 pairs += [(f"{name}.{key}", part) for key, part in value.items()]
             else:
-                pairs.append((f"{name}.name", value) if name in _COMPONENTS and value is not None else (name, value))
+                pairs.append((f"{name}.name", value) if name in COMPONENTS and value is not None else (name, value))
         apply_changes(tree, pairs)
         plugins.trust_named_in(tree)
         return cls.from_tree(tree, where)
@@ -362,7 +362,7 @@ class Experiment(Settings):
     def from_tree(cls, tree: Tree, where: str | Path = "settings") -> Experiment:
         """Stored settings: plain data, as of a run's experiment.yaml without its `corpora`.
 
-        No module that they name is trusted for that.
+        The modules that they name are not trusted.
 
         Args:
             tree: the data.
@@ -395,19 +395,6 @@ def _fill(experiment: Experiment, tree: Tree, where: str | Path) -> None:
         BaseModel.__init__(experiment, **tree)
     except ValidationError as error:
         raise BadSetting(where, first_complaint(error, Experiment)) from None
-
-
-_COMPONENTS = ("frontend", "model", "head")
-
-
-def _branches() -> set[str]:
-    """The settings that hold settings."""
-    return {name for name, field in Experiment.model_fields.items() if name != "classes" and _is_branch(field)}
-
-
-def _is_branch(field: FieldInfo) -> bool:
-    kinds = [field.annotation, *get_args(field.annotation)]
-    return any(isinstance(kind, type) and issubclass(kind, BaseModel) for kind in kinds)
 
 
 def dump_yaml(data: Any) -> str:  # Any: plain data of any depth

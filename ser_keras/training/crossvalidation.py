@@ -149,6 +149,7 @@ def check_trainable(data: FoldedAudio, *, only_fold: int | None = None, initial:
     experiment, numbers = data.experiment, [fold.number for fold in data.folds]
     if only_fold is not None and only_fold not in numbers:
         raise SerKerasError(f"there is no fold {only_fold}; this protocol has folds 0 to {numbers[-1]}")
+    assembly.own_augmentations(experiment)
     if not assembly.model_kind(experiment).keras:
         if initial is not None:
             raise SerKerasError(f"`init`: {experiment.model.name} is no Keras model and starts from nothing")
@@ -176,8 +177,8 @@ def _start(run: RunDirectory, data: FoldedAudio, settings: Record, *, corpora: C
         "bad_files": data.audio.bad_files,
         "warnings": data.audio.warnings,
     }
-    if modules := {name.partition(":")[0] for name in plugins.named_in(settings)}:
-        record["own_parts"] = {module: plugins.source_digest(module) for module in sorted(modules)}
+    if modules := sorted({plugins.module_of(name) for name in plugins.named_in(settings)}):
+        record["own_parts"] = {module: plugins.source_digest(module) for module in modules}
     if data.experiment.model.arguments().get("multitask"):
         record["derived_from_class"] = list(dimension_levels(data.items.utterances).derived)
     write_json(file, record)

@@ -142,6 +142,14 @@ def test_an_augmentation_of_ones_own_is_tried_before_anything_is_trained(strange
         rules.complete(cached)
 
 
+def test_a_function_that_does_not_fit_is_refused_before_features_are_computed(stranger, capsys):
+    change = "augmentation={mode: random, functions: [{name: 'own_parts:shorter'}]}"
+    options = ["--recipe", "log_mel_cnn", "--set", CLASSES, "--set", change, "--set", "window_s=1.5"]
+    assert main(["train", "--corpus", "manifest=speech/manifest.csv", *options, "--out", "refused"]) == 2
+    lines = capsys.readouterr().err
+    assert "own_parts:shorter makes" in lines and "features:" not in lines
+
+
 def test_an_edited_front_end_has_other_cached_features(stranger, monkeypatch):
     plugins.use(["own_parts"])
     experiment = Experiment.from_recipe("log_mel_cnn", frontend="own_parts:FrameEnergy")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_keras.common.errors import BadInput
+from ser_keras.common.errors import BadInput, cause
 from ser_keras.common.plugins import Registry
 
 Change = Callable[[NDArray[np.float32], np.random.Generator], NDArray[np.floating]]
@@ -36,9 +36,7 @@ def checked(name: str, change: Change) -> Change:
     try:
         changed = np.asarray(change(samples.copy(), rng))
     except Exception as error:
-        raise BadInput(
-            f"augmentation.functions: {name} fails: {type(error).__name__}: {' '.join(str(error).split())}"
-        ) from error
+        raise BadInput(f"augmentation.functions: {name} fails: {cause(error)}") from error
     if changed.shape != samples.shape or changed.dtype.kind != "f" or not np.isfinite(changed).all():
         raise BadInput(
             f"augmentation.functions: {name} makes {changed.dtype} {list(changed.shape)} of {TRIAL_SAMPLES} samples; "

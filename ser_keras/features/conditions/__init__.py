@@ -92,8 +92,8 @@ class Condition:
     @property
     def identity(self) -> list[str]:
         """What decides the samples: the name, and the sources of kinds that are the user's; a part of cache keys."""
-        modules = [type_of.partition(":")[0] for type_of in (step.kind for step in self.steps) if ":" in type_of]
-        return [self.name, *(digest for module in modules if (digest := plugins.source_digest(module)))]
+        kinds = [step.kind for step in self.steps if plugins.is_own_part(step.kind)]
+        return [self.name, *(digest for kind in kinds if (digest := plugins.source_digest(kind)))]
 
     @property
     def title(self) -> str:
@@ -164,17 +164,23 @@ def parse(text: str) -> Condition:
 def trust(text: str) -> None:
     """Allow the modules of a condition that the user wrote: `module:name:values`."""
     for part in STEP_MARK.split(text):
-        name, *words = (word.strip() for word in part.split(":"))
-        if name.lower() not in CONDITIONS and words and plugins.is_own_part(f"{name}:{words[0]}"):
-            plugins.trust(name)
+        kind, _ = _kind_and_values(part)
+        if plugins.is_own_part(kind):
+            plugins.trust(kind)
+
+
+def _kind_and_values(text: str) -> tuple[str, list[str]]:
+    """The kind of a step, which may be `module:name`, and its values as they are written."""
+    name, *words = (word.strip() for word in text.split(":"))
+    if name.lower() in CONDITIONS:
+        return name.lower(), [word.lower() for word in words]
+    if words and plugins.is_own_part(f"{name}:{words[0]}"):
+        return f"{name}:{words[0]}", words[1:]
+    return name, words
 
 
 def _parse_step(text: str) -> Step:
-    name, *words = (word.strip() for word in text.split(":"))
-    if name.lower() in CONDITIONS:
-        name, *words = (word.lower() for word in (name, *words))
-    elif words and plugins.is_own_part(f"{name}:{words[0]}"):
-        name, words = f"{name}:{words[0]}", words[1:]
+    name, words = _kind_and_values(text)
     if not name:
         raise SerKerasError("a distortion's name is missing; known: " + ", ".join(CONDITIONS))
     if name not in CONDITIONS:
