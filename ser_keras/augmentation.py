@@ -63,7 +63,7 @@ class Augmenter:
             from calls: elements that are no waveforms.
 
     Example:
-        Four waveforms of a second, with labels, in noise at another level in each epoch:
+        Four labelled waveforms of one second. Each epoch draws new gains and noise levels:
 
         >>> import numpy as np, tensorflow as tf
         >>> from ser_keras.augmentation import Augmenter

@@ -95,7 +95,7 @@ def test_the_sampling_rate_is_stated_once():
 
 
 def test_no_public_name_is_that_of_a_module():
-    """Importing `ser_keras.export` binds that name in `ser_keras`: a function of the name would be gone."""
+    """Importing `ser_keras.export` sets the attribute `export` of `ser_keras`: it would replace a function."""
     names = sorted(set(modules()) - {"ser_keras.__main__"})
     code = (
         "import importlib, os, types, ser_keras\n"

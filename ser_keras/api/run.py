@@ -96,7 +96,7 @@ class Run:
 
     @functools.cached_property
     def predictions(self) -> Predictions:
-        """The table of the test utterances of all folds: probabilities beside the truth.
+        """The predictions for the test utterances of all folds: true classes and probabilities.
 
         Raises:
             SerKerasError: not all folds are done.

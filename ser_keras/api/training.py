@@ -74,7 +74,7 @@ def estimate(
 ) -> TrainingPlan:
     """What `train` would do with the same arguments: classes, folds, windows, and how long it will take.
 
-    Files are decoded and features cached, as the training itself would do.
+    It decodes the files and caches the features, as training does.
 
     Args:
         experiment, corpora, fold, init, progress: as in `train`.

@@ -1,4 +1,4 @@
-"""Searches for a measure of one's own, in a module that only the request names."""
+"""Searches whose objective is a function of the user's. Only the request names its module."""
 
 import csv
 import json

@@ -41,7 +41,7 @@ class MFCC(LogMel):
         SerKerasError: a setting out of its range.
 
     Example:
-        As a layer of a small model, on a batch of two waveforms of 1 s:
+        In a small Keras model, on two waveforms of 1 s:
 
         >>> import keras, numpy as np
         >>> from ser_keras.layers import MFCC

@@ -81,7 +81,7 @@ class SpectrogramPair(FrontEnd):
         SerKerasError: `log_offset` out of its range.
 
     Example:
-        As a layer of a small model, on a batch of two waveforms of 8800 samples:
+        In a small Keras model, on two waveforms of 8800 samples:
 
         >>> import keras, numpy as np
         >>> from ser_keras.layers import SpectrogramPair

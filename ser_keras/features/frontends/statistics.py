@@ -63,7 +63,7 @@ class Statistics(ShortTimeFourier):
         SerKerasError: a setting out of its range.
 
     Example:
-        As a layer of a small model, on a batch of two waveforms of 4 s:
+        In a small Keras model, on two waveforms of 4 s:
 
         >>> import keras, numpy as np
         >>> from ser_keras.layers import Statistics
